@@ -1,0 +1,1 @@
+"""What is computed: mathematics, no clock, no Amaranth."""
