@@ -1,0 +1,145 @@
+"""Block: a component whose parameters are described once, for its constructor, the command line and the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from amaranth.lib import wiring
+
+from quadrille.algo.spec import InvalidInput
+
+__all__ = ["Block", "Choice", "Flag", "Parameter"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An integer parameter from `low` to `high`."""
+
+    name: str
+    default: int
+    low: int
+    high: int
+    help: str
+
+    @property
+    def range(self) -> str:
+        """What the value may be, in words."""
+        return f"from {self.low} to {self.high}"
+
+    def check(self, owner: str, value: object) -> int:
+        """`value`, if `owner` may have it.
+
+        Raises
+        ------
+        TypeError
+            If it is no integer.
+        InvalidInput
+            If it is out of range.
+        """
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"Parameter {self.name} of {owner} must be an integer, not {value!r}")
+        if not self.low <= value <= self.high:
+            raise InvalidInput(f"Parameter {self.name} of {owner} must be {self.range}, not {value}")
+        return value
+
+    def parse(self, owner: str, text: str) -> int:
+        """The value written `text` on a command line, checked."""
+        try:
+            return self.check(owner, int(text, 0))
+        except ValueError as error:
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput(f"Parameter {self.name} of {owner} must be an integer, not {text!r}") from None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A parameter that is one of `options`."""
+
+    name: str
+    default: str
+    options: tuple[str, ...]
+    help: str
+
+    @property
+    def range(self) -> str:
+        """What the value may be, in words."""
+        return f"one of {', '.join(self.options)}"
+
+    def check(self, owner: str, value: object) -> str:
+        """`value`, if `owner` may have it; InvalidInput if not."""
+        if not isinstance(value, str) or value not in self.options:
+            raise InvalidInput(f"Parameter {self.name} of {owner} must be {self.range}, not {value!r}")
+        return value
+
+    parse = check
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A parameter that is True or False."""
+
+    name: str
+    default: bool
+    help: str
+
+    range: ClassVar[str] = "true or false"
+
+    def check(self, owner: str, value: object) -> bool:
+        """`value`, if it is a bool; TypeError if not."""
+        if not isinstance(value, bool):
+            raise TypeError(f"Parameter {self.name} of {owner} must be True or False, not {value!r}")
+        return value
+
+    def parse(self, owner: str, text: str) -> bool:
+        """The value written `text` on a command line."""
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in words:
+            raise InvalidInput(f"Parameter {self.name} of {owner} must be {self.range}, not {text!r}")
+        return words[text.lower()]
+
+
+class Block(wiring.Component):
+    """A component that `quadrille component` can export by name.
+
+    A subclass lists its `parameters` and calls `take` with the values first thing in its constructor, before anything
+    is created; each is then an attribute of the same name.
+
+    Attributes
+    ----------
+    latency : int
+        Cycles from the acceptance of the input beat that completes an operation to the validity of its first output
+        beat, when nothing stalls.
+    interval : int
+        Cycles between two inputs that can be sustained.
+    """
+
+    block_name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter | Choice | Flag, ...]] = ()
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last input beat of an operation to its first output beat."""
+        return 0
+
+    @property
+    def interval(self) -> int:
+        """Cycles between two inputs."""
+        return 1
+
+    def take(self, **values: object) -> None:
+        """Check each parameter and keep it as an attribute.
+
+        Raises
+        ------
+        TypeError, InvalidInput
+            For the first value that is of the wrong kind or out of range.
+        """
+        for parameter in self.parameters:
+            setattr(self, parameter.name, parameter.check(self.block_name, values.pop(parameter.name)))
+        assert not values, f"{type(self).__name__} does not describe its parameters {sorted(values)}"
+
+    def parameter_values(self) -> dict[str, int | str | bool]:
+        """The parameters by name, as the manifest holds them."""
+        return {parameter.name: getattr(self, parameter.name) for parameter in self.parameters}

@@ -1,0 +1,45 @@
+"""The one rounding rule and the named ways down, in hardware: the same names as in algo.integer.arithmetic."""
+
+from __future__ import annotations
+
+from amaranth import Const, Mux, Shape, Value
+
+__all__ = ["clamp", "round_shift", "saturate", "truncate", "wrap"]
+
+
+def round_shift(value: Value, amount: Value | int) -> Value:
+    """`(value + (1 << (amount - 1))) >> amount`, the identity for 0; arithmetic shift, half up.
+
+    A variable `amount` must be unsigned. It is computed as `((value >> (amount - 1)) + 1) >> 1` would be, but from one
+    shifter: the value is given one fraction bit first, so that the bit that decides is still there.
+    """
+    if isinstance(amount, int):
+        if amount == 0:
+            return value
+        return (value + Const(1 << (amount - 1), Shape(amount, False))).shift_right(amount)
+    fraction = value.shift_left(1)  # for amount = 0 the half is 0, and the sum is the value itself
+    return ((fraction >> amount) + 1).shift_right(1)
+
+
+def clamp(value: Value, low: Value | int, high: Value | int) -> Value:
+    """`value`, or the nearer of `low` and `high` if it is outside."""
+    return Mux(value < low, low, Mux(value > high, high, value))
+
+
+def saturate(value: Value, shape: Shape) -> Value:
+    """The nearest value of `shape`, in that shape."""
+    low, high = (
+        (-(1 << (shape.width - 1)), (1 << (shape.width - 1)) - 1) if shape.signed else (0, (1 << shape.width) - 1)
+    )
+    return truncate(clamp(value, Const(low), Const(high)), shape)
+
+
+def truncate(value: Value, shape: Shape) -> Value:
+    """The low bits of `value`, which the caller knows to lie in `shape`."""
+    low = value[: shape.width] if len(value) >= shape.width else value
+    return low.as_signed() if shape.signed else low.as_unsigned()
+
+
+def wrap(value: Value, shape: Shape) -> Value:
+    """`value` modulo `2 ** shape.width`, on purpose."""
+    return truncate(value, shape)
