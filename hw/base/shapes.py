@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth import Shape, Value
 
-from quadrille.algo.spec import IntFormat, Interval
+from quadrille.algo.spec import Interval, IntFormat
 
 __all__ = ["lanes_of", "shape_of"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import Cat, EnableInserter, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -16,7 +18,11 @@ class Core(wiring.Component):
     allowed: `Stalled` freezes all of it together, and `i_valid` says which beats are real.
     """
 
-    def __init__(self, i_shape: object, o_shape: object, members: dict | None = None):
+    i: Any
+    i_valid: Signal
+    o: Any
+
+    def __init__(self, i_shape: Any, o_shape: Any, members: dict[str, Any] | None = None):
         super().__init__({"i": In(i_shape), "i_valid": In(1), "o": Out(o_shape), **(members or {})})
 
     @property

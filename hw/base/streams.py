@@ -75,7 +75,8 @@ class Queue(wiring.Component):
         """Amaranth's buffered queue, which knows widths only, between two payloads of one shape."""
         m = Module()
         width = len(bits_of(self.i.payload))
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=width, depth=self.depth)
+        queue: Any = fifo.SyncFIFOBuffered(width=width, depth=self.depth)
+        m.submodules.queue = queue
         m.d.comb += [
             queue.w_data.eq(bits_of(self.i.payload)),
             queue.w_en.eq(self.i.valid),
@@ -89,7 +90,7 @@ class Queue(wiring.Component):
 
 
 class Fork(wiring.Component):
-    """One stream to `ways` readers: a beat is consumed when each has taken it once; they may take it at different times.
+    """One stream to `ways` readers: a beat is consumed when each has taken it once, at its own time.
 
     Members
     -------
