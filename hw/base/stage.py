@@ -41,15 +41,23 @@ class Stalled(wiring.Component):
     -------
     i : stream of the core's input payload
     o : stream of the core's output payload, `core.latency` cycles later when nothing stalls
+    enable : high in the cycles in which the core moves, for memories that stand beside it
     """
 
     i: stream.Interface
     o: stream.Interface
+    enable: Signal
 
     def __init__(self, core: Core):
         self.core = core
         shapes = core.signature.members
-        super().__init__({"i": In(stream.Signature(shapes["i"].shape)), "o": Out(stream.Signature(shapes["o"].shape))})
+        super().__init__(
+            {
+                "i": In(stream.Signature(shapes["i"].shape)),
+                "o": Out(stream.Signature(shapes["o"].shape)),
+                "enable": Out(1),
+            }
+        )
 
     @property
     def latency(self) -> int:
@@ -59,7 +67,7 @@ class Stalled(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """A chain of valid bits beside the core, both under one enable."""
         m = Module()
-        enable = Signal()
+        enable = self.enable
         m.submodules.core = EnableInserter(enable)(self.core)
         valid = Signal(self.core.latency)
         with m.If(enable):

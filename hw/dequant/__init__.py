@@ -1,0 +1,5 @@
+"""Column-wise dequantizers: from codes to the next layer's format."""
+
+from .dequantizer import ColumnDequantizer, codes_layout, dequantizer_row, results_layout
+
+__all__ = ["ColumnDequantizer", "codes_layout", "dequantizer_row", "results_layout"]
