@@ -29,7 +29,9 @@ def refusals(source: str) -> list[tuple[int, str]]:
     """Line and template of each refusal raised in `source`."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        call = node.exc if isinstance(node, ast.Raise) else None
+        if not isinstance(node, ast.Raise):
+            continue
+        call = node.exc
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in REFUSALS and call.args:
             template = text_of(call.args[0])
             if any(len(part.strip(" :,.'")) > 3 for part in template.split(HOLE)):
