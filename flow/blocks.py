@@ -1,0 +1,108 @@
+"""The verb `component`: one block of the catalogue as Verilog and manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .results import Result, read_json, size
+
+__all__ = ["ComponentExport", "ComponentList", "component", "components"]
+
+
+@dataclass(frozen=True)
+class ComponentExport(Result):
+    """An exported block: what it was built with, how long it takes, and its files."""
+
+    title: ClassVar[str] = "Component"
+
+    name: str
+    top: str
+    parameters: dict[str, int | str | bool]
+    latency: int
+    interval: int
+    verilog_bytes: int
+    content_hash: str
+    folder: Path
+    files: tuple[Path, ...]
+
+    def rows(self) -> Sequence[tuple[str, str]]:
+        """Name, parameters, timing and files."""
+        settings = ", ".join(f"{name}={str(value).lower()}" for name, value in self.parameters.items())
+        return [
+            ("component", self.name),
+            ("parameters", settings),
+            ("latency, interval", f"{self.latency}, {self.interval} cycles"),
+            ("Verilog", size(self.verilog_bytes)),
+            ("files", " ".join(str(path) for path in self.files)),
+        ]
+
+
+@dataclass(frozen=True)
+class ComponentList(Result):
+    """The catalogue: each block's name, its first sentence and its parameters."""
+
+    title: ClassVar[str] = "Components"
+
+    components: tuple[dict[str, Any], ...]
+
+    def rows(self) -> Sequence[tuple[str, str]]:
+        """Name and first sentence."""
+        return [(entry["name"], entry["summary"]) for entry in self.components]
+
+
+def component(
+    name: str, folder: Path | str, settings: Mapping[str, object] | None = None, top: str | None = None
+) -> ComponentExport:
+    """Export the block called `name` with the parameters `settings` into `folder`.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such block or parameter, a value is impossible, or the folder cannot be written.
+    """
+    from quadrille.hw.export import export
+    from quadrille.hw.export.catalogue import build
+
+    block = build(name, {key: str(value) for key, value in (settings or {}).items()})
+    folder = export(block, folder, *(() if top is None else (top,)))
+    top = top or name.replace("-", "_")
+    manifest = read_json(folder / f"{top}.json", "Manifest")
+    verilog = folder / f"{top}.v"
+    return ComponentExport(
+        name=name,
+        top=top,
+        parameters=manifest["parameters"],
+        latency=manifest["latency"],
+        interval=manifest["interval"],
+        verilog_bytes=verilog.stat().st_size,
+        content_hash=manifest["content_hash"],
+        folder=folder,
+        files=tuple(folder / file for file in sorted({f"{top}.json", *manifest["files"].values()})),
+    )
+
+
+def components(name: str | None = None) -> ComponentList:
+    """The catalogue, or its one block called `name`, with the description of every parameter.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no block of that name.
+    """
+    from quadrille.hw.export.catalogue import CATALOGUE, describe, find
+
+    blocks = CATALOGUE if name is None else {name: find(name)}
+    entries = (
+        {"name": key, "summary": summary_of(block), "equation": block.__doc__ or "", "parameters": describe(block)}
+        for key, block in sorted(blocks.items())
+    )
+    return ComponentList(tuple(entries))
+
+
+def summary_of(block: type) -> str:
+    """The first sentence of the docstring, on one line."""
+    text = " ".join((block.__doc__ or "").split("\n\n")[0].split())
+    return text.rstrip(".")

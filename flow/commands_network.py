@@ -1,0 +1,98 @@
+"""The commands of the chain: train, inspect, generate, verify, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import FILE, FOLDER, MISMATCH, emit, json_option, output_option, setting_option
+from .progress import shown
+
+__all__ = ["generate_command", "inspect_command", "report_command", "train_command", "verify_command"]
+
+
+@click.command("train", short_help="Train a recipe's network and convert it to integers.")
+@click.argument("recipe")
+@output_option("Where network.safetensors, metrics.json and curves.png go.")
+@click.option("--seed", type=int, help="Seed of everything random [default: the recipe's].")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data [default: the recipe's].")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint that an interrupted training left.")
+@json_option
+def train_command(recipe: str, output: Path, seed: int | None, epochs: int | None, resume: bool, as_json: bool) -> None:
+    """Train the network of RECIPE (digits-mlp) with its quantizers, and convert it to integers."""
+    from .training import train
+
+    with shown(as_json) as progress:
+        result = train(recipe, output, seed=seed, epochs=epochs, resume=resume, progress=progress)
+    emit(result, as_json)
+
+
+@click.command("inspect", short_help="Show graph, formats, ranges and accumulators of a network.")
+@click.argument("network", type=FILE)
+@json_option
+def inspect_command(network: Path, as_json: bool) -> None:
+    """Show the graph of NETWORK: formats, ranges, the interval of every accumulator, tiles."""
+    from .inspection import inspect
+
+    emit(inspect(network), as_json)
+
+
+@click.command("generate", short_help="Write the accelerator of a network: Verilog, manifest, program.")
+@click.argument("network", type=FILE)
+@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro.")
+@click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
+@click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
+@setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
+@output_option("Where the Verilog, its manifest and the program go.")
+@json_option
+def generate_command(
+    network: Path,
+    rows: int,
+    columns: int,
+    macros: int,
+    settings: dict[str, str],
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Map NETWORK on an accelerator and write its Verilog, manifest and program.
+
+    `quadrille component accelerator --help` lists what --set can set.
+    """
+    from .generation import generate
+
+    with shown(as_json) as progress:
+        result = generate(
+            network, output, rows=rows, columns=columns, macros=macros, settings=settings, progress=progress
+        )
+    emit(result, as_json)
+
+
+@click.command("verify", short_help="Simulate the accelerator and compare every integer.")
+@click.argument("folder", type=FOLDER)
+@click.option("--images", type=int, help="Only the first IMAGES held-out images [default: all].")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes that simulate.")
+@click.option("--wave", type=FILE, help="Write a waveform of the first image (.vcd, or .fst).")
+@json_option
+def verify_command(folder: Path, images: int | None, jobs: int, wave: Path | None, as_json: bool) -> int:
+    """Simulate the accelerator in FOLDER on held-out images, and compare every integer with the reference.
+
+    Exit status 1 on any mismatch; the first one is named.
+    """
+    from .verification import verify
+
+    with shown(as_json) as progress:
+        result = verify(folder, images=images, jobs=jobs, wave=wave, progress=progress)
+    emit(result, as_json)
+    return 0 if result.passed else MISMATCH
+
+
+@click.command("report", short_help="Write one HTML page about an accelerator.")
+@click.argument("folder", type=FOLDER)
+@click.option("-o", "--output", type=FILE, help="The page [default: report.html in FOLDER].")
+@json_option
+def report_command(folder: Path, output: Path | None, as_json: bool) -> None:
+    """Write one self-contained HTML page about the accelerator in FOLDER."""
+    from .page import report
+
+    emit(report(folder, output), as_json)

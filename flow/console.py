@@ -1,0 +1,109 @@
+"""What all commands share: the options, how a result is printed, and how a fault ends a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from quadrille.algo.spec import InvalidInput, QuadrilleError
+
+from .results import Result
+
+__all__ = [
+    "FILE",
+    "FOLDER",
+    "INTERRUPTED",
+    "MISMATCH",
+    "emit",
+    "json_option",
+    "output_option",
+    "play",
+    "setting_option",
+]
+
+MISMATCH = 1
+FAULT = 2
+INTERRUPTED = 130
+
+FILE = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+def output_option(help: str, required: bool = True) -> Callable[[Any], Any]:
+    """The option `-o FOLDER`."""
+    return click.option("-o", "--output", type=FOLDER, required=required, metavar="FOLDER", help=help)
+
+
+def setting_option(help: str) -> Callable[[Any], Any]:
+    """The option `--set NAME=VALUE`, as a dictionary."""
+    return click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help=help)
+
+
+def _settings(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise InvalidInput(f"Setting must be written name=value, not {text!r}")
+        if name in settings:
+            raise InvalidInput(f"Setting must be given once, and {name} is given twice")
+        settings[name] = value
+    return settings
+
+
+def emit(result: Result, as_json: bool) -> None:
+    """Print `result` on standard output, as JSON or as a table."""
+    text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else str(result)
+    click.echo(text)
+
+
+def play(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run `command` and return its exit status: 2 and one sentence for a user's fault, 130 for Ctrl-C."""
+    try:
+        status = command.main(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else command.name
+        return _refuse(f"{error.format_message().rstrip('.')} (see {path} --help)")
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except QuadrilleError as error:
+        return _refuse(str(error))
+    except TypeError as error:
+        # Raised by our own checks for a value of the wrong kind; anything deeper is a fault of the program.
+        if _raised_by_check(error):
+            return _refuse(str(error))
+        raise
+    except BrokenPipeError:
+        # The reader of our output has gone: `quadrille ... | head`. Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return _refuse(f"File or folder{where} cannot be used: {error.strerror or error}")
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; what was there before is unchanged", err=True)
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def _raised_by_check(error: TypeError) -> bool:
+    """Whether the innermost frame is a `raise` of ours, not a failed operation."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    names = ("check", "take", "__init__", "__post_init__")
+    return frame is not None and frame.tb_frame.f_code.co_name in names
+
+
+def _refuse(sentence: str) -> int:
+    click.echo(f"quadrille: {' '.join(sentence.split())}", err=True)
+    return FAULT

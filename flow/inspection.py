@@ -1,0 +1,143 @@
+"""The verb `inspect`: what a Network file holds, and every number format that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from quadrille.algo.spec import Dequantize, Interval, Linear, Network, Node, RowSum
+
+from .results import Result
+from .tables import table_html, table_text
+
+__all__ = ["Inspection", "NodeDescription", "inspect", "network_file"]
+
+
+@dataclass(frozen=True)
+class NodeDescription:
+    """One node and the edge that leaves it."""
+
+    name: str
+    kind: str
+    reads: tuple[str, ...]
+    shape: tuple[int, ...]
+    format: str
+    interval: tuple[int, int]
+    accumulator: tuple[int, int] | None
+    accumulator_format: str | None
+    tiles: tuple[int, ...]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Inspection(Result):
+    """A Network: its nodes in the order of execution, with formats, ranges and accumulators from the actual weights."""
+
+    title: ClassVar[str] = "Network"
+
+    name: str
+    path: Path
+    notes: dict[str, str]
+    weights: int
+    nodes: tuple[NodeDescription, ...]
+
+    headings: ClassVar[tuple[str, ...]] = (
+        "node",
+        "kind",
+        "reads",
+        "shape",
+        "format",
+        "range",
+        "accumulator",
+        "detail",
+    )
+
+    def rows(self) -> Sequence[tuple[str, str]]:
+        """Name, size and notes; the nodes are a table of their own."""
+        return [("name", self.name), ("weights", f"{self.weights:,}"), *self.notes.items()]
+
+    def cells(self) -> list[list[str]]:
+        """The table of the nodes."""
+        return [
+            [
+                node.name,
+                node.kind,
+                ", ".join(node.reads),
+                " x ".join(map(str, node.shape)) or "1",
+                node.format,
+                _range(node.interval),
+                f"{_range(node.accumulator)} {node.accumulator_format}" if node.accumulator else "",
+                node.detail,
+            ]
+            for node in self.nodes
+        ]
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n\n{table_text(self.headings, self.cells())}"
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + table_html(self.headings, self.cells())
+
+
+def network_file(path: Path | str) -> Path:
+    """`path`, or the network.safetensors in it if it is a folder."""
+    path = Path(path)
+    return path / "network.safetensors" if path.is_dir() else path
+
+
+def inspect(network: Network | Path | str) -> Inspection:
+    """Describe `network`, or the Network in a file or folder.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is missing or no valid Network.
+    """
+    path = Path()
+    if not isinstance(network, Network):
+        from quadrille.algo.integer import read_network
+
+        path = network_file(network)
+        network = read_network(path)
+    weights = sum(len(node.weight.flat) for node in network.of_kind(Linear))
+    described = tuple(describe(network, node) for node in network.nodes)
+    return Inspection(network.name, path, dict(network.notes), weights, described)
+
+
+def describe(network: Network, node: Node) -> NodeDescription:
+    """What there is to say about `node`."""
+    edge = network.edges[node.name]
+    accumulator: Interval | None = None
+    tiles: tuple[int, ...] = ()
+    detail = ""
+    if isinstance(node, Linear):
+        tiles = node.tile_rows
+        weights = "binary weights" if node.encoding.binary else f"{node.weight_bits}-bit weights"
+        cells = f"{node.encoding.slices} slices of {node.cell_bits}-bit cells, " if node.encoding.slices > 1 else ""
+        converter = "exact sums" if node.adc is None else f"{node.adc.bits}-bit ADC"
+        detail = f"{weights}, {cells}row tiles {'+'.join(map(str, tiles))}, {converter}"
+        accumulator = Interval.hull(*node.column_intervals(network.input_edges(node)[0].interval))
+    elif isinstance(node, RowSum):
+        tiles = node.tile_rows
+        detail = f"row tiles {'+'.join(map(str, tiles))}"
+    elif isinstance(node, Dequantize):
+        accumulator = Interval.hull(*node.accumulator_intervals(network.input_edges(node)))
+        detail = f"mantissas in {node.mantissa.interval}, shift {node.shift}"
+    return NodeDescription(
+        name=node.name,
+        kind=node.kind,
+        reads=node.inputs,
+        shape=edge.shape,
+        format=str(edge.format),
+        interval=(edge.interval.lo, edge.interval.hi),
+        accumulator=None if accumulator is None else (accumulator.lo, accumulator.hi),
+        accumulator_format=None if accumulator is None else str(accumulator.format),
+        tiles=tiles,
+        detail=detail,
+    )
+
+
+def _range(interval: tuple[int, int]) -> str:
+    return f"[{interval[0]}, {interval[1]}]"

@@ -1,0 +1,50 @@
+"""Progress of long work on standard error: a bar on a terminal, nothing anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+__all__ = ["Report", "shown", "silent"]
+
+
+class Report(Protocol):
+    """Called as work goes on: what is being done, how much of it is done, and of how much (0: not known)."""
+
+    def __call__(self, label: str, done: int = 0, total: int = 0) -> None:
+        """Say that `done` of `total` parts of the work called `label` are done."""
+
+
+def silent(label: str, done: int = 0, total: int = 0) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def shown(quiet: bool = False) -> Iterator[Report]:
+    """A Report that draws one line per label on standard error, if that is a terminal and `quiet` is not asked for."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield silent
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        tasks = {}
+
+        def report(label: str, done: int = 0, total: int = 0) -> None:
+            if label not in tasks:
+                for task in tasks.values():
+                    progress.stop_task(task)
+                tasks[label] = progress.add_task(label, total=total or None)
+            progress.update(tasks[label], completed=done, total=total or None)
+
+        yield report
