@@ -36,9 +36,8 @@ class IntTensor:
             raise InvalidInput(f"Tensor type must be one of {', '.join(_CODES)}, not {self.dtype!r}")
         expected = prod(self.shape) * self.itemsize
         if len(self.data) != expected:
-            raise InvalidInput(
-                f"Tensor of shape {list(self.shape)} and type {self.dtype} must have {expected} bytes, not {len(self.data)}"
-            )
+            thing = f"Tensor of shape {list(self.shape)} and type {self.dtype}"
+            raise InvalidInput(f"{thing} must have {expected} bytes, not {len(self.data)}")
 
     @classmethod
     def of(cls, values: Iterable[int], shape: tuple[int, ...], dtype: str = "int64") -> IntTensor:

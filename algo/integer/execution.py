@@ -1,0 +1,149 @@
+"""Executing a Network in integers: the reference that everything else must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrille.algo.spec import Argmax, Dequantize, Edge, Input, InvalidInput, Linear, Network, Node, RowSum
+
+from .arithmetic import IntArray, integers
+from .cim import ColumnConverter, ColumnMatrix, row_sums
+from .dequant import ColumnDequantization
+
+__all__ = ["Executor", "Operation", "argmax", "check_images", "execute", "executes"]
+
+Operation = Callable[[Sequence[IntArray]], NDArray[Any]]
+"""From the tensors of a node's inputs, (n, *shape) each, to the node's own."""
+
+NodeT = TypeVar("NodeT", bound=Node)
+
+_PREPARE: dict[type[Node], Callable[[Any, Sequence[Edge]], Operation]] = {}
+
+CHUNK_BYTES = 1 << 22  # of the widest tensor: what is written by one node is still in the cache for the next
+
+
+def executes(kind: type[NodeT]) -> Callable[[Callable[[NodeT, Sequence[Edge]], Operation]], Any]:
+    """Decorator of the function that prepares the operation of a node class from the node and its input edges."""
+
+    def register(prepare: Callable[[NodeT, Sequence[Edge]], Operation]) -> Any:
+        _PREPARE[kind] = prepare
+        return prepare
+
+    return register
+
+
+@executes(Linear)
+def _linear(node: Linear, inputs: Sequence[Edge]) -> Operation:
+    matrix = ColumnMatrix(node, inputs[0].interval)
+    elements = node.weight.shape[1]
+    if node.adc is None:
+        return lambda tensors: matrix.sums(tensors[0].reshape(-1, elements))
+    converter = ColumnConverter(node.adc, matrix.shape, matrix.bound)
+    return lambda tensors: converter.codes(matrix.products(tensors[0].reshape(-1, elements)))
+
+
+@executes(RowSum)
+def _row_sum(node: RowSum, inputs: Sequence[Edge]) -> Operation:
+    return lambda tensors: row_sums(node, tensors[0])
+
+
+@executes(Dequantize)
+def _dequantize(node: Dequantize, inputs: Sequence[Edge]) -> Operation:
+    dequantization = ColumnDequantization(node)
+    return lambda tensors: dequantization.values(*tensors)
+
+
+@executes(Argmax)
+def _argmax(node: Argmax, inputs: Sequence[Edge]) -> Operation:
+    return lambda tensors: argmax(tensors[0])
+
+
+def argmax(values: IntArray) -> IntArray:
+    """The index of the greatest of `values` (n, elements); of equal ones, the lowest index: (n,)."""
+    return np.argmax(values, axis=1).astype(np.int64, copy=False)
+
+
+def check_images(node: Input, images: object) -> IntArray:
+    """`images` as int64 (n, *shape), if they are what `node` takes.
+
+    Raises
+    ------
+    InvalidInput
+        If they are no integers, have another shape, or lie outside the input's format.
+    """
+    array = integers(images, "Images")
+    if array.shape[1:] != node.shape or array.ndim == 0:
+        wanted = ", ".join(["n", *map(str, node.shape)])
+        raise InvalidInput(f"Images must have shape [{wanted}], not {list(array.shape)}")
+    interval = node.format.interval
+    if array.size and not (interval.lo <= int(array.min()) and int(array.max()) <= interval.hi):
+        raise InvalidInput(f"Images must lie in {interval}, not in [{int(array.min())}, {int(array.max())}]")
+    return array
+
+
+class Executor:
+    """A Network made ready to execute: factors recovered, converters tabulated, once for any number of batches.
+
+    Raises
+    ------
+    InvalidInput
+        If a node's kind has no operation here.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.operations: dict[str, Operation] = {}
+        for node in network.nodes[1:]:
+            prepare = _PREPARE.get(type(node))
+            if prepare is None:
+                raise InvalidInput(f"Node {node.name!r}: a {node.kind} node must have an operation, and has none")
+            self.operations[node.name] = prepare(node, network.input_edges(node))
+        widest = max(prod(edge.shape) for edge in network.edges.values())
+        self.chunk = max(1, CHUNK_BYTES // (8 * widest))
+
+    def run(self, images: object, *, keep: Collection[str] | None = None) -> dict[str, IntArray]:
+        """The tensors of the nodes named in `keep`, of all nodes if it is None; see `execute`."""
+        network = self.network
+        names = [node.name for node in network.nodes]
+        kept = set(names if keep is None else keep)
+        for name in kept:
+            network.node(name)
+        batch = check_images(network.input, images)
+        results = {
+            name: np.empty((len(batch), *network.edges[name].shape), dtype=np.int64) for name in names if name in kept
+        }
+        last_reader = {source: node.name for node in network.nodes for source in node.inputs}
+        for begin in range(0, len(batch), self.chunk):
+            part = slice(begin, begin + self.chunk)
+            tensors: dict[str, IntArray] = {}
+            for node in network.nodes:
+                if node.name == names[0]:
+                    tensors[node.name] = batch[part]
+                else:
+                    tensors[node.name] = self.operations[node.name]([tensors[source] for source in node.inputs])
+                if node.name in kept:
+                    results[node.name][part] = tensors[node.name]
+                for source in set(node.inputs):
+                    if last_reader[source] == node.name:
+                        del tensors[source]
+        return results
+
+
+def execute(network: Network, images: object, *, keep: Collection[str] | None = None) -> dict[str, IntArray]:
+    """Every tensor that `network` computes for `images`, by node name, exactly.
+
+    `images` (n, *shape), integers in the input's format. Returns int64 arrays (n, *shape of the node's edge), those of
+    the nodes named in `keep` or, if it is None, of all; images are taken in chunks, so that what is not kept needs
+    little memory.
+
+    Raises
+    ------
+    InvalidInput
+        If the images do not fit the network's input, or `keep` names a node that there is not.
+    """
+    return Executor(network).run(images, keep=keep)

@@ -1,0 +1,70 @@
+"""Ladders of thresholds applied to many sums at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrille.algo.spec import Interval, InvalidInput
+
+from .arithmetic import IntArray
+from .product import FLOAT32_EXACT
+
+__all__ = ["LadderTable"]
+
+SMALL_TABLE = 1 << 18  # entries of 8 bytes: stays in a processor's second cache
+GREATEST_TABLE = 1 << 24  # entries of 1 byte; beyond, thresholds are searched
+
+
+class LadderTable:
+    """`code = lows[c] + #{ j : P >= thresholds[c, j] }` for sums P in `source`, columns c side by side.
+
+    Where the thresholds are near one another, the codes of all sums between the first and the last are tabulated and a
+    code is one look-up; where they are far apart they are searched by bisection. Thresholds (columns, levels) must not
+    descend, levels at most 255; lows (columns,).
+
+    Raises
+    ------
+    InvalidInput
+        If the thresholds of all columns together span 63 bits.
+    """
+
+    def __init__(self, thresholds: IntArray, lows: IntArray, source: Interval) -> None:
+        columns, levels = thresholds.shape
+        # What lies outside the sums is as good as at their ends, and keeps every difference within int64.
+        ladders = np.clip(thresholds, source.lo, source.hi + 1)
+        self.first, self.last = ladders[:, 0] - 1, ladders[:, -1]
+        spans = [int(last) - int(first) + 1 for first, last in zip(self.first, self.last, strict=True)]
+        total = sum(spans)
+        if total >= 1 << 62:
+            raise InvalidInput(f"ADC thresholds must span less than 62 bits together, not {total}")
+        starts = np.cumsum(np.array(spans, dtype=np.int64)) - np.array(spans, dtype=np.int64)
+        self.shift = starts - self.first  # a column's sums, so shifted, come after those of the columns before it
+        self.lows, self.single = lows, int(np.abs(self.shift).max(initial=0)) + total <= FLOAT32_EXACT
+        self.table: NDArray[Any] | None = None
+        if total <= GREATEST_TABLE:
+            ones = np.ones((columns, 1), dtype=np.int64)
+            repeats = np.concatenate([ones, np.diff(ladders, axis=1), ones], axis=1)
+            steps = np.repeat(np.tile(np.arange(levels + 1, dtype=np.uint8), columns), repeats.ravel())
+            self.table = steps + np.repeat(lows, spans) if total <= SMALL_TABLE else steps
+        else:
+            self.keys = (ladders + self.shift[:, None]).ravel()
+            self.lows = lows - np.arange(columns) * levels
+
+    def codes(self, sums: NDArray[Any], columns: IntArray | None = None) -> IntArray:
+        """The codes of `sums` (..., columns), integers of any type; or of column `columns[...]` for each sum."""
+        first, last, shift, lows = (
+            values if columns is None else values[columns] for values in (self.first, self.last, self.shift, self.lows)
+        )
+        kind = np.dtype(np.int64)
+        if sums.dtype.kind == "f" and self.table is not None:
+            kind = np.dtype(np.float32 if self.single and sums.dtype == np.float32 else np.float64)
+        keys = np.maximum(sums.astype(kind, copy=False), first.astype(kind))
+        np.minimum(keys, last.astype(kind), out=keys)
+        keys += shift.astype(kind)
+        if self.table is None:
+            return np.searchsorted(self.keys, keys, side="right") + lows
+        codes = self.table.take(keys.astype(np.intp, copy=False), mode="clip")
+        return codes if codes.dtype == np.int64 else codes + lows

@@ -1,0 +1,51 @@
+"""Matrix products of integers, exact, by the fastest arithmetic that is exact."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrille.algo.spec import Interval, InvalidInput
+
+from .arithmetic import IntArray
+
+__all__ = ["IntegerMatrix"]
+
+FLOAT32_EXACT = 1 << 24
+FLOAT64_EXACT = 1 << 53
+
+
+class IntegerMatrix:
+    """A constant matrix (rows, columns) that multiplies integer vectors with elements in `source`.
+
+    Whatever order a BLAS adds in, no product and no partial sum of a column exceeds
+    `bound = max_c sum_r |matrix[r, c]| * max |x|`. Up to 2**24 every integer is a float32, and the float32 product is
+    exact; up to 2**53 the float64 product is; beyond, numpy's own int64 product is used.
+
+    Raises
+    ------
+    InvalidInput
+        If the sums may exceed 63 bits.
+    """
+
+    def __init__(self, matrix: IntArray, source: Interval) -> None:
+        largest = max(abs(source.lo), abs(source.hi))
+        steepest = int(np.abs(matrix).sum(axis=0, dtype=np.int64).max(initial=0))
+        self.bound = max(steepest * largest, steepest, largest)
+        if self.bound >= 1 << 63:
+            raise InvalidInput(f"Sums must fit 64 bits signed, and may reach {self.bound}")
+        if self.bound <= FLOAT32_EXACT:
+            self.dtype = np.dtype(np.float32)
+        elif self.bound <= FLOAT64_EXACT:
+            self.dtype = np.dtype(np.float64)
+        else:
+            self.dtype = np.dtype(np.int64)
+        self.matrix = np.ascontiguousarray(matrix, dtype=self.dtype)
+
+    def product(self, vectors: NDArray[np.generic]) -> NDArray[np.generic]:
+        """`vectors @ matrix` (n, columns): integers, in whatever type they were computed in."""
+        return np.ascontiguousarray(vectors, dtype=self.dtype) @ self.matrix
+
+    def sums(self, vectors: NDArray[np.generic]) -> IntArray:
+        """`vectors @ matrix` (n, columns) in int64."""
+        return self.product(vectors).astype(np.int64, copy=False)
