@@ -1,0 +1,44 @@
+"""The verbs a user types, from Python: train, convert, generate, verify, report, component, regress, inspect.
+
+Each returns a frozen value that prints as a table, on a terminal and in a notebook, and gives its fields by `as_dict`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .blocks import component, components
+    from .conversion import convert
+    from .generation import generate
+    from .inspection import inspect
+    from .page import report
+    from .regression import regress
+    from .training import train
+    from .verification import verify
+
+__all__ = ["component", "components", "convert", "generate", "inspect", "regress", "report", "train", "verify"]
+
+_MODULES = {
+    "component": "blocks",
+    "components": "blocks",
+    "convert": "conversion",
+    "generate": "generation",
+    "inspect": "inspection",
+    "regress": "regression",
+    "report": "page",
+    "train": "training",
+    "verify": "verification",
+}
+
+
+def __getattr__(name: str) -> object:
+    # A verb is imported when it is first used: torch takes seconds, and `quadrille --help` needs none of it.
+    if name in _MODULES:
+        return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,69 @@
+"""Training curves, as a picture file and as one within a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["curves_png", "curves_svg", "data_uri"]
+
+INK, MUTED, GRID = "#1f2933", "#66727f", "#e3e8ee"
+COLOURS = {"network": "#2457a6", "float twin": "#c2571a"}
+
+
+def curves_png(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+    """Loss and held-out accuracy of each model over the epochs, as PNG."""
+    return _drawn(history, "png")
+
+
+def curves_svg(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+    """The same as SVG."""
+    return _drawn(history, "svg")
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """`data` of the media type `kind` as the address of a picture."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> bytes:
+    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    settings = {"font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "quadrille", "axes.edgecolor": MUTED}
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        (FigureCanvasSVG if kind == "svg" else FigureCanvasAgg)(figure)
+        loss, accuracy = figure.subplots(1, 2)
+        for model, epochs in history.items():
+            colour = COLOURS.get(model, MUTED)
+            numbers = [epoch["epoch"] for epoch in epochs]
+            loss.plot(numbers, [epoch["loss"] for epoch in epochs], color=colour, label=model)
+            held_out = [100 * (1 - epoch["held_out_accuracy"]) for epoch in epochs]
+            accuracy.plot(numbers, held_out, color=colour, label=model)
+        for axes, title in ((loss, "Training loss"), (accuracy, "Held-out error, %")):
+            axes.set_title(title, loc="left", color=INK, fontsize=10)
+            axes.set_xlabel("epoch", color=MUTED)
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("")
+            axes.grid(color=GRID, linewidth=0.7)
+            axes.spines[["top", "right"]].set_visible(False)
+            _mark_converters(axes, history.get("network", ()))
+        accuracy.legend(frameon=False)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    return drawn.getvalue()
+
+
+def _mark_converters(axes: Any, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """A line where the ADCs are switched on, if that is during training."""
+    first = next((epoch["epoch"] for epoch in epochs if epoch["converters"]), None)
+    if first is not None and first > epochs[0]["epoch"]:
+        axes.axvline(first - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.text(first, 0.97, "ADCs on", transform=axes.get_xaxis_transform(), va="top", color=MUTED, fontsize=8)
