@@ -68,7 +68,7 @@ def emit(result: Result, as_json: bool) -> None:
 def play(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run `command` and return its exit status: 2 and one sentence for a user's fault, 130 for Ctrl-C."""
     try:
-        status = command.main(args=arguments, standalone_mode=False)
+        status = command.main(args=arguments, prog_name=command.name, standalone_mode=False)
         sys.stdout.flush()
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else command.name
