@@ -25,7 +25,7 @@ MAY: dict[str, set[str]] = {
     "hw.export": {"algo.spec", "hw", "amaranth"},
     "sim": {"algo.spec", "algo.integer", "numpy"},
     # The testbenches share the toolchain and the cache of models with sim, nothing that simulates.
-    "tb": {"algo.spec", "algo.integer", "sim.toolchain", "sim.build", "numpy", "cocotb", "cocotb_tools"},
+    "tb": {"algo.spec", "algo.integer", "sim.toolchain", "sim.cache", "sim.build", "numpy", "cocotb", "cocotb_tools"},
     "flow": {"algo", "hw", "sim", "tb", "numpy", "torch", "click", "rich", "jinja2", "matplotlib"},
     "boards": {"hw", "amaranth", "amaranth_boards"},
 }

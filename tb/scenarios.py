@@ -1,0 +1,128 @@
+"""The scenarios that every block has to pass, whatever it computes: flow, stalls, reluctant sinks, reset in flight."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, ClassVar
+
+from .testbench import Testbench
+
+__all__ = ["SCENARIOS", "TimingFault", "Traffic", "play"]
+
+
+class TimingFault(AssertionError):
+    """A block is slower or faster than its manifest says."""
+
+
+class Traffic(ABC):
+    """Stimulus of one block and what its reference makes of it; a subclass for each block.
+
+    An operation is the least that makes the block deliver: one beat, or the bit planes of one vector.
+    """
+
+    #: Operations in one scenario.
+    operations: ClassVar[int] = 30
+    #: Streams between which latency and interval are measured; None where the manifest's figures mean something else.
+    timing: ClassVar[tuple[str, str] | None] = ("i", "o")
+
+    def __init__(self, bench: Testbench) -> None:
+        self.bench = bench
+        self.random: Random = bench.random
+
+    async def load(self) -> None:  # noqa: B027 (most blocks have no state to load: an empty default is meant)
+        """Write weights, tables or a program, as is needed once after each reset."""
+
+    @abstractmethod
+    def send(self) -> None:
+        """Queue one operation at the sources, and its results at the scoreboards."""
+
+
+async def flow(bench: Testbench, traffic: Traffic) -> None:
+    """Nothing stalls: results are right, and latency and interval are those of the manifest."""
+    await bench.reset()
+    await traffic.load()
+    beats = _queue(bench, traffic)
+    await bench.finish()
+    if traffic.timing is not None:
+        _check_timing(bench, traffic, beats)
+
+
+async def stalls(bench: Testbench, traffic: Traffic) -> None:
+    """Every stream stalls at random, each in its own way."""
+    bench.stall(randomly=True)
+    await bench.reset()
+    await traffic.load()
+    _queue(bench, traffic)
+    await bench.finish()
+
+
+async def reluctance(bench: Testbench, traffic: Traffic) -> None:
+    """Sinks are ready only once they have seen `valid`: a block whose `valid` waits for `ready` never ends."""
+    bench.stall(randomly=True, reluctant=True)
+    await bench.reset()
+    await traffic.load()
+    _queue(bench, traffic)
+    await bench.finish()
+
+
+async def reset(bench: Testbench, traffic: Traffic) -> None:
+    """Reset in the middle of transfers, twice; what follows is as after the first reset."""
+    bench.stall(randomly=True)
+    await bench.reset()
+    for _ in range(2):
+        await traffic.load()
+        _queue(bench, traffic)
+        await bench.run(bench.random.randint(1, 3 * traffic.operations))
+        await bench.reset(cycles=bench.random.randint(1, 3))
+    await traffic.load()
+    _queue(bench, traffic)
+    await bench.finish()
+
+
+SCENARIOS: dict[str, Callable[[Testbench, Traffic], Awaitable[None]]] = {
+    "flow": flow,
+    "stalls": stalls,
+    "reluctance": reluctance,
+    "reset": reset,
+}
+"""By name, as they appear in the regression."""
+
+
+async def play(design: Any, scenario: str, kind: type[Traffic]) -> None:
+    """One scenario on the design, with traffic of the kind given."""
+    bench = Testbench(design)
+    await SCENARIOS[scenario](bench, kind(bench))
+
+
+def _queue(bench: Testbench, traffic: Traffic) -> list[int]:
+    """Queue the scenario's operations; how many beats of the timed input stream each one has."""
+    name = traffic.timing[0] if traffic.timing is not None else next(iter(bench.sources))
+    source = bench.sources[name]
+    beats = []
+    for _ in range(traffic.operations):
+        before = source.pending
+        traffic.send()
+        beats.append(source.pending - before)
+    return beats
+
+
+def _check_timing(bench: Testbench, traffic: Traffic, beats: list[int]) -> None:
+    assert traffic.timing is not None
+    name, result = traffic.timing
+    inputs = bench.monitors[name].transfers[-sum(beats) :]
+    outputs = bench.monitors[result].transfers
+    manifest = bench.manifest
+    if manifest.latency is not None:
+        measured = outputs[0].cycle - inputs[beats[0] - 1].cycle
+        if measured != manifest.latency:
+            raise TimingFault(f"{manifest.label}: latency must be {manifest.latency} cycles, not {measured}")
+    if manifest.interval is not None and len(inputs) > 1:
+        measured = inputs[-1].cycle - inputs[0].cycle
+        expected = manifest.interval * (len(inputs) - 1)
+        if measured != expected:
+            raise TimingFault(
+                f"{manifest.label}: {len(inputs)} inputs must take {expected} cycles "
+                f"at an interval of {manifest.interval}, not {measured}"
+            )
