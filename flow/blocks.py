@@ -28,7 +28,7 @@ class ComponentExport(Result):
     folder: Path
     files: tuple[Path, ...]
 
-    def rows(self) -> Sequence[tuple[str, str]]:
+    def summary(self) -> Sequence[tuple[str, str]]:
         """Name, parameters, timing and files."""
         settings = ", ".join(f"{name}={str(value).lower()}" for name, value in self.parameters.items())
         return [
@@ -48,7 +48,7 @@ class ComponentList(Result):
 
     components: tuple[dict[str, Any], ...]
 
-    def rows(self) -> Sequence[tuple[str, str]]:
+    def summary(self) -> Sequence[tuple[str, str]]:
         """Name and first sentence."""
         return [(entry["name"], entry["summary"]) for entry in self.components]
 

@@ -54,7 +54,7 @@ class Inspection(Result):
         "detail",
     )
 
-    def rows(self) -> Sequence[tuple[str, str]]:
+    def summary(self) -> Sequence[tuple[str, str]]:
         """Name, size and notes; the nodes are a table of their own."""
         return [("name", self.name), ("weights", f"{self.weights:,}"), *self.notes.items()]
 

