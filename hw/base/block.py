@@ -136,9 +136,17 @@ class Block(wiring.Component):
         TypeError, InvalidInput
             For the first value that is of the wrong kind or out of range.
         """
-        for parameter in self.parameters:
-            setattr(self, parameter.name, parameter.check(self.block_name, values.pop(parameter.name)))
+        try:
+            for parameter in self.parameters:
+                setattr(self, parameter.name, parameter.check(self.block_name, values.pop(parameter.name)))
+        except (TypeError, InvalidInput):
+            self.inspected()
+            raise
         assert not values, f"{type(self).__name__} does not describe its parameters {sorted(values)}"
+
+    def inspected(self) -> None:
+        """Say that this block is only asked about, or refused: Amaranth need not warn that it was never elaborated."""
+        self._MustUse__used = True
 
     def parameter_values(self) -> dict[str, int | str | bool]:
         """The parameters by name, as the manifest holds them."""
