@@ -23,7 +23,7 @@ class Traffic(ABC):
     """
 
     #: Operations in one scenario.
-    operations: ClassVar[int] = 30
+    operations: ClassVar[int] = 100
     #: Streams between which latency and interval are measured; None where the manifest's figures mean something else.
     timing: ClassVar[tuple[str, str] | None] = ("i", "o")
 
@@ -33,6 +33,10 @@ class Traffic(ABC):
 
     async def load(self) -> None:  # noqa: B027 (most blocks have no state to load: an empty default is meant)
         """Write weights, tables or a program, as is needed once after each reset."""
+
+    def overlap(self) -> bool:
+        """Queue new weights or tables to be written while operations are under way; whether the block allows it."""
+        return False
 
     @abstractmethod
     def send(self) -> None:
@@ -55,7 +59,11 @@ async def stalls(bench: Testbench, traffic: Traffic) -> None:
     await bench.reset()
     await traffic.load()
     _queue(bench, traffic)
+    overlaps = traffic.overlap()
     await bench.finish()
+    if overlaps:
+        _queue(bench, traffic)
+        await bench.finish()
 
 
 async def reluctance(bench: Testbench, traffic: Traffic) -> None:

@@ -1,0 +1,60 @@
+"""The table of the regression: blocks, parameters and the testbench that plays on them. Data, kept small to build fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CASES", "Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration: the exported block `block` with `parameters`, tested by the cocotb module `module`."""
+
+    block: str
+    module: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def prepare(self, folder: Path) -> Mapping[str, Any]:
+        """The parameters for the exporter; files they name are written into `folder` first."""
+        return self.parameters
+
+
+def _cases(block: str, module: str, *configurations: Mapping[str, Any]) -> tuple[Case, ...]:
+    return tuple(Case(block, f"quadrille.tb.{module}", configuration) for configuration in configurations)
+
+
+_READER = {"columns": 10, "lanes": 4, "partial_bits": 6, "reference_bits": 5, "address_bits": 5, "frame_bits": 3}
+
+CASES: tuple[Case, ...] = (
+    *_cases(
+        "cim-macro",
+        "test_cim_macro",
+        {"rows": 1, "columns": 1, "activation_bits": 1},
+        {"rows": 9, "columns": 5, "activation_bits": 4, "tag_bits": 6},
+        {"rows": 8, "columns": 12, "activation_bits": 3, "signed": True, "cell_bits": 2, "cuts": 1},
+        {"rows": 20, "columns": 7, "activation_bits": 4, "planes": 2, "cuts": 2, "tag_bits": 3},
+    ),
+    *_cases("column-reader", "test_column_reader", {**_READER, "steps": 3}, {**_READER, "columns": 4, "steps": 1}),
+    *_cases(
+        "column-dequantizer",
+        "test_column_dequantizer",
+        {"lanes": 1, "code_bits": 5, "frames": 1, "groups": 1, "table_rows": 4, "bias_rows": 1},
+        {
+            "lanes": 3,
+            "code_bits": 5,
+            "mantissa_bits": 8,
+            "bias_bits": 20,
+            "accumulator_bits": 24,
+            "result_bits": 8,
+            "table_rows": 24,
+            "bias_rows": 4,
+            "groups": 3,
+            "frames": 4,
+        },
+    ),
+)
+"""Every configuration of `quadrille regress`."""
