@@ -75,8 +75,9 @@ def cim_macro(
     if signed:
         source = Interval.hull(source, IntFormat(activation_bits, signed=True).interval)
     check_interval("Activations", activations, source)
-    sums = IntegerMatrix(np.concatenate([cells, reference[:, None]], axis=1), source).sums(activations)
-    return sums[:, :columns], sums[:, columns]
+    greatest = (1 << cell_bits) - 1
+    sums = IntegerMatrix(cells, source, greatest=greatest).sums(activations)
+    return sums, IntegerMatrix(reference[:, None], source, greatest=1).sums(activations)[:, 0]
 
 
 def column_reader(
