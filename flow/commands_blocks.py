@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import click
@@ -90,6 +91,6 @@ def regress_command(blocks: tuple[str, ...], waves: bool, seed: int | None, outp
     """
     from .regression import regress
 
-    result = regress(blocks, output, waves=waves, seed=seed, on_test=None if as_json else click.echo)
+    result = regress(blocks, output, waves=waves, seed=seed, on_test=partial(click.echo, err=as_json))
     emit(result, as_json)
     return 0 if result.passed else MISMATCH

@@ -105,5 +105,5 @@ def _raised_by_check(error: TypeError) -> bool:
 
 
 def _refuse(sentence: str) -> int:
-    click.echo(f"quadrille: {' '.join(sentence.split())}", err=True)
+    click.echo(f"quadrille: {sentence}", err=True)
     return FAULT

@@ -96,7 +96,7 @@ def generate(
     program = compile_network(loaded, rows=rows, columns=columns, macros=macros, **chosen)
     progress("writing Verilog", 1, 3)
     configuration = program.configuration
-    files: dict[str, str | bytes] = dict(design_files(Accelerator(configuration), TOP))
+    files: dict[str, str | bytes] = dict(design_files(Accelerator(**asdict(configuration)), TOP))
     files["network.safetensors"] = source.read_bytes()
     files["program.bin"] = program.data
     files["program.json"] = json.dumps(program.description(), indent=1, sort_keys=True) + "\n"

@@ -12,7 +12,7 @@ from quadrille.algo.spec import Linear, Network
 
 from .curves import curves_svg, data_uri
 from .inspection import inspect
-from .pictures import SLICES, graph_svg, image_uri, occupancy_svg
+from .pictures import SLICES, UNITS, graph_svg, image_uri, occupancy_svg, schedule_svg
 from .results import Result, difference, digest, percent, read_json, size
 
 __all__ = ["Page", "report"]
@@ -80,7 +80,7 @@ def contents(folder: Path) -> dict[str, Any]:
         "training": trained and training(trained),
         "conversion": trained and conversion(trained),
         "network": {
-            "text": "Each box is a node, each arrow what travels there: shape, format and the range that really occurs. "
+            "text": "Each box is a node, each arrow what travels there: shape, format and range that really occurs. "
             "Accumulators are as wide as the actual weights require.",
             "graph": graph_svg(inspect(network)),
         },
@@ -159,7 +159,7 @@ def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
     if verified.get("first_mismatch"):
         rows.append(("First mismatch", verified["first_mismatch"]))
     return {
-        "text": "Every held-out image went through the Verilog in Verilator; every converter code, every layer's result "
+        "text": "The held-out images went through the Verilog in Verilator; every converter code, every layer's result "
         "and every answer was compared with the integer reference.",
         "rows": rows,
     }
@@ -226,8 +226,8 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
     legend = [{"colour": SLICES[piece % len(SLICES)], "label": f"weight slice {piece}"} for piece in sorted(pieces)]
     across = generation["columns"] * generation["macros"]
     return {
-        "text": f"Each square is the array of {generation['rows']} rows x {across} columns while one tile is in it, in the "
-        "order in which they are computed. White is empty.",
+        "text": f"Each square is the array, {generation['rows']} rows x {across} columns, while a tile is in it, in "
+        "the order of computation. White is empty.",
         "legend": legend if len(legend) > 1 else [],
         "picture": occupancy_svg(generation["rows"], across, tiles),
     }
@@ -236,12 +236,36 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
 def schedule(
     generation: Mapping[str, Any], program: Mapping[str, Any], verified: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """How long each tile takes, and the whole batch."""
-    frames = generation["parameters"]["frames"]
+    """What each unit does for each tile of a batch, and how long the batch takes."""
+    frames, rows = generation["parameters"]["frames"], generation["rows"]
+    tiles = [
+        (
+            f"{number + 1}. {step['node']}, row tile {step['tile']}",
+            (frames * step["planes"], frames * len(step["columns"]), rows),
+        )
+        for number, step in enumerate(program["steps"])
+    ]
+    busy = sum(max(bars[:2]) for _, bars in tiles)
+    batch = round(generation["cycles_per_image"] * frames)
+    listed = [
+        ("Cycles of a batch", f"{batch:,} for {frames} images"),
+        ("Cycles per image", f"{generation['cycles_per_image']:,.1f}"),
+        ("Share in which array or lanes are the limit", f"{100 * busy / batch:.0f} %"),
+    ]
+    if verified is not None:
+        pair = f"{verified['cycles_predicted']:,} and {verified['cycles_simulated']:,}"
+        listed.append((f"All {verified['images']:,} images, predicted and simulated", pair))
+    labels = {
+        "array": "array: one activation bit per cycle",
+        "lanes": "converters and dequantizers: one column step per cycle",
+        "weights": "writing the next tile's rows, meanwhile",
+    }
     return {
-        "text": "",
-        "picture": "",
-        "rows": [("frames", str(frames)), ("", f"{program['cycles']} {verified is None}")],
+        "text": f"Cycles that each unit is at work for each tile, in a batch of {frames} images. A tile takes as "
+        "long as the longer of array and lanes; a tile's weights are written once for all images of the batch.",
+        "legend": [{"colour": UNITS[unit], "label": label} for unit, label in labels.items()],
+        "picture": schedule_svg(tiles, tuple(UNITS.values())),
+        "rows": listed,
     }
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from .inspection import Inspection, NodeDescription
 
-__all__ = ["graph_svg", "image_uri", "occupancy_svg", "schedule_svg"]
+__all__ = ["SLICES", "UNITS", "graph_svg", "image_uri", "occupancy_svg", "schedule_svg"]
 
 INK, MUTED, LINE, PALE = "#1f2933", "#66727f", "#c5ced8", "#f4f6f9"
 KINDS = {"input": "#e7f0e4", "linear": "#dce7f7", "row-sum": "#e8eef7", "dequantize": "#f8ead9", "argmax": "#efe4f3"}
 SLICES = ("#2457a6", "#4f86cf", "#86b0e3", "#b3cdec")
 REFERENCE = "#c2571a"
+UNITS = {"array": "#2457a6", "lanes": "#c2571a", "weights": "#9aa7b5"}
 
 BOX_WIDTH, BOX_HEIGHT, GAP = 330, 56, 44
 
@@ -104,22 +105,22 @@ def occupancy_svg(rows: int, columns: int, tiles: Sequence[Mapping[str, Any]]) -
     return _svg(width, height, drawn, "Tiles on the macros")
 
 
-def schedule_svg(steps: Sequence[Mapping[str, Any]], total: int, unit: str) -> str:
-    """One bar per step from its first cycle to its last: `label`, `start`, `cycles`, `kind`."""
-    width, left, row = 860, 170, 22
-    scale = (width - left - 90) / max(1, total)
+def schedule_svg(tiles: Sequence[tuple[str, Sequence[int]]], colours: Sequence[str]) -> str:
+    """For each tile, by its label, one bar per unit: the cycles that the unit is at work in one batch."""
+    width, left, bar = 860, 200, 9
+    longest = max(cycles for _, bars in tiles for cycles in bars)
+    scale = (width - left - 90) / max(1, longest)
     drawn: list[str] = []
-    for index, step in enumerate(steps):
-        y = 8 + index * row
-        colour = SLICES[0] if step.get("kind") == "compute" else SLICES[2]
-        drawn.append(_text(left - 10, y + 12, step["label"], size=11, anchor="end"))
-        start, length = left + step["start"] * scale, max(1.0, step["cycles"] * scale)
-        drawn.append(_rectangle(start, y, length, 15, colour, 'rx="2"'))
-        drawn.append(_text(start + length + 6, y + 12, f"{step['cycles']:,}", size=10.5, colour=MUTED))
-    bottom = 8 + len(steps) * row + 4
-    drawn.append(f'<path d="M{left} {bottom} H{left + total * scale:.1f}" stroke="{LINE}"/>')
-    drawn.append(_text(left, bottom + 15, f"0 to {total:,} {unit}", size=10.5, colour=MUTED))
-    return _svg(width, bottom + 24, drawn, "Schedule")
+    y = 8.0
+    for label, bars in tiles:
+        drawn.append(_text(left - 12, y + bar * len(bars) / 2 + 4, label, size=11, anchor="end"))
+        for cycles, colour in zip(bars, colours, strict=True):
+            length = max(1.0, cycles * scale)
+            drawn.append(_rectangle(left, y, length, bar - 1, colour))
+            drawn.append(_text(left + length + 6, y + 8, f"{cycles:,}", size=9.5, colour=MUTED))
+            y += bar
+        y += 12
+    return _svg(width, y, drawn, "Work of each unit for each tile")
 
 
 def image_uri(pixels: Sequence[Sequence[int]], highest: int) -> str:

@@ -31,7 +31,6 @@ def failing(error: BaseException) -> click.Command:
             "quadrille: File or folder /a/b cannot be used: Permission denied",
         ),
         (KeyboardInterrupt(), 130, "Interrupted; what was there before is unchanged"),
-        (InvalidInput("Two\nlines"), 2, "quadrille: Two lines"),
     ],
 )
 def test_fault_is_one_sentence(

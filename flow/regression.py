@@ -1,0 +1,115 @@
+"""The verb `regress`: the cocotb testbenches of tb on blocks that are exported for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .blocks import component
+from .results import Result
+
+__all__ = ["BlockTest", "Regression", "regress"]
+
+FOLDER = Path("build/regress")
+
+
+@dataclass(frozen=True)
+class BlockTest:
+    """One scenario on one configuration of a block."""
+
+    block: str
+    parameters: dict[str, Any]
+    scenario: str
+    seconds: float
+    seed: int
+    reason: str | None
+    command: str
+    log: Path | None
+    wave: Path | None
+
+
+@dataclass(frozen=True)
+class Regression(Result):
+    """All tests that were played."""
+
+    title: ClassVar[str] = "Regression"
+
+    tests: tuple[BlockTest, ...]
+    seconds: float
+    junit: Path
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test passed."""
+        return all(test.reason is None for test in self.tests)
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """How many passed, which failed."""
+        failed = [test for test in self.tests if test.reason is not None]
+        return [
+            ("tests", f"{len(self.tests)} in {self.seconds:.0f} s, {len(failed)} failed"),
+            *(("failed", f"{test.block} {test.scenario}: {test.command}") for test in failed),
+            ("JUnit XML", str(self.junit)),
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, and the verdict."""
+        return {"passed": self.passed, **super().as_dict()}
+
+
+def regress(
+    blocks: Sequence[str] = (),
+    folder: Path | str | None = None,
+    *,
+    waves: bool = False,
+    seed: int | None = None,
+    jobs: int | None = None,
+    on_test: Callable[[str], object] | None = None,
+) -> Regression:
+    """Play the testbenches of `blocks`, of all if there are none, and write results and logs into `folder`.
+
+    `folder` is build/regress by default. `on_test` is given one line for each test when it has ended.
+
+    Raises
+    ------
+    InvalidInput
+        If a block has no testbench, or the folder cannot be written.
+    MissingTool
+        If a compiler is missing.
+    """
+    from quadrille.tb.regression import regress as play
+
+    started = time.perf_counter()
+    folder = FOLDER if folder is None else Path(folder)
+    results = play(
+        blocks,
+        export_block,
+        folder,
+        waves=waves,
+        seed=seed,
+        jobs=jobs,
+        on_result=None if on_test is None else lambda result: on_test(str(result)),
+    )
+    tests = tuple(
+        BlockTest(
+            block=result.block,
+            parameters=dict(result.parameters),
+            scenario=result.scenario,
+            seconds=result.seconds,
+            seed=result.seed,
+            reason=result.reason,
+            command=result.command,
+            log=result.log,
+            wave=result.wave,
+        )
+        for result in results
+    )
+    return Regression(tests, time.perf_counter() - started, folder / "junit.xml")
+
+
+def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None:
+    """Write block `name` into `folder` for its testbench."""
+    component(name, folder, parameters)
