@@ -76,7 +76,9 @@ def run_streams(
                 port = stream(name)
                 assert ctx.get(port.valid), f"{name}: valid was withdrawn in cycle {cycle}"
                 assert ctx.get(port.payload) == payload, f"{name}: the payload changed while waiting in cycle {cycle}"
-        raise AssertionError(f"after {limit} cycles: {({n: len(c) for n, c in collected.items()})} of {dict(outputs)}")
+        raise AssertionError(
+            f"after {limit} cycles: { ({n: len(c) for n, c in collected.items()}) } of {dict(outputs)}"
+        )
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
