@@ -1,0 +1,59 @@
+"""torch quantizers: functional, straight-through, Module; granularity is a value.
+
+Every quantizer has `forward`, which trains, and `to_int`, which says the integers that the hardware holds.
+"""
+
+from .binary import BinaryFit, BinaryWeights, QuantizedWeight, fit_binary
+from .columns import ColumnWeights, slice_factors
+from .granularity import (
+    Granularity,
+    PerChannel,
+    PerColumn,
+    PerGroup,
+    PerTensor,
+    expand,
+    group_mean,
+    group_sizes,
+    group_sum,
+    scale_shape,
+)
+from .lsq import Lsq, Quantized, gradient_scale, initial_step, lsq_code, positive
+from .partial_sum import PartialSumQuantizer, thresholds
+from .staircase import StaircaseActivation, mean_slope, sharpness_at, soft_slope, staircase
+from .straight_through import round_half_up, round_straight_through, scale_gradient, sign_straight_through
+
+__all__ = [
+    "BinaryFit",
+    "BinaryWeights",
+    "ColumnWeights",
+    "Granularity",
+    "Lsq",
+    "PartialSumQuantizer",
+    "PerChannel",
+    "PerColumn",
+    "PerGroup",
+    "PerTensor",
+    "Quantized",
+    "QuantizedWeight",
+    "StaircaseActivation",
+    "expand",
+    "fit_binary",
+    "gradient_scale",
+    "group_mean",
+    "group_sizes",
+    "group_sum",
+    "initial_step",
+    "lsq_code",
+    "mean_slope",
+    "positive",
+    "round_half_up",
+    "round_straight_through",
+    "scale_gradient",
+    "scale_shape",
+    "sharpness_at",
+    "sign_straight_through",
+    "slice_factors",
+    "soft_slope",
+    "staircase",
+    "thresholds",
+]

@@ -1,0 +1,23 @@
+"""Random changes of training images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["random_shift"]
+
+
+def random_shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Images (batch, ..., height, width), each moved by -most to most pixels on both axes, zeros moving in."""
+    if most == 0:
+        return images
+    height, width = images.shape[-2:]
+    padded = torch.nn.functional.pad(images, (most, most, most, most))
+    count = len(images)
+    offsets = torch.randint(0, 2 * most + 1, (2, count), generator=generator).to(images.device)
+    rows = offsets[0][:, None] + torch.arange(height, device=images.device)
+    columns = offsets[1][:, None] + torch.arange(width, device=images.device)
+    index = torch.arange(count, device=images.device)[:, None, None]
+    moved = padded.movedim((-2, -1), (1, 2))[index, rows[:, :, None], columns[:, None, :]]
+    return moved.movedim((1, 2), (-2, -1))
