@@ -1,0 +1,223 @@
+"""The whole network on the simulated hardware, every integer of every layer compared with the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrille.algo.integer.execution import check_images
+from quadrille.algo.spec import Argmax, InvalidInput
+
+from .accelerator import Accelerator, read_accelerator
+from .build import build
+from .comparison import Chunk, Mismatch, Reference, compare, simulate
+from .model import Model
+from .workers import Workers
+
+__all__ = ["Mismatch", "Progress", "Verification", "verify"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much (0: not known)."""
+
+CHUNK_BATCHES = 32
+"""Batches in one continuous simulation: what bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of a verification.
+
+    Attributes
+    ----------
+    images, integers, mismatches : how many were run, compared, wrong
+    first : the mismatch that left the hardware first, in the first chunk that has one
+    cycles : simulated, from the first data word of a batch to the last output word, summed over `spans`
+    spans : images and cycles of each continuous simulation
+    build_seconds : until the model was there; next to nothing when the cache has it
+    rtl_seconds : wall time of simulation and comparison, of the busiest process
+    reference_seconds : wall time of the integer reference, of the busiest process
+    jobs : processes
+    rtl_accuracy, integer_accuracy : with labels and a network that ends in a class, else None
+    values : the network's result for each image as it left the hardware
+    wave : the waveform written, if one was
+    """
+
+    images: int
+    integers: int
+    mismatches: int
+    first: Mismatch | None
+    cycles: int
+    spans: tuple[tuple[int, int], ...]
+    build_seconds: float
+    rtl_seconds: float
+    reference_seconds: float
+    jobs: int
+    rtl_accuracy: float | None
+    integer_accuracy: float | None
+    values: NDArray[np.int64]
+    wave: Path | None
+
+    @property
+    def cycles_per_image(self) -> float:
+        """Simulated cycles for each image."""
+        return self.cycles / self.images
+
+    @property
+    def rtl_rate(self) -> float:
+        """Images per second on RTL, every integer compared."""
+        return self.images / self.rtl_seconds
+
+    @property
+    def reference_rate(self) -> float:
+        """Images per second of the integer reference."""
+        return self.images / self.reference_seconds
+
+
+def verify(
+    folder: Path | str,
+    images: Any,
+    *,
+    jobs: int = 1,
+    wave: Path | str | None = None,
+    progress: Progress | None = None,
+    labels: Any = None,
+) -> Verification:
+    """Run `images` (n, *shape), integers in the input's format, through the accelerator in `folder`.
+
+    Every tensor of every node is compared in every element with `algo.integer`. Batches are split over `jobs`
+    processes. The first mismatch is located, and its image run once more with a waveform: `wave`, by default
+    `mismatch.vcd` in the folder. With `wave` and no mismatch, the waveform is that of the first image.
+
+    Raises
+    ------
+    InvalidInput
+        If a file of the folder, the images, the labels or the number of jobs cannot be accepted.
+    MissingTool, BuildFailed
+        If the model cannot be built.
+    SimulationFault
+        If the hardware stops before its last result.
+    """
+    tell = progress or (lambda label, done, total: None)
+    accelerator = read_accelerator(folder)
+    pictures = check_images(accelerator.network.input, images)
+    if len(pictures) == 0:
+        raise InvalidInput("Images must be one or more, not 0")
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
+        raise InvalidInput(f"Number of jobs must be a positive integer, not {jobs!r}")
+    truth = _labels(accelerator, labels, len(pictures))
+    wave = None if wave is None else Path(wave)
+    if wave is not None and wave.suffix not in (".vcd", ".fst"):
+        raise InvalidInput(f"Waveform file must end in .vcd or .fst, not {wave.name!r}")
+
+    begin = time.perf_counter()
+    tell("building the simulation", 0, 0)
+    build(accelerator.manifest, progress=lambda message: tell(message, 0, 0))
+    build_seconds = time.perf_counter() - begin
+
+    chunks = _run(accelerator, pictures, jobs, tell)
+    first = next((chunk.first for chunk in chunks if chunk.first is not None), None)
+    if first is not None or wave is not None:
+        target = wave or Path(folder) / "mismatch.vcd"
+        tell(f"writing {target.name}", 0, 0)
+        first, wave = _write_wave(accelerator, pictures, first, target)
+    values = np.concatenate([chunk.values for chunk in chunks])
+    reference = np.concatenate([chunk.reference for chunk in chunks])
+    return Verification(
+        images=len(pictures),
+        integers=sum(chunk.integers for chunk in chunks),
+        mismatches=sum(chunk.mismatches for chunk in chunks),
+        first=first,
+        cycles=sum(chunk.cycles for chunk in chunks),
+        spans=tuple((chunk.images, chunk.cycles) for chunk in chunks),
+        build_seconds=build_seconds,
+        rtl_seconds=_busiest(chunks, jobs, "rtl_seconds"),
+        reference_seconds=_busiest(chunks, jobs, "reference_seconds"),
+        jobs=jobs,
+        rtl_accuracy=None if truth is None else float(np.mean(values == truth)),
+        integer_accuracy=None if truth is None else float(np.mean(reference == truth)),
+        values=values,
+        wave=wave,
+    )
+
+
+def _labels(accelerator: Accelerator, labels: Any, images: int) -> NDArray[Any] | None:
+    """The labels, checked; None where there are none or the network does not end in a class."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.shape != (images,):
+        raise InvalidInput(f"Labels must have shape [{images}], not {list(array.shape)}")
+    return array if isinstance(accelerator.network.result, Argmax) else None
+
+
+def _shares(images: int, frames: int, jobs: int) -> list[range]:
+    """The images of each continuous simulation: whole batches, evenly split, at most CHUNK_BATCHES of them."""
+    batches = -(-images // frames)
+    chunks = max(min(jobs, batches), -(-batches // CHUNK_BATCHES))
+    bounds = [min(images, frames * (batches * index // chunks)) for index in range(chunks + 1)]
+    return [range(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False) if stop > start]
+
+
+def _run(accelerator: Accelerator, images: NDArray[Any], jobs: int, tell: Progress) -> list[Chunk]:
+    """All chunks, in order."""
+    shares = _shares(len(images), accelerator.frames, jobs)
+    done = 0
+    tell("simulating", done, len(images))
+
+    def finished(chunk: Chunk) -> None:
+        nonlocal done
+        done += chunk.images
+        tell("simulating", done, len(images))
+
+    if jobs > 1 and len(shares) > 1:
+        with Workers(min(jobs, len(shares)), accelerator.folder) as workers:
+            return workers.run([(share.start, images[share.start : share.stop]) for share in shares], finished)
+    chunks: list[Chunk] = []
+    reference = Reference(accelerator)
+    with Model(accelerator.manifest) as model:
+        for share in shares:
+            chunks.append(compare(accelerator, model, reference, share.start, images[share.start : share.stop]))
+            finished(chunks[-1])
+    return chunks
+
+
+def _busiest(chunks: list[Chunk], jobs: int, seconds: str) -> float:
+    """The longest sum of one process; chunks are dealt out in turn, so an even share is close to it."""
+    jobs = min(jobs, len(chunks))
+    return max(sum(getattr(chunk, seconds) for chunk in chunks[index::jobs]) for index in range(jobs))
+
+
+def _write_wave(
+    accelerator: Accelerator, images: NDArray[Any], first: Mismatch | None, target: Path
+) -> tuple[Mismatch | None, Path]:
+    """Run the image of the first mismatch, or image 0, with a waveform.
+
+    Alone if it fails alone: then the waveform is short, and the mismatch gets the cycle that it has there. Otherwise
+    with the batch that it was in.
+    """
+    number = 0 if first is None else first.image
+    if not target.absolute().parent.is_dir():
+        raise InvalidInput(f"Waveform must be in a folder that exists, not {target}")
+    start = number - number % accelerator.frames
+    span = slice(number, number + 1)
+    part = target.with_name(f".writing-{target.name}")
+    try:
+        with Model(accelerator.manifest, trace=target.suffix.removeprefix(".")) as model:
+            if first is not None:
+                reference = Reference(accelerator)
+                again = compare(accelerator, model, reference, number, images[span]).first
+                if again is None:
+                    span = slice(start, start + accelerator.frames)
+                    again = compare(accelerator, model, reference, start, images[span]).first
+                first = replace(again or first, wave=target)
+            simulate(accelerator, model, images[span], wave=part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return first, target
