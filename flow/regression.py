@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .blocks import component
+from .generation import generate
 from .results import Result
 
 __all__ = ["BlockTest", "Regression", "regress"]
@@ -67,7 +68,7 @@ def regress(
     waves: bool = False,
     seed: int | None = None,
     jobs: int | None = None,
-    on_test: Callable[[str], object] | None = None,
+    on_test: Callable[[str], None] | None = None,
 ) -> Regression:
     """Play the testbenches of `blocks`, of all if there are none, and write results and logs into `folder`.
 
@@ -111,5 +112,14 @@ def regress(
 
 
 def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None:
-    """Write block `name` into `folder` for its testbench."""
-    component(name, folder, parameters)
+    """Write block `name` into `folder` for its testbench.
+
+    With `network` among the parameters, the path of a Network file, it is the accelerator of that network with its
+    program; the other parameters are as of `generate`.
+    """
+    if "network" not in parameters:
+        component(name, folder, parameters)
+        return
+    shape = {key: value for key, value in parameters.items() if key in ("rows", "columns", "macros")}
+    settings = {key: value for key, value in parameters.items() if key not in ("network", *shape)}
+    generate(parameters["network"], folder, **shape, settings=settings)

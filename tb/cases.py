@@ -1,4 +1,4 @@
-"""The table of the regression: blocks, parameters and the testbench that plays on them. Data, kept small to build fast."""
+"""The table of the regression: blocks, parameters, testbench. Data; configurations are kept small to build fast."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from quadrille.algo.integer import write_network
+
+from .networks import random_network
 
 __all__ = ["CASES", "Case"]
 
@@ -21,6 +25,22 @@ class Case:
     def prepare(self, folder: Path) -> Mapping[str, Any]:
         """The parameters for the exporter; files they name are written into `folder` first."""
         return self.parameters
+
+
+@dataclass(frozen=True)
+class AcceleratorCase(Case):
+    """An accelerator for a random network, which `network` describes to `random_network`.
+
+    The exporter is given the file of the network as the parameter `network`, beside the shape of the macros.
+    """
+
+    network: Mapping[str, Any] = field(default_factory=dict)
+
+    def prepare(self, folder: Path) -> Mapping[str, Any]:
+        """Write the network; the parameters with its path."""
+        path = folder / "network.safetensors"
+        write_network(random_network(**self.network), path)
+        return {"network": path, **self.parameters}
 
 
 def _cases(block: str, module: str, *configurations: Mapping[str, Any]) -> tuple[Case, ...]:
@@ -54,6 +74,26 @@ CASES: tuple[Case, ...] = (
             "bias_rows": 4,
             "groups": 3,
             "frames": 4,
+        },
+    ),
+    AcceleratorCase(
+        "accelerator",
+        "quadrille.tb.test_accelerator",
+        {"rows": 8, "columns": 6, "macros": 1, "lanes": 3, "frames": 3},
+        network={"seed": 1, "sizes": (13, 7, 4), "tile_rows": 8, "adc_bits": 3},
+    ),
+    AcceleratorCase(
+        "accelerator",
+        "quadrille.tb.test_accelerator",
+        {"rows": 6, "columns": 4, "macros": 2, "lanes": 4, "frames": 2, "weight_planes": 1, "cuts": 0},
+        network={
+            "seed": 2,
+            "sizes": (9, 5, 6),
+            "tile_rows": 6,
+            "weight_bits": 3,
+            "cell_bits": 2,
+            "activation_bits": 3,
+            "argmax": False,
         },
     ),
 )

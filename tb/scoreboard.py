@@ -13,7 +13,7 @@ from .streams import Transfer
 
 __all__ = ["Mismatch", "Scoreboard"]
 
-Beat: TypeAlias = Mapping[str, FieldValue]
+Beat: TypeAlias = Mapping[str, FieldValue | Sequence[int | None]]
 
 
 class Mismatch(AssertionError):
@@ -25,7 +25,7 @@ class Scoreboard:
 
     `label` names block and parameters in every message. A beat may be seen through `observe`, a function from the
     fields of the payload to the values compared, where the payload is redundant (a sum and a carry). An expectation
-    may leave out fields: they are not compared.
+    may leave out fields, and hold None for lanes: they are not compared.
     """
 
     def __init__(self, stream: StreamPort, label: str, observe: Callable[[Beat], Beat] | None = None) -> None:
@@ -79,10 +79,10 @@ class Scoreboard:
             expected = self.beats + len(self._expected)
             raise Mismatch(f"{self.label}: stream {self.stream.name} must deliver {expected} beats, not {self.beats}")
 
-    def _compare(self, where: str, name: str, expected: Sequence[int], got: Sequence[int]) -> None:
+    def _compare(self, where: str, name: str, expected: Sequence[int | None], got: Sequence[int | None]) -> None:
         if len(expected) != len(got):
             raise Mismatch(f"{where}: field {name} must have {len(expected)} lanes, not {len(got)}")
-        wrong = [lane for lane, (e, g) in enumerate(zip(expected, got, strict=True)) if e != g]
+        wrong = [lane for lane, (e, g) in enumerate(zip(expected, got, strict=True)) if e is not None and e != g]
         if wrong:
             lane = wrong[0]
             place = f"field {name} lane {lane}" if len(expected) > 1 else f"field {name}"
@@ -90,7 +90,7 @@ class Scoreboard:
             raise Mismatch(f"{where}: {place} expected {expected[lane]}, got {got[lane]}{more}")
 
 
-def _values(value: FieldValue) -> Sequence[int]:
+def _values(value: FieldValue | Sequence[int | None]) -> Sequence[int | None]:
     if isinstance(value, numpy.ndarray):
         return value.reshape(-1).tolist()
     return value if isinstance(value, Sequence) else [int(value)]
