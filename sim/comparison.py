@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from quadrille.algo.integer.execution import Executor
 from quadrille.algo.spec import Linear
 
-from .accelerator import END, Accelerator, Beats, row_sum_name
+from .accelerator import Accelerator
+from .beats import END, Beats, row_sum_name
 from .model import Model, Run, SimulationFault
 
 __all__ = ["Chunk", "Mismatch", "Reference", "compare", "simulate"]
@@ -26,7 +27,8 @@ class Mismatch:
     Attributes
     ----------
     node : whose tensor it belongs to
-    place : its index in that tensor: tile, slice and output of a linear node, tile of row sums, output of others
+    place, axes : its index in that tensor, and what the indices are: tile, slice and output of a linear node, tile of
+        row sums, output of others
     lane : of the beat that carried it
     image : index among all images verified
     cycle : in which the beat left, 0 being the first after reset of the run that `image` was in
@@ -35,6 +37,7 @@ class Mismatch:
 
     node: str
     place: tuple[int, ...]
+    axes: tuple[str, ...]
     lane: int
     image: int
     cycle: int
@@ -43,12 +46,7 @@ class Mismatch:
     wave: Path | None = None
 
     def __str__(self) -> str:
-        names = {3: ("tile", "slice", "output"), 1: ("output",), 0: ()}[len(self.place)]
-        if self.node.endswith("(row sums)"):
-            names = ("tile",)
-        elif self.node == END:
-            names = ("flag",)
-        where = "".join(f", {name} {index}" for name, index in zip(names, self.place, strict=False))
+        where = "".join(f", {axis} {index}" for axis, index in zip(self.axes, self.place, strict=False))
         return (
             f"node {self.node}{where}, image {self.image}, lane {self.lane}, cycle {self.cycle}: "
             f"expected {self.expected}, got {self.got}"
@@ -177,10 +175,10 @@ class _Tally:
                 continue
             lane = int(np.flatnonzero(wrong[image])[0])
             place = column.place if column.spread else (*column.place, int(column.outputs[lane]))
-            shape = tensors[column.node].shape[1:]
             self.first = Mismatch(
                 node=column.node,
-                place=place[: len(shape)],
+                place=place[: len(column.axes)],
+                axes=column.axes,
                 lane=int(column.lanes[lane]),
                 image=image,
                 cycle=cycle,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from quadrille.algo.spec import InvalidInput, QuadrilleError
 
 from .build import Progress, build
-from .library import NEVER, InputPlan, Library, Outcome, OutputPlan, Plan
-from .manifest import Manifest, Stream, read_manifest
-from .payload import Words, empty_field, pack
+from .library import Library, Outcome, Plan
+from .manifest import Manifest, read_manifest
+from .payload import pack
+from .stimulus import Capture, Stall, Stimulus
 
 __all__ = ["Capture", "Model", "Run", "SimulationFault", "Stall"]
 
@@ -28,49 +28,6 @@ IDLE_CYCLES = 1_000_000
 
 class SimulationFault(QuadrilleError, RuntimeError):
     """The design did not do what its streams promise: names the stream and the cycle."""
-
-
-@dataclass(frozen=True)
-class Stall:
-    """Random stalls: `probability` that a stream waits in a cycle, one for all or by stream name, and a `seed`.
-
-    Inputs withhold `valid` before a beat is first offered, never after; outputs withhold `ready`. Taps never wait.
-
-    Raises
-    ------
-    InvalidInput
-        If a probability is not from 0 to less than 1.
-    """
-
-    probability: float | Mapping[str, float] = 0.5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        each = self.probability.values() if isinstance(self.probability, Mapping) else [self.probability]
-        for value in each:
-            if not 0 <= value < 1:
-                raise InvalidInput(f"Stall probability must be from 0 to less than 1, not {value}")
-
-    def of(self, stream: str) -> float:
-        """The probability for one stream."""
-        return self.probability.get(stream, 0.0) if isinstance(self.probability, Mapping) else self.probability
-
-
-@dataclass(frozen=True)
-class Capture:
-    """The beats of one output stream.
-
-    Attributes
-    ----------
-    fields : values by field name: [n] for scalars, [n, count] for arrays, int32 where every value fits, else int64
-        (uint64 for u64); fields of more than 64 bits have a last axis of 64-bit words.
-    cycles : int64 [n], the cycle in which each beat was transferred; 0 is the first after reset.
-    surplus : beats that followed the expected ones before the run ended.
-    """
-
-    fields: dict[str, NDArray[Any]]
-    cycles: NDArray[np.int64]
-    surplus: int
 
 
 @dataclass(frozen=True)
@@ -167,7 +124,7 @@ class Model:
             self._check_wave(Path(wave))
         self._set_pins(pins or {})
         careful = stall is not None if check is None else check or stall is not None
-        stimulus = _Stimulus(self.manifest, rows, outputs, stall or Stall(0.0))
+        stimulus = Stimulus(self.manifest, rows, outputs, stall or Stall(0.0))
         plan = stimulus.plan(careful, max_cycles, idle_cycles, reset_at)
         try:
             if wave is not None:
@@ -199,7 +156,7 @@ class Model:
         if not wave.absolute().parent.is_dir():
             raise InvalidInput(f"Waveform must be in a folder that exists, not {wave}")
 
-    def _judge(self, outcome: Outcome, plan: Plan, stimulus: _Stimulus) -> None:
+    def _judge(self, outcome: Outcome, plan: Plan, stimulus: Stimulus) -> None:
         """Raise what went wrong."""
         if outcome == Outcome.DONE:
             return
@@ -234,73 +191,3 @@ class Model:
         pin = self._narrow_pins[index]
         value = self._library.read_pin(self._simulation, index)
         return value - (1 << pin.width) if pin.signed and value >> (pin.width - 1) else value
-
-
-class _Stimulus:
-    """The arrays of one run and the plan that points to them."""
-
-    def __init__(self, manifest: Manifest, rows: dict[str, Words], outputs: Mapping[str, int], stall: Stall) -> None:
-        self.inputs, self.outputs = manifest.inputs, manifest.outputs
-        self.rows = [rows.get(stream.name, np.zeros((0, stream.words), np.uint64)) for stream in self.inputs]
-        self.accepted = [np.zeros(len(row), np.int64) for row in self.rows]
-        self.listed = set(outputs)
-        self.beats = [outputs.get(stream.name, 0) for stream in self.outputs]
-        self.fields = [
-            [empty_field(field, beats) for field in stream.fields]
-            for stream, beats in zip(self.outputs, self.beats, strict=True)
-        ]
-        self.cycles = [np.zeros(beats, np.int64) for beats in self.beats]
-        self.input_plans = (InputPlan * max(1, len(self.inputs)))()
-        self.output_plans = (OutputPlan * max(1, len(self.outputs)))()
-        seeds = np.random.SeedSequence(stall.seed).generate_state(len(self.inputs) + len(self.outputs) + 1, np.uint64)
-        for index, (plan, row) in enumerate(zip(self.input_plans, self.rows, strict=False)):
-            plan.rows, plan.count, plan.cycles = row.ctypes.data, len(row), self.accepted[index].ctypes.data
-            plan.stall, plan.random = _threshold(stall, self.inputs[index]), int(seeds[index]) | 1
-        self.pointers = [
-            (ctypes.c_void_p * max(1, len(arrays)))(*(a.ctypes.data for a in arrays)) for arrays in self.fields
-        ]
-        for index, (plan, beats) in enumerate(zip(self.output_plans, self.beats, strict=False)):
-            plan.count, plan.cycles = beats, self.cycles[index].ctypes.data
-            plan.fields = ctypes.addressof(self.pointers[index])
-            plan.stall, plan.random = _threshold(stall, self.outputs[index]), int(seeds[len(self.inputs) + index]) | 1
-
-    def plan(self, careful: bool, max_cycles: int | None, idle_cycles: int, reset_at: int | None) -> Plan:
-        """What the driver is given."""
-        return Plan(
-            limit=NEVER if max_cycles is None else max_cycles,
-            idle_limit=idle_cycles,
-            reset_at=NEVER if reset_at is None else reset_at,
-            careful=careful,
-            inputs=self.input_plans,
-            outputs=self.output_plans,
-        )
-
-    def short(self) -> str:
-        """The first listed output that is short, in words."""
-        for stream, plan, beats in zip(self.outputs, self.output_plans, self.beats, strict=False):
-            if plan.taken < beats:
-                return f"{stream.name} delivered {plan.taken} of {beats} beats"
-        raise AssertionError("a run that stops early is short of a beat")
-
-    def captures(self) -> dict[str, Capture]:
-        """The listed outputs."""
-        return {
-            stream.name: Capture(
-                fields={field.name: array for field, array in zip(stream.fields, self.fields[index], strict=True)},
-                cycles=self.cycles[index],
-                surplus=self.output_plans[index].surplus,
-            )
-            for index, stream in enumerate(self.outputs)
-            if stream.name in self.listed
-        }
-
-    def input_cycles(self) -> dict[str, NDArray[np.int64]]:
-        """When the beats of each input were accepted; beats left over when the run ended are not listed."""
-        plans = zip(self.inputs, self.input_plans, self.accepted, strict=False)
-        return {stream.name: cycles[: plan.next] for stream, plan, cycles in plans if len(cycles)}
-
-
-def _threshold(stall: Stall, stream: Stream) -> int:
-    if stream.tap or (stream.input and stream.valid is None):
-        return 0
-    return int(stall.of(stream.name) * 2.0**64)
