@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from quadrille.algo.spec import IntFormat, IntTensor, InvalidInput
+from quadrille.algo.spec.kinds import field_hints
 
 __all__ = ["RecordReader", "decode_record", "encode_record"]
 
@@ -28,12 +28,6 @@ class RecordReader:
     read: set[str] = field(default_factory=set)
 
 
-@cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {item.name: hints[item.name] for item in fields(kind)}
-
-
 def encode_record(record: Any, place: str, tensors: dict[str, IntTensor]) -> dict[str, Any]:
     """The fields of `record` as JSON values; its tensors go to `tensors`, named `place.field`.
 
@@ -42,7 +36,7 @@ def encode_record(record: Any, place: str, tensors: dict[str, IntTensor]) -> dic
     InvalidInput
         If there is a tensor of that name already.
     """
-    return {name: _encode(getattr(record, name), f"{place}.{name}", tensors) for name in _hints(type(record))}
+    return {name: _encode(getattr(record, name), f"{place}.{name}", tensors) for name in field_hints(type(record))}
 
 
 def _encode(value: Any, place: str, tensors: dict[str, IntTensor]) -> Any:
@@ -72,7 +66,7 @@ def decode_record(kind: type[RecordT], values: object, place: str, reader: Recor
     """
     if not isinstance(values, dict):
         raise InvalidInput(f"{_noun(place)} must be an object, not {values!r}")
-    hints = _hints(kind)
+    hints = field_hints(kind)
     for name in values:
         if name not in hints:
             raise InvalidInput(f"{_noun(place, name)} must be one of {', '.join(hints)}")

@@ -1,6 +1,7 @@
 """Frozen values that cross room borders: formats, intervals, tensors, Network and its nodes. Standard library only."""
 
 from .cells import CellEncoding
+from .converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 from .errors import InvalidInput, MissingTool, QuadrilleError
 from .formats import Interval, IntFormat
 from .network import Network
@@ -20,12 +21,16 @@ __all__ = [
     "IntTensor",
     "Interval",
     "InvalidInput",
+    "Ladder",
     "Linear",
     "MissingTool",
+    "MultiplyShift",
     "Network",
     "Node",
     "Overflow",
     "QuadrilleError",
     "Rounding",
     "RowSum",
+    "ladders_of",
+    "shared_multiply_shift",
 ]

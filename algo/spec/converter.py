@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .errors import InvalidInput
 from .formats import Interval
-from .nodes import Linear
+from .linear import Linear
 
 __all__ = ["GREATEST_CONVERTER_SHIFT", "Ladder", "MultiplyShift", "ladders_of", "shared_multiply_shift"]
 

@@ -114,7 +114,7 @@ class IntFormat:
         InvalidInput
             If `text` is no such name.
         """
-        if len(text) > 1 and text[0] in "us" and text[1:].isascii() and text[1:].isdigit():
+        if 1 < len(text) < 4 and text[0] in "us" and text[1:].isascii() and text[1:].isdigit():
             return cls(int(text[1:]), signed=text[0] == "s")
         raise InvalidInput(f"Format must be written like u4 or s8, not {text!r}")
 

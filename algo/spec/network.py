@@ -8,9 +8,13 @@ from functools import cached_property
 from typing import TypeVar
 
 from .errors import InvalidInput
+from .formats import IntFormat
+from .kinds import check_kinds
 from .nodes import Edge, Input, Node
 
 __all__ = ["Network"]
+
+GREATEST = IntFormat(64, signed=True).interval
 
 NodeT = TypeVar("NodeT", bound=Node)
 
@@ -33,6 +37,7 @@ class Network:
     notes: dict[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        check_kinds(self, f"network {self.name!r}")
         if not self.nodes or not isinstance(self.nodes[0], Input):
             raise InvalidInput(f"Network {self.name!r} must start with an input node")
         seen: set[str] = set()
@@ -62,9 +67,12 @@ class Network:
         edges: dict[str, Edge] = {}
         for node in self.nodes:
             try:
-                edges[node.name] = node.infer([edges[source] for source in node.inputs])
+                edge = node.infer([edges[source] for source in node.inputs])
+                if edge.interval not in GREATEST:
+                    raise InvalidInput(f"values must fit 64 bits signed, not {edge.interval}")
             except InvalidInput as error:
                 raise InvalidInput(f"Node {node.name!r}: {error}") from None
+            edges[node.name] = edge
         return edges
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
@@ -34,6 +36,8 @@ class IntTensor:
     def __post_init__(self) -> None:
         if self.dtype not in _CODES:
             raise InvalidInput(f"Tensor type must be one of {', '.join(_CODES)}, not {self.dtype!r}")
+        if any(size < 0 for size in self.shape):
+            raise InvalidInput(f"Tensor shape must have no negative size, not {list(self.shape)}")
         expected = prod(self.shape) * self.itemsize
         if len(self.data) != expected:
             thing = f"Tensor of shape {list(self.shape)} and type {self.dtype}"
@@ -42,12 +46,15 @@ class IntTensor:
     @classmethod
     def of(cls, values: Iterable[int], shape: tuple[int, ...], dtype: str = "int64") -> IntTensor:
         """A tensor from its elements in row-major order."""
-        size = int(dtype.removeprefix("int")) // 8
+        if dtype not in _CODES:
+            raise InvalidInput(f"Tensor type must be one of {', '.join(_CODES)}, not {dtype!r}")
         try:
-            data = b"".join(int(v).to_bytes(size, "little", signed=True) for v in values)
+            elements = array(_CODES[dtype], values)
         except OverflowError:
             raise InvalidInput(f"Tensor elements must fit {dtype}, and one does not") from None
-        return cls(shape, dtype, data)
+        if sys.byteorder == "big":
+            elements.byteswap()
+        return cls(shape, dtype, elements.tobytes())
 
     @property
     def itemsize(self) -> int:

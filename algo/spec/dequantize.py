@@ -1,0 +1,92 @@
+"""Column arithmetic: from the codes of the columns to the next layer's format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .errors import InvalidInput
+from .formats import Interval, IntFormat
+from .node import Edge, Node
+from .tensor import IntTensor
+
+__all__ = ["Dequantize"]
+
+MANTISSA_INTERVAL = IntFormat(16, signed=True).interval
+MAXIMUM_SHIFT = 62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dequantize(Node):
+    """Column arithmetic: codes to the next layer's format.
+
+    `acc[o] = bias[o] + sum_{t,s} mantissa[t,s,o]*code[t,s,o] + sum_t sum_mantissa[t,o]*X[t]`,
+    `y[o] = saturate(round_shift(acc[o], shift), format)`, with `round_shift(v, n) = (v + (1 << (n-1))) >> n`.
+    The second input, the sums X of a RowSum, goes with `sum_mantissa`: both or neither. Output shape (outputs,).
+    """
+
+    kind: ClassVar[str] = "dequantize"
+    arity: ClassVar[tuple[int, int]] = (1, 2)
+
+    mantissa: IntTensor  # (tiles, slices, outputs)
+    bias: IntTensor  # (outputs,)
+    shift: int
+    format: IntFormat
+    sum_mantissa: IntTensor | None = None  # (tiles, outputs)
+
+    def infer(self, inputs: Sequence[Edge]) -> Edge:
+        """Values of shape (outputs,), of the format `format`."""
+        accumulators = self.accumulator_intervals(inputs)
+        results = tuple(acc.round_shift(self.shift).clamp(self.format.interval) for acc in accumulators)
+        return Edge((len(results),), self.format, Interval.hull(*results), results)
+
+    def accumulator_intervals(self, inputs: Sequence[Edge]) -> tuple[Interval, ...]:
+        """The interval of acc[o] for each output o, over all partial sums on the way as well.
+
+        Raises
+        ------
+        InvalidInput
+            If a table has another shape than the codes ask for, or values outside its range.
+        """
+        codes = inputs[0]
+        if len(codes.shape) != 3:
+            raise InvalidInput(f"codes must have shape [tiles, slices, outputs], not {list(codes.shape)}")
+        tiles, slices, outputs = codes.shape
+        self._check_table("mantissa", self.mantissa, codes.shape)
+        if not 0 <= self.shift <= MAXIMUM_SHIFT:
+            raise InvalidInput(f"shift must be from 0 to {MAXIMUM_SHIFT}, not {self.shift}")
+        if self.bias.shape != (outputs,):
+            raise InvalidInput(f"bias must have shape [{outputs}], not {list(self.bias.shape)}")
+        if (self.sum_mantissa is None) != (len(inputs) == 1):
+            raise InvalidInput("row sums and their mantissas must be given together, not one without the other")
+        if self.sum_mantissa is not None:
+            if inputs[1].shape != (tiles,):
+                raise InvalidInput(f"row sums must have shape [{tiles}], not {list(inputs[1].shape)}")
+            self._check_table("sum mantissa", self.sum_mantissa, (tiles, outputs))
+        bound = IntFormat(63, signed=True).interval
+        intervals: list[Interval] = []
+        for o in range(outputs):
+            total = Interval(self.bias.flat[o], self.bias.flat[o])
+            seen = [total]
+            for t in range(tiles):
+                for s in range(slices):
+                    column = (t * slices + s) * outputs + o
+                    mantissa = self.mantissa.flat[column]
+                    total = total + codes.channel(column) * Interval(mantissa, mantissa)
+                    seen.append(total)
+                if self.sum_mantissa is not None:
+                    mantissa = self.sum_mantissa.flat[t * outputs + o]
+                    total = total + inputs[1].channel(t) * Interval(mantissa, mantissa)
+                    seen.append(total)
+            if Interval.hull(*seen) not in bound:
+                raise InvalidInput(f"accumulator of output {o} must fit 63 bits, not {Interval.hull(*seen)}")
+            intervals.append(Interval.hull(*seen))
+        return tuple(intervals)
+
+    @staticmethod
+    def _check_table(noun: str, table: IntTensor, shape: tuple[int, ...]) -> None:
+        if table.shape != shape:
+            raise InvalidInput(f"{noun} must have shape {list(shape)}, not {list(table.shape)}")
+        if table.interval not in MANTISSA_INTERVAL:
+            raise InvalidInput(f"{noun} must lie in {MANTISSA_INTERVAL}, not in {table.interval}")
