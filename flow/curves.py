@@ -35,7 +35,12 @@ def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> byt
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings = {"font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "quadrille", "axes.edgecolor": MUTED}
+    settings: dict[Any, Any] = {
+        "font.size": 9,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "quadrille",
+        "axes.edgecolor": MUTED,
+    }
     with matplotlib.rc_context(settings):
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         (FigureCanvasSVG if kind == "svg" else FigureCanvasAgg)(figure)

@@ -84,7 +84,7 @@ def generate(
         If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, or the
         folder cannot be written.
     """
-    from quadrille.algo.integer import read_network
+    from quadrille.algo.integer.network_file import read_network
     from quadrille.hw.engine import Accelerator, compile_network
     from quadrille.hw.export import design_files, publish
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from quadrille.algo.spec import Dequantize, Interval, Linear, Network, Node, RowSum
+from quadrille.algo.spec import Argmax, Dequantize, Input, Interval, Linear, Network, Node, RowSum
 
 from .results import Result
 from .tables import table_html, table_text
@@ -38,7 +38,7 @@ class Inspection(Result):
     title: ClassVar[str] = "Network"
 
     name: str
-    path: Path
+    path: Path | None
     notes: dict[str, str]
     weights: int
     nodes: tuple[NodeDescription, ...]
@@ -87,19 +87,20 @@ def network_file(path: Path | str) -> Path:
     return path / "network.safetensors" if path.is_dir() else path
 
 
-def inspect(network: Network | Path | str) -> Inspection:
-    """Describe `network`, or the Network in a file or folder.
+def inspect(source: Network | Path | str) -> Inspection:
+    """Describe the Network `source`, or the one in a file or folder.
 
     Raises
     ------
     InvalidInput
         If the file is missing or no valid Network.
     """
-    path = Path()
-    if not isinstance(network, Network):
-        from quadrille.algo.integer import read_network
+    if isinstance(source, Network):
+        path, network = None, source
+    else:
+        from quadrille.algo.integer.network_file import read_network
 
-        path = network_file(network)
+        path = network_file(source)
         network = read_network(path)
     weights = sum(len(node.weight.flat) for node in network.of_kind(Linear))
     described = tuple(describe(network, node) for node in network.nodes)
@@ -122,6 +123,10 @@ def describe(network: Network, node: Node) -> NodeDescription:
     elif isinstance(node, RowSum):
         tiles = node.tile_rows
         detail = f"row tiles {'+'.join(map(str, tiles))}"
+    elif isinstance(node, Input):
+        detail = "images, as integers"
+    elif isinstance(node, Argmax):
+        detail = "index of the greatest; of equal ones, the lowest"
     elif isinstance(node, Dequantize):
         accumulator = Interval.hull(*node.accumulator_intervals(network.input_edges(node)))
         detail = f"mantissas in {node.mantissa.interval}, shift {node.shift}"

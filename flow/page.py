@@ -62,7 +62,7 @@ def report(folder: Path | str, output: Path | str | None = None) -> Page:
 
 def contents(folder: Path) -> dict[str, Any]:
     """Everything that the template shows of the accelerator in `folder`."""
-    from quadrille.algo.integer import read_network
+    from quadrille.algo.integer.network_file import read_network
 
     generation = read_json(folder / "generation.json", "Accelerator's description")
     program = read_json(folder / "program.json", "Accelerator's program")
@@ -157,7 +157,9 @@ def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
         ("Integer reference", f"{verified['reference_images_per_second']:,.0f} images per second"),
     ]
     if verified.get("first_mismatch"):
-        rows.append(("First mismatch", verified["first_mismatch"]))
+        rows.append(
+            ("First mismatch", ", ".join(f"{name} {value}" for name, value in verified["first_mismatch"].items()))
+        )
     return {
         "text": "The held-out images went through the Verilog in Verilator; every converter code, every layer's result "
         "and every answer was compared with the integer reference.",

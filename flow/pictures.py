@@ -19,7 +19,7 @@ SLICES = ("#2457a6", "#4f86cf", "#86b0e3", "#b3cdec")
 REFERENCE = "#c2571a"
 UNITS = {"array": "#2457a6", "lanes": "#c2571a", "weights": "#9aa7b5"}
 
-BOX_WIDTH, BOX_HEIGHT, GAP = 330, 56, 44
+BOX_WIDTH, BOX_HEIGHT, GAP = 330, 56, 52
 
 
 def graph_svg(inspection: Inspection) -> str:
@@ -76,7 +76,7 @@ def arrow(start: tuple[float, float], end: tuple[float, float], source: NodeDesc
     return (
         f'<path d="M{x1} {y1} C{x1} {middle} {x2} {middle} {x2} {y2 - 6}" fill="none" stroke="{MUTED}"/>'
         f'<path d="M{x2 - 4} {y2 - 7} L{x2} {y2} L{x2 + 4} {y2 - 7} Z" fill="{MUTED}"/>'
-        + _text((x1 + x2) / 2 + 10, middle + 4, label, size=10.5)
+        + _text((x1 + x2) / 2, middle + 4, label, size=10.5, anchor="middle", halo=True)
     )
 
 
@@ -137,9 +137,19 @@ def image_uri(pixels: Sequence[Sequence[int]], highest: int) -> str:
 
 
 def _text(
-    x: float, y: float, text: str, *, size: float = 12, colour: str = INK, anchor: str = "start", weight: int = 400
+    x: float,
+    y: float,
+    text: str,
+    *,
+    size: float = 12,
+    colour: str = INK,
+    anchor: str = "start",
+    weight: int = 400,
+    halo: bool = False,
 ) -> str:
     style = f'font-size="{size}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}"'
+    if halo:  # keeps a label on a line readable
+        style += ' stroke="#fff" stroke-width="9" stroke-linejoin="round" paint-order="stroke"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>'
 
 

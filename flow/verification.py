@@ -1,0 +1,186 @@
+"""The verb `verify`: held-out images on the simulated Verilog, every integer compared, cycles as predicted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from quadrille.algo.spec import InvalidInput, Network
+
+from .generation import TOP
+from .progress import Report, silent
+from .results import Result, percent, plain, read_json, size
+
+if TYPE_CHECKING:
+    from quadrille.sim.verification import Mismatch
+
+__all__ = ["Verification", "verify"]
+
+RANDOM_IMAGES = 256
+RANDOM_SEED = 2026
+
+
+@dataclass(frozen=True)
+class Verification(Result):
+    """What came of a verification; it passed if no integer differs and the cycles are those predicted."""
+
+    title: ClassVar[str] = "Verification"
+
+    network: str
+    dataset: str
+    images: int
+    integers: int
+    mismatches: int
+    first_mismatch: Mismatch | None
+    float_accuracy: float | None
+    integer_accuracy: float | None
+    rtl_accuracy: float | None
+    cycles_predicted: int
+    cycles_simulated: int
+    rtl_images_per_second: float
+    reference_images_per_second: float
+    build_seconds: float
+    jobs: int
+    verilog_bytes: int
+    answers: tuple[int, ...]
+    content_hash: str
+    folder: Path
+    wave: Path | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether hardware and integers agree, in values and in cycles."""
+        return self.mismatches == 0 and self.cycles_predicted == self.cycles_simulated
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """The table of the comparison."""
+        predicted, simulated = (cycles / self.images for cycles in (self.cycles_predicted, self.cycles_simulated))
+        equal = "equal" if self.cycles_predicted == self.cycles_simulated else "DIFFERENT"
+        lines = [
+            ("float accuracy", percent(self.float_accuracy)),
+            ("integer accuracy", percent(self.integer_accuracy)),
+            ("RTL accuracy", percent(self.rtl_accuracy)),
+            ("images compared", f"{self.images:,} of {self.dataset}"),
+            ("integers compared", f"{self.integers:,}"),
+            ("mismatches", f"{self.mismatches:,}"),
+            ("cycles per image", f"{predicted:.2f} predicted, {simulated:.2f} simulated: {equal}"),
+            ("images per second", f"{self.rtl_images_per_second:,.0f} on RTL with every integer compared"),
+            ("", f"{self.reference_images_per_second:,.0f} by the integer reference"),
+            ("Verilog", size(self.verilog_bytes)),
+        ]
+        if self.first_mismatch is not None:
+            lines.append(("first mismatch", str(self.first_mismatch)))
+        if self.wave is not None:
+            lines.append(("waveform", str(self.wave)))
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, the verdict and the cycles per image."""
+        per_image = {"predicted": self.cycles_predicted / self.images, "simulated": self.cycles_simulated / self.images}
+        return {"passed": self.passed, "cycles_per_image": per_image, **super().as_dict()}
+
+
+def verify(
+    folder: Path | str,
+    images: int | Any = None,
+    *,
+    labels: Any = None,
+    jobs: int = 1,
+    wave: Path | str | None = None,
+    progress: Report = silent,
+) -> Verification:
+    """Run images through the simulated accelerator in `folder`, and compare every integer with the reference.
+
+    `images` is a number (the first so many held-out images of the data set in the network's notes), None (all of them),
+    or an array (n, *shape) of integers with its `labels`. A network without a data set gets random images. The result
+    is also kept in `folder`, for the report.
+
+    Raises
+    ------
+    InvalidInput
+        If `folder` holds no whole accelerator, or there are not so many images.
+    MissingTool
+        If the compiler is missing.
+    """
+    from quadrille.algo.integer.network_file import read_network
+    from quadrille.hw.export import publish
+    from quadrille.sim.verification import verify as compare
+
+    folder = Path(folder)
+    generation = read_json(folder / "generation.json", "Accelerator's description")
+    network = read_network(folder / "network.safetensors")
+    dataset, pictures, truth = ("images given", images, labels)
+    if images is None or isinstance(images, int):
+        dataset, pictures, truth = held_out(network, images)
+    found = compare(folder, pictures, jobs=jobs, wave=wave, progress=progress, labels=truth)
+    progress("predicting cycles", 0, 0)
+    result = Verification(
+        network=network.name,
+        dataset=dataset,
+        images=found.images,
+        integers=found.integers,
+        mismatches=found.mismatches,
+        first_mismatch=found.first,
+        float_accuracy=float_accuracy(folder),
+        integer_accuracy=found.integer_accuracy,
+        rtl_accuracy=found.rtl_accuracy,
+        cycles_predicted=predicted_cycles(network, generation["parameters"], [count for count, _ in found.spans]),
+        cycles_simulated=found.cycles,
+        rtl_images_per_second=found.rtl_rate,
+        reference_images_per_second=found.reference_rate,
+        build_seconds=found.build_seconds,
+        jobs=found.jobs,
+        verilog_bytes=(folder / f"{TOP}.v").stat().st_size,
+        answers=tuple(found.values.reshape(found.images, -1)[:, 0].tolist()) if found.rtl_accuracy is not None else (),
+        content_hash=generation["content_hash"],
+        folder=folder,
+        wave=found.wave,
+    )
+    publish(folder, {"verification.json": json.dumps(plain(result), indent=1) + "\n"})
+    return result
+
+
+def held_out(network: Network, count: int | None) -> tuple[str, Any, Any]:
+    """Name, images and labels of the first `count` held-out images; random ones if the network names no data set.
+
+    Raises
+    ------
+    InvalidInput
+        If there are not so many.
+    """
+    if "dataset" not in network.notes:
+        import numpy as np
+
+        number = RANDOM_IMAGES if count is None else count
+        if number < 1:
+            raise InvalidInput(f"Number of images must be a positive integer, not {number}")
+        interval = network.input.format.interval
+        draw = np.random.default_rng(RANDOM_SEED)
+        return "random", draw.integers(interval.lo, interval.hi, (number, *network.input.shape), endpoint=True), None
+    from quadrille.algo.data import dataset
+
+    data = dataset(network.notes["dataset"])
+    most = len(data.held_out_images)
+    number = most if count is None else count
+    if not 1 <= number <= most:
+        raise InvalidInput(f"Number of images must be from 1 to the {most} held out of {data.name}, not {number}")
+    return data.name, data.held_out_images[:number], data.held_out_labels[:number]
+
+
+def float_accuracy(folder: Path) -> float | None:
+    """The accuracy of the float network that was trained beside this one, on all held-out images."""
+    path = folder / "training.json"
+    if not path.is_file():
+        return None
+    return read_json(path, "Training metrics").get("accuracies", {}).get("float twin")
+
+
+def predicted_cycles(network: Network, parameters: dict[str, Any], spans: Sequence[int]) -> int:
+    """Cycles that the program predicts for continuous runs of so many images each."""
+    from quadrille.hw.engine import Configuration, compile_network
+
+    program = compile_network(network, configuration=Configuration(**parameters))
+    return sum(program.timing.cycles(images) for images in spans)
