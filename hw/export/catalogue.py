@@ -25,7 +25,7 @@ def _catalogue() -> Mapping[str, type[Block]]:
     blocks: dict[str, type[Block]] = {}
     for room in ROOMS:
         module = import_module(f"quadrille.hw.{room}")
-        for name in module.__all__:
+        for name in getattr(module, "__all__", ()):
             block = getattr(module, name)
             if isinstance(block, type) and issubclass(block, Block) and hasattr(block, "block_name"):
                 blocks[block.block_name] = block

@@ -17,7 +17,7 @@ from .manifest import members, versions
 
 __all__ = ["LINT_NOISE", "control_text", "list_text", "public_text", "verilog_text"]
 
-LINT_NOISE = ("ALWNEVER", "CASEINCOMPLETE", "DECLFILENAME", "UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
+LINT_NOISE = ("ALWNEVER", "CASEINCOMPLETE", "DECLFILENAME", "PROCASSINIT", "UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
 """What Verilator's `-Wall` finds in Amaranth's output by its form, not by its fault: exactly these are silenced."""
 
 
