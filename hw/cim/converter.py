@@ -1,0 +1,286 @@
+"""Converters: from redundant column sums to codes, exactly or through the model of an ADC."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from amaranth import Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.lib import stream
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out
+
+from quadrille.algo.spec import Interval, IntFormat
+from quadrille.hw.base import Block, Core, Flag, Parameter, Stalled, clamp, truncate
+from quadrille.hw.base.table import Table, table_write
+
+from .reader import column_steps_layout
+
+__all__ = ["Converter", "ExactConverter", "LadderConverter", "MultiplyShiftConverter"]
+
+COMMON = (
+    Parameter("lanes", 32, 1, 1024, "columns converted in one step"),
+    Parameter("partial_bits", 11, 1, 32, "width of a column's sum word and of its carry word"),
+    Flag("partial_signed", False, "whether the sum of both is signed"),
+    Parameter("reference_bits", 11, 1, 32, "width of the reference sum"),
+    Flag("reference_signed", False, "whether the reference sum is signed"),
+    Parameter("code_bits", 13, 1, 34, "width of a signed code, and of P: it must hold every P, and X"),
+    Parameter("cell_bits", 1, 1, 4, "bits of a cell, which bound the reference weight"),
+    Parameter("table_rows", 64, 1, 1 << 16, "rows of the table: column steps of a program"),
+    Parameter("frame_bits", 5, 1, 16, "width of a frame number"),
+)
+
+
+class Converter(Block):
+    """What the converters share: the table, and the recovery of the signed sum.
+
+    `P = (S << double) - reference_weight * X` with `S = (sum + carry) mod 2**partial_bits`; the code is made of P, or
+    is X itself in a step whose row says `use_reference`. The row is that of the step's `address`.
+
+    Members
+    -------
+    i : stream {sum, carry, reference, address, frame, last} (`column_steps_layout`)
+    i_table : stream {address, row} that writes the table, always ready
+    o : stream {codes, reference, address, frame, last}
+    """
+
+    parameters: ClassVar = COMMON
+
+    lanes: int
+    partial_bits: int
+    partial_signed: bool
+    reference_bits: int
+    reference_signed: bool
+    code_bits: int
+    cell_bits: int
+    table_rows: int
+    frame_bits: int
+
+    i: stream.Interface
+    i_table: stream.Interface
+    o: stream.Interface
+
+    stages: ClassVar[int] = 0
+    """Registers between P and the code."""
+
+    def __init__(self, *, table: tuple[int, ...] = (), **parameters: Any):
+        self.take(**{p.name: parameters.pop(p.name, p.default) for p in self.parameters}, **parameters)
+        self.table = table
+        self.row = self.row_layout()
+        address_bits = max(1, (self.table_rows - 1).bit_length())
+        steps = column_steps_layout(
+            lanes=self.lanes,
+            partial_bits=self.partial_bits,
+            reference=Shape(self.reference_bits, self.reference_signed),
+            address_bits=address_bits,
+            frame_bits=self.frame_bits,
+        )
+        codes = StructLayout(
+            {
+                "codes": ArrayLayout(signed(self.code_bits), self.lanes),
+                "reference": signed(self.code_bits),
+                "address": address_bits,
+                "frame": self.frame_bits,
+                "last": 1,
+            }
+        )
+        self.core = ConverterCore(self, steps, codes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(steps)),
+                "i_table": In(stream.Signature(table_write(self.row, self.table_rows), always_ready=True)),
+                "o": Out(stream.Signature(codes)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a step to its codes."""
+        return self.core.latency
+
+    def row_layout(self) -> StructLayout:
+        """A row of the table."""
+        common: dict[str, Any] = {
+            "double": 1,
+            "reference_weight": range((1 << (self.cell_bits - 1)) + 1),
+            "use_reference": 1,
+        }
+        return StructLayout({"common": StructLayout(common | self.common_fields()), **self.lane_fields()})
+
+    def common_fields(self) -> dict[str, Any]:
+        """Fields of the row that all lanes share."""
+        return {}
+
+    def lane_fields(self) -> dict[str, Any]:
+        """The field `lanes` of the row, if there is one."""
+        return {}
+
+    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+        """The code of P = `value`; may register it and `row.common` `stages` times."""
+        raise TypeError(f"{type(self).__name__} must say how it converts")
+
+    def elaborate(self, platform: object) -> Module:
+        """The table beside the stalled lanes: a row waits for the step that asked for it."""
+        m = Module()
+        m.submodules.table = table = Table(self.row, self.table_rows, self.table)
+        m.submodules.lanes = stalled = Stalled(self.core)
+        m.d.comb += [
+            stalled.i.valid.eq(self.i.valid),
+            stalled.i.payload.eq(self.i.payload),
+            self.i.ready.eq(stalled.i.ready),
+            table.i.valid.eq(self.i_table.valid),
+            table.i.payload.eq(self.i_table.payload),
+            table.address.eq(self.i.payload.address),
+            table.enable.eq(stalled.enable),
+            self.core.row.eq(table.row),
+            self.o.valid.eq(stalled.o.valid),
+            self.o.payload.eq(stalled.o.payload),
+            stalled.o.ready.eq(self.o.ready),
+        ]
+        return m
+
+
+class ConverterCore(Core):
+    """The lanes: sums and row | P | code."""
+
+    row: Any
+
+    def __init__(self, block: Converter, steps: StructLayout, codes: StructLayout):
+        self.block = block
+        super().__init__(steps, codes, {"row": In(block.row)})
+
+    @property
+    def latency(self) -> int:
+        """One cycle for each stage."""
+        return 3 + self.block.stages
+
+    def elaborate(self, platform: object) -> Module:
+        """The one carry-propagate addition of the sums; then the reference; then the code."""
+        m = Module()
+        block = self.block
+        value_shape = signed(block.code_bits)
+
+        # Stage 1: carries are resolved while the table is read.
+        waiting: Any = Signal(self.i.shape(), reset_less=True)
+        m.d.sync += waiting.eq(self.i)
+        partial = Shape(block.partial_bits, block.partial_signed)
+        sums = [Signal(partial, name=f"sum_{n}", reset_less=True) for n in range(block.lanes)]
+        m.d.sync += [sums[n].eq(truncate(self.i.sum[n] + self.i.carry[n], partial)) for n in range(block.lanes)]
+
+        # Stage 2: P, or X where the step is the reference's. The product is one for all lanes.
+        common = self.row.common
+        product = Signal(value_shape)
+        m.d.comb += product.eq(waiting.reference * common.reference_weight)
+        values = [Signal(value_shape, name=f"value_{n}", reset_less=True) for n in range(block.lanes)]
+        row: Any = Signal(block.row, reset_less=True)
+        m.d.sync += row.eq(self.row)
+        m.d.sync += [values[n].eq((sums[n] << common.double) - product) for n in range(block.lanes)]
+
+        # Stages 3 and on: codes, with what travels along.
+        passed = [waiting]
+        rows = [self.row.common.use_reference]
+        for n in range(2 + block.stages):
+            beat: Any = Signal(self.i.shape(), name=f"beat_{n}", reset_less=True)
+            use = Signal(name=f"use_reference_{n}", reset_less=True)
+            m.d.sync += [beat.eq(passed[-1]), use.eq(rows[-1])]
+            passed.append(beat)
+            rows.append(use)
+        before, final = passed[-2], passed[-1]
+        for n in range(block.lanes):
+            code = Signal(value_shape, name=f"code_{n}", reset_less=True)
+            m.d.sync += code.eq(Mux(rows[-2], before.reference, block.convert(m, values[n], row, n)))
+            m.d.comb += self.o.codes[n].eq(code)
+        m.d.comb += [
+            self.o.reference.eq(final.reference),
+            self.o.address.eq(final.address),
+            self.o.frame.eq(final.frame),
+            self.o.last.eq(final.last),
+        ]
+        return m
+
+
+class ExactConverter(Converter):
+    """No ADC: `code = P = (S << double) - reference_weight * X`, or X where the row says `use_reference`.
+
+    Row of the table: {common: {double, reference_weight, use_reference}}.
+    """
+
+    block_name = "exact-converter"
+
+    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+        """P itself."""
+        return value
+
+
+class LadderConverter(Converter):
+    """The ADC as a ladder of comparators: `code = low + #{ j : P >= thresholds[j] }`.
+
+    Row: {common: {double, reference_weight, use_reference, low}, lanes: thresholds of each lane, not descending}.
+    Source: ColumnQuant (arXiv 2502.07842), its rounding turned into integer comparisons [INFERRED].
+    """
+
+    block_name = "ladder-converter"
+    parameters = (*COMMON, Parameter("adc_bits", 5, 1, 8, "bits of a code; there are 2**adc_bits - 1 thresholds"))
+
+    adc_bits: int
+
+    def common_fields(self) -> dict[str, Any]:
+        """The lowest code."""
+        return {"low": signed(self.code_bits)}
+
+    def lane_fields(self) -> dict[str, Any]:
+        """The thresholds of each lane."""
+        return {"lanes": ArrayLayout(ArrayLayout(signed(self.code_bits), (1 << self.adc_bits) - 1), self.lanes)}
+
+    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+        """As many of the comparators as fire, added in a balanced tree, above the lowest code."""
+        terms: list[Value] = [value >= row.lanes[lane][j] for j in range((1 << self.adc_bits) - 1)]
+        while len(terms) > 1:
+            pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
+            terms = pairs + terms[len(terms) & ~1 :]
+        return truncate(row.common.low + terms[0], signed(self.code_bits))
+
+
+class MultiplyShiftConverter(Converter):
+    """The ADC as one multiplication: `code = clamp((P*multiplier + offset) >> shift, low, low + 2**adc_bits - 1)`.
+
+    Equal to a ladder where algo.spec.converter has found a multiplier and an offset that give its code for every P that
+    can occur. Row: {common: {double, reference_weight, use_reference, low}, lanes: {multiplier, offset} of each lane}.
+    """
+
+    block_name = "multiply-shift-converter"
+    parameters = (
+        *COMMON,
+        Parameter("adc_bits", 5, 1, 8, "bits of a code"),
+        Parameter("multiplier_bits", 12, 1, 32, "width of the unsigned multiplier"),
+        Parameter("offset_bits", 24, 2, 48, "width of the signed offset"),
+        Parameter("shift", 12, 0, 40, "right shift, the same for all columns"),
+    )
+    stages = 1
+
+    adc_bits: int
+    multiplier_bits: int
+    offset_bits: int
+    shift: int
+
+    def common_fields(self) -> dict[str, Any]:
+        """The lowest code."""
+        return {"low": signed(self.code_bits)}
+
+    def lane_fields(self) -> dict[str, Any]:
+        """Multiplier and offset of each lane."""
+        return {
+            "lanes": ArrayLayout(
+                StructLayout({"multiplier": unsigned(self.multiplier_bits), "offset": signed(self.offset_bits)}),
+                self.lanes,
+            )
+        }
+
+    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+        """The line in one stage, its clamp in the next."""
+        products = Interval(-(1 << (self.code_bits - 1)), 0) * IntFormat(self.multiplier_bits).interval
+        bound = max(-products.lo, 1 << (self.offset_bits - 1)).bit_length() + 2
+        line = Signal(signed(bound), name=f"line_{lane}", reset_less=True)
+        low = Signal(signed(self.code_bits), name=f"low_{lane}", reset_less=True)
+        m.d.sync += [line.eq(value * row.lanes[lane].multiplier + row.lanes[lane].offset), low.eq(row.common.low)]
+        code = line.shift_right(self.shift) if self.shift else line
+        return truncate(clamp(code, low, low + ((1 << self.adc_bits) - 1)), signed(self.code_bits))

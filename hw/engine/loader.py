@@ -1,0 +1,183 @@
+"""The data port: packets of 64-bit words that fill memories and bring images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from .configuration import PORT_BITS, Configuration, Target
+
+__all__ = ["HEADER", "Loader", "row_words"]
+
+HEADER = StructLayout({"target": unsigned(8), "address": unsigned(24), "count": unsigned(32)})
+
+
+def row_words(width: int) -> int:
+    """Data words that carry a table row of `width` bits."""
+    return -(-width // PORT_BITS)
+
+
+class Loader(wiring.Component):
+    """Reads packets: a header word {target, address, count}, then data words.
+
+    Target 0 brings a batch of `count` images of `address` words each; it waits until one of the two halves of the input
+    memory is free. Targets 1 to 5 write `count` rows from row `address` on, each row in `row_words(width)` words, low
+    word first. Target 6 has no data words: it starts the program of `count` instructions.
+
+    Members
+    -------
+    i : stream of data words
+    rows_1 .. rows_5 : for each writable table the stream {address, row}, by target number
+    word, word_valid, word_address, word_group : a data word for the input memory: vector and place within it
+    filled, count : for each half of the input memory, whether a batch stands ready and of how many images
+    release : clears `filled`
+    length : instructions of the program; 0 until it is started
+    start : high for one cycle when a program is started
+    """
+
+    i: stream.Interface
+    word: Signal
+    word_valid: Signal
+    word_address: Signal
+    word_group: Signal
+    filled: Signal
+    count: Any
+    release: Signal
+    length: Signal
+    start: Signal
+
+    def __init__(self, configuration: Configuration, writes: tuple[StructLayout, ...], length: int = 0):
+        self.configuration = configuration
+        self.writes = writes
+        self.initial_length = length
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(PORT_BITS))),
+                **{
+                    f"rows_{n}": Out(stream.Signature(layout, always_ready=True))
+                    for n, layout in enumerate(writes, start=1)
+                },
+                "word": Out(PORT_BITS),
+                "word_valid": Out(1),
+                "word_address": Out(range(configuration.input_depth)),
+                "word_group": Out(range(max(2, configuration.input_words))),
+                "filled": Out(2),
+                "count": Out(range(configuration.frames + 1)).array(2),
+                "release": In(2),
+                "length": Out(unsigned(configuration.instructions.bit_length())),
+                "start": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Header, rows, images: one state each."""
+        m = Module()
+        header: Any = Signal(HEADER)
+        arriving: Any = Signal(HEADER)
+        remaining = Signal(32)
+        length = Signal.like(self.length, init=self.initial_length)
+        m.d.comb += [arriving.as_value().eq(self.i.payload), self.length.eq(length)]
+        m.d.sync += [self.filled.eq(self.filled & ~self.release), self.start.eq(0)]
+        start_frame = self.elaborate_frames(m)
+        last_word = self.elaborate_rows(m, header)
+
+        with m.FSM():
+            with m.State("header"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [header.eq(arriving), remaining.eq(arriving.count)]
+                with m.If(self.i.valid & (arriving.count != 0)):
+                    with m.If(arriving.target == Target.START):
+                        m.d.sync += [length.eq(arriving.count), self.start.eq(1)]
+                    with m.Elif(arriving.target == Target.FRAMES):
+                        start_frame()
+                        m.next = "frames"
+                    with m.Else():
+                        m.next = "rows"
+
+            with m.State("rows"):
+                m.d.comb += [self.i.ready.eq(1), self.collecting.eq(self.i.valid)]
+                with m.If(self.i.valid & last_word):
+                    m.d.sync += [remaining.eq(remaining - 1), header.address.eq(header.address + 1)]
+                    with m.If(remaining == 1):
+                        m.next = "header"
+
+            with m.State("frames"):
+                m.d.comb += self.i.ready.eq(~self.filled.bit_select(self.half, 1))
+                with m.If(self.i.valid & self.i.ready):
+                    m.d.comb += self.word_valid.eq(1)
+                    self.next_word(m, header.address)
+                    with m.If(self.frame_ends):
+                        m.d.sync += remaining.eq(remaining - 1)
+                        with m.If(remaining == 1):
+                            for half in range(2):
+                                with m.If(self.half == half):
+                                    m.d.sync += [self.filled[half].eq(1), self.count[half].eq(header.count)]
+                            m.d.sync += self.half.eq(~self.half)
+                            m.next = "header"
+        return m
+
+    def elaborate_rows(self, m: Module, header: Any) -> Any:
+        """Collect the words of a row, which goes to its table the cycle after the last. Returns "this is the last"."""
+        words = [row_words(layout["row"].width) for layout in self.writes]
+        most = max(words)
+        self.collecting = Signal()
+        collected = Signal(most * PORT_BITS, reset_less=True)
+        index = Signal(range(most + 1))
+        needed = Signal(range(most + 1))
+        last_word = Signal()
+        complete = Signal(len(words))
+        address = Signal(24, reset_less=True)
+        m.d.comb += last_word.eq(index + 1 == needed)
+        m.d.sync += [complete.eq(0), address.eq(header.address)]
+        with m.If(self.collecting):
+            m.d.sync += [
+                collected.eq(Cat(collected[PORT_BITS:], self.i.payload)),
+                index.eq(Mux(last_word, 0, index + 1)),
+            ]
+        with m.Switch(header.target):
+            for n, count in enumerate(words):
+                with m.Case(n + 1):
+                    m.d.comb += needed.eq(count)
+                    m.d.sync += complete[n].eq(self.collecting & last_word)
+        for n, (layout, count) in enumerate(zip(self.writes, words, strict=True)):
+            port = getattr(self, f"rows_{n + 1}")
+            row = collected[(most - count) * PORT_BITS :]
+            m.d.comb += [
+                port.valid.eq(complete[n]),
+                port.payload.eq(Cat(address[: layout["address"].width], row[: layout["row"].width])),
+            ]
+        return last_word
+
+    def elaborate_frames(self, m: Module) -> Any:
+        """Counters over words, vectors and images of a batch. Returns the verb that starts them."""
+        configuration = self.configuration
+        vector_bits = (configuration.pitch(configuration.input_vectors) - 1).bit_length()
+        self.half = Signal()
+        self.frame_ends = Signal()
+        group = Signal(range(max(2, configuration.input_words)))
+        vector = Signal(vector_bits)
+        frame = Signal(configuration.frame_bits)
+        word = Signal(24)
+        m.d.comb += [
+            self.word.eq(self.i.payload),
+            self.word_group.eq(group),
+            self.word_address.eq(Cat(vector, frame, self.half)),
+        ]
+
+        def start() -> None:
+            m.d.sync += [group.eq(0), vector.eq(0), frame.eq(0), word.eq(0)]
+
+        def next_word(m: Module, words: Any) -> None:
+            m.d.comb += self.frame_ends.eq(word + 1 == words)
+            m.d.sync += [word.eq(word + 1), group.eq(group + 1)]
+            with m.If(group == configuration.input_words - 1):
+                m.d.sync += [group.eq(0), vector.eq(vector + 1)]
+            with m.If(self.frame_ends):
+                m.d.sync += [word.eq(0), group.eq(0), vector.eq(0), frame.eq(frame + 1)]
+
+        self.next_word = next_word
+        return start

@@ -1,0 +1,237 @@
+"""The sequencer plays the program over the images of each batch; the weight loader stays one tile ahead of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .configuration import Configuration
+
+__all__ = ["Sequencer", "WeightLoader"]
+
+
+class Sequencer(wiring.Component):
+    """For each batch, for each instruction, for each image: one job.
+
+    An instruction waits until its tile's weights are there, and, at a barrier, until every result of the instructions
+    before it is written. The order of jobs keeps everything else: a vector is always read before it is overwritten.
+
+    Members
+    -------
+    o : stream of jobs (`Configuration.job`)
+    length : instructions of the program; 0: stand still
+    filled, count, release : the batches in the two halves of the input memory (Loader)
+    pc, instruction : read port of the program, one cycle later, held
+    weights_ready, weights_swap, claim : from and to the WeightLoader
+    done : one job's sums are through
+    idle : no job is under way or being issued
+    """
+
+    o: stream.Interface
+    length: Signal
+    filled: Signal
+    count: Any
+    release: Signal
+    pc: Signal
+    instruction: Any
+    weights_ready: Signal
+    weights_swap: Signal
+    claim: Signal
+    done: Signal
+    idle: Signal
+
+    def __init__(self, configuration: Configuration):
+        self.configuration = configuration
+        super().__init__(
+            {
+                "o": Out(stream.Signature(configuration.job)),
+                "length": In(range(configuration.instructions + 1)),
+                "filled": In(2),
+                "count": In(range(configuration.frames + 1)).array(2),
+                "release": Out(2),
+                "pc": Out(range(max(2, configuration.instructions))),
+                "instruction": In(configuration.instruction),
+                "weights_ready": In(1),
+                "weights_swap": In(1),
+                "claim": Out(1),
+                "done": In(1),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Wait for a batch, fetch, wait for weights and barrier, issue."""
+        m = Module()
+        configuration = self.configuration
+        instruction: Any = self.instruction
+        half = Signal()
+        frame = Signal(configuration.frame_bits)
+        count = Signal(range(configuration.frames + 1))
+        swap = Signal()
+        ends = Signal()
+        # As many jobs as frames can be under way at most between two barriers; without barriers the readers' back-
+        # pressure bounds them by the pipeline's depth, far below this.
+        under_way = Signal(range(1024))
+        issued = Signal()
+        issuing = Signal()
+        m.d.comb += [issued.eq(self.o.valid & self.o.ready), self.idle.eq((under_way == 0) & ~issuing)]
+        m.d.sync += under_way.eq(under_way + issued - self.done)
+
+        job: Any = self.o.payload
+        input_vectors = (configuration.pitch(configuration.input_vectors) - 1).bit_length()
+        vectors = (configuration.pitch(configuration.vectors) - 1).bit_length()
+        m.d.comb += [
+            count.eq(Mux(half, self.count[1], self.count[0])),
+            ends.eq(frame + 1 == count),
+            job.source.eq(instruction.source),
+            job.address.eq(
+                Mux(
+                    instruction.source,
+                    Cat(instruction.vector[:vectors], frame),
+                    Cat(instruction.vector[:input_vectors], frame, half),
+                )
+            ),
+            job.planes.eq(instruction.planes),
+            job.negative.eq(instruction.negative),
+            job.swap.eq(swap),
+            job.tag.steps.eq(instruction.steps),
+            job.tag.address.eq(instruction.table),
+            job.tag.frame.eq(frame),
+        ]
+
+        with m.FSM():
+            with m.State("batch"):
+                m.d.sync += self.pc.eq(0)
+                with m.If((self.length != 0) & self.filled.bit_select(half, 1)):
+                    m.next = "fetch"
+            with m.State("fetch"):
+                m.next = "wait"
+            with m.State("wait"):
+                m.d.sync += frame.eq(0)
+                with m.If(self.weights_ready & (~instruction.barrier | self.idle)):
+                    m.d.comb += self.claim.eq(1)
+                    m.d.sync += swap.eq(self.weights_swap)
+                    m.next = "issue"
+            with m.State("issue"):
+                m.d.comb += [self.o.valid.eq(1), issuing.eq(1)]
+                with m.If(self.o.ready):
+                    m.d.sync += [frame.eq(frame + 1), swap.eq(0)]
+                    with m.If(ends):
+                        m.d.sync += self.pc.eq(self.pc + 1)
+                        m.next = "fetch"
+                        with m.If(instruction.last):
+                            m.d.comb += self.release.eq(1 << half)
+                            m.d.sync += half.eq(~half)
+                            m.next = "batch"
+        return m
+
+
+class WeightLoader(wiring.Component):
+    """Copies each instruction's tile from the weight memory into the macro, ahead of the sequencer.
+
+    With two weight planes it fills the inactive one while the other computes, and the first plane of the next
+    instruction exchanges them. With one plane it waits until nothing is under way. A program of no more tiles than
+    planes is loaded once and stays.
+
+    Members
+    -------
+    o : stream of row words for the macro
+    length, pc, instruction : as for the Sequencer, a read port of its own
+    address, row : read port of the weight memory, one cycle later
+    ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started
+    swapped : the macro has exchanged its planes
+    idle : no job is under way
+    restart : a new program has come; its first tile is loaded
+    """
+
+    o: stream.Interface
+    length: Signal
+    pc: Signal
+    instruction: Any
+    address: Signal
+    row: Any
+    ready: Signal
+    swap: Signal
+    claim: Signal
+    swapped: Signal
+    idle: Signal
+    restart: Signal
+
+    def __init__(self, configuration: Configuration, weights: Any):
+        self.configuration = configuration
+        super().__init__(
+            {
+                "o": Out(stream.Signature(weights)),
+                "length": In(range(configuration.instructions + 1)),
+                "pc": Out(range(max(2, configuration.instructions))),
+                "instruction": In(configuration.instruction),
+                "address": Out(range(max(2, configuration.weight_rows))),
+                "row": In(configuration.weight_row),
+                "ready": Out(1),
+                "swap": Out(1),
+                "claim": In(1),
+                "swapped": In(1),
+                "idle": In(1),
+                "restart": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Fetch, stream the rows, offer; resident programs stay at the offer."""
+        m = Module()
+        configuration = self.configuration
+        planes = configuration.weight_planes
+        row = Signal(range(configuration.rows + 1))  # the row whose word the memory shows
+        loaded = Signal(range(planes + 1))  # tiles loaded since the start, at most as many as there are planes
+        beat: Any = self.o.payload
+        moves = Signal()
+        m.d.comb += [
+            beat.row.eq(row),
+            beat.cells.eq(self.row.cells),
+            beat.reference.eq(self.row.reference),
+            moves.eq(self.o.valid & self.o.ready),
+            # The address runs one row ahead of the word that is offered.
+            self.address.eq(self.instruction.weights + row + moves),
+        ]
+
+        with m.FSM():
+            with m.State("start"):
+                m.d.sync += [self.pc.eq(0), loaded.eq(0)]
+                with m.If(self.length != 0):
+                    m.next = "fetch"
+            with m.State("fetch"):
+                m.d.sync += row.eq(0)
+                m.next = "read"
+            with m.State("read"):
+                # With one plane, the tile that is in use must be finished with.
+                with m.If(self.idle if planes == 1 else 1):
+                    m.next = "load"
+            with m.State("load"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.d.sync += row.eq(row + 1)
+                    with m.If(row == configuration.rows - 1):
+                        m.d.sync += self.pc.eq(Mux(self.instruction.last, 0, self.pc + 1))
+                        with m.If(loaded != planes):
+                            m.d.sync += loaded.eq(loaded + 1)
+                        m.next = "offer"
+            with m.State("offer"):
+                m.d.comb += [self.ready.eq(1), self.swap.eq(planes == 2)]
+                with m.If(self.claim):
+                    m.next = "claimed"
+                with m.If(self.restart):  # nothing is under way when a new program comes
+                    m.next = "start"
+            with m.State("claimed"):
+                with m.If(self.swapped if planes == 2 else 1):
+                    m.next = "fetch"
+                    with m.If(loaded == self.length):
+                        m.next = "resident"
+            with m.State("resident"):
+                # Two tiles in two planes take turns; one tile stays where it is.
+                m.d.comb += [self.ready.eq(1), self.swap.eq(self.length == 2)]
+                with m.If(self.restart):
+                    m.next = "start"
+        return m
