@@ -239,7 +239,7 @@ def adc_codes(node: Linear, sums: IntArray) -> IntArray:
         return sums
     span = _interval_of(sums)
     converter = ColumnConverter(node.adc, shape, max(abs(span.lo), abs(span.hi)))
-    return converter.codes([sums[:, tile].reshape(len(sums), -1) for tile in range(shape[0])])
+    return converter.codes([sums[:, tile].reshape(len(sums), shape[1] * shape[2]) for tile in range(shape[0])])
 
 
 def row_sums(node: RowSum, inputs: IntArray) -> IntArray:

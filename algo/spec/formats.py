@@ -76,7 +76,7 @@ class Interval:
         """The narrowest format that holds every value; one bit for the interval [0, 0]."""
         if self.lo >= 0:
             return IntFormat(max(1, self.hi.bit_length()), signed=False)
-        return IntFormat(max(self.hi.bit_length(), (-self.lo - 1).bit_length()) + 1, signed=True)
+        return IntFormat(max(max(self.hi, 0).bit_length(), (-self.lo - 1).bit_length()) + 1, signed=True)
 
     def __str__(self) -> str:
         return f"[{self.lo}, {self.hi}]"
