@@ -44,7 +44,8 @@ class Dataset:
                 )
             if int(images.max()) not in self.format.interval:
                 raise InvalidInput(
-                    f"Data set {self.name!r}: {part} images must lie in {self.format.interval}, not reach {images.max()}"
+                    f"Data set {self.name!r}: {part} images must lie in {self.format.interval}, "
+                    f"not reach {images.max()}"
                 )
             if labels.min() < 0 or labels.max() >= self.classes:
                 raise InvalidInput(

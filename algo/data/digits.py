@@ -29,9 +29,10 @@ def digits() -> Dataset:
     """Training 75 %, held out 25 %, stratified by class; the same split always."""
     images, labels = load_digits(return_X_y=True)
     images = four_bits(images.reshape(-1, 8, 8))
-    train_images, held_out_images, train_labels, held_out_labels = train_test_split(
+    parts = train_test_split(
         images, labels.astype(np.int64), test_size=HELD_OUT_SHARE, stratify=labels, random_state=SPLIT_SEED
     )
+    train_images, held_out_images, train_labels, held_out_labels = (np.asarray(part) for part in parts)
     for array in (train_images, train_labels, held_out_images, held_out_labels):
         array.flags.writeable = False
     return Dataset("digits", IntFormat(4), 10, train_images, train_labels, held_out_images, held_out_labels)

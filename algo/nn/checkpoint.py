@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import tempfile
 from pathlib import Path
@@ -31,7 +30,7 @@ def save_checkpoint(path: Path, identity: dict[str, Any], state: dict[str, Any])
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             torch.save({"schema": SCHEMA, "identity": identity, "state": state}, file)
-        os.replace(temporary, path)
+        temporary.replace(path)
         temporary = None
     except OSError as error:
         raise InvalidInput(f"Checkpoint {str(path)!r} must be writable: {error.strerror or error}") from None

@@ -31,7 +31,7 @@ class ColumnScales(NamedTuple):
 class CimLinear(nn.Module):
     """A linear layer without bias, as macros compute it: see the module's equation.
 
-    `adc_bits` None leaves the sums exact; `adc` is then None. `weights` is the quantizer: BinaryWeights or ColumnWeights.
+    `weights` is the quantizer, BinaryWeights or ColumnWeights; `adc` the converters, or None for exact sums.
 
     Raises
     ------

@@ -42,8 +42,8 @@ def cim_mlp(
 ) -> CimClassifier:
     """A multilayer perceptron on macros: `widths` are the outputs of its layers, the last the classes.
 
-    One-bit weights are BWMA's, per output channel; more bits are column-wise. Activations are unsigned. An input integer
-    of 1 stands for `2**-input_bits`.
+    One-bit weights are BWMA's, per output channel; more bits are column-wise. Activations are unsigned. An input
+    integer of 1 stands for `2**-input_bits`.
 
     Raises
     ------

@@ -31,7 +31,7 @@ CHECKPOINT_EVERY = 5  # epochs
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch of one model came to; accuracies are shares of 1, measured as deployed (converters on, no shifts)."""
+    """What an epoch of one model came to; accuracies are shares of 1, of images that are not shifted."""
 
     epoch: int
     phase: int

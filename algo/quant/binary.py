@@ -29,9 +29,9 @@ class BinaryFit(Enum):
 
 
 class QuantizedWeight(NamedTuple):
-    """Weights as `scale * integer + offset`: integers (outputs, inputs), scales (outputs or 1, tiles or 1), offsets alike.
+    """Weights as `scale * integer + offset`: integers (outputs, inputs), scale and offset (outputs or 1, tiles or 1).
 
-    No offset is None.
+    The offset is None where there is none.
     """
 
     integer: Tensor
@@ -53,8 +53,8 @@ def fit_binary(
     """The threshold, alpha and beta of each block of `weight`; B is +1 where `weight >= threshold`, else -1.
 
     EXACT minimises `|W - (alpha*B + beta)|^2` for the signs around the mean; with A = mean |W - mean W| and a share p
-    of +1 it is `alpha = A / (4p(1-p))`, `beta = mean W + A/4 * (1/p - 1/(1-p))`. LLOYD_MAX repeats it `iterations` times
-    around the last beta. A block whose weights are all equal has alpha 0.
+    of +1 it is `alpha = A / (4p(1-p))`, `beta = mean W + A/4 * (1/p - 1/(1-p))`. LLOYD_MAX repeats it `iterations`
+    times around the last beta. A block whose weights are all equal has alpha 0.
     """
     shape = tuple(weight.shape)
     mean = group_mean(weight, granularity)

@@ -3,8 +3,9 @@
 With the step Delta (in units of the integer sum P), the zero point c and the codes lo..hi of a `bits`-bit converter,
 `code = clamp(round(P / Delta) - c, lo, hi)` and `P_hat = Delta * (code + c)`. Hardware compares instead:
 `code = lo + #{ j : P >= T[j] }`, `T[j] = ceil((c + lo + j - 1/2) * Delta)` for j = 1 .. 2**bits - 1, which is the same
-for every integer P because rounding is half up. The thresholds come from exact arithmetic on the value of Delta, and the
-forward pass at evaluation uses them too. Source: ColumnQuant (arXiv 2502.07842); thresholds and frozen c [INFERRED].
+for every integer P because rounding is half up. The thresholds come from exact arithmetic on the value of Delta, and
+the forward pass at evaluation uses them too. Source: ColumnQuant (arXiv 2502.07842); the thresholds and
+the frozen c are [INFERRED].
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Training recipes: every module here with a `RECIPE` is one, found by its file being here."""

@@ -10,10 +10,8 @@ RECIPE = Recipe(
     network=lambda: cim_mlp((8, 8), (128, 128, 10), weight_bits=1, activation_bits=4, adc_bits=5, tile_rows=128),
     twin=lambda: float_mlp((8, 8), (128, 128, 10)),
     phases=(
-        Phase(epochs=60, learning_rate=4e-3, converters=False),
-        Phase(epochs=40, learning_rate=2e-3, converters=True),
+        Phase(epochs=20, learning_rate=1e-2, converters=False),
+        Phase(epochs=20, learning_rate=5e-3, converters=True),
     ),
     batch=64,
-    most_shift=1,
-    label_smoothing=0.05,
 )
