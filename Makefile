@@ -69,7 +69,8 @@ $(BIN)/python:
 # Set-up is done again when the metadata or the pins change. The editable install takes its build tools from the lock.
 # The links are for type checkers, which do not follow its import hook.
 $(SETUP): pyproject.toml requirements.lock | $(BIN)/python
-	$(BIN)/python -m pip install -q -r requirements.lock
+	@echo "Setting up $(VENV): once, and again when pyproject.toml or requirements.lock change."
+	$(BIN)/python -m pip install -q --no-compile -r requirements.lock
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@mkdir -p .typing/quadrille
 	@for room in $(ROOMS); do ln -sfn ../../$$room .typing/quadrille/$$room; done

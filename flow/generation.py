@@ -140,7 +140,7 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
     InvalidInput
         If one is not in SETTINGS or its value is impossible.
     """
-    from quadrille.hw.engine import PARAMETERS
+    from quadrille.hw.engine.configuration import PARAMETERS
 
     known = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in SETTINGS}
     for name in settings:
