@@ -58,7 +58,7 @@ class Accelerator(Block):
     o_results: stream.Interface
 
     def __init__(self, *, images: Mapping[int, Sequence[int]] | None = None, **parameters: Any):
-        values = Configuration.defaults() | parameters
+        values: dict[str, Any] = Configuration.defaults() | parameters
         self.take(**values)
         self.configuration = configuration = Configuration(**values)
         self.images = dict(images or {})

@@ -227,7 +227,7 @@ class Configuration:
             {
                 "kind": unsigned(2),  # Destination
                 "vector": self.vector_bits,
-                "group": range(max(2, self.result_groups, self.groups)),
+                "group": range(max(2, self.result_groups, self.bias_rows)),
                 "words": range(self.lanes + 1),  # data words it makes, if it leaves the accelerator
                 "last": 1,  # of the frame
             }

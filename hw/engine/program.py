@@ -72,14 +72,6 @@ class Program:
         return slots
 
     @property
-    def output_words(self) -> int:
-        """Data words that leave for one image."""
-        if self.plan.argmax is not None:
-            return 1
-        per_word = self.configuration.results_per_word
-        return sum(-(-sum(o >= 0 for o in group.outputs) // per_word) for group in self.plan.layers[-1].groups)
-
-    @property
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
         return Timing.of(self.plan, self.configuration, self.input_words, self.parts.latencies)
@@ -128,30 +120,22 @@ class Program:
         }
 
     def _output(self) -> dict[str, Any]:
-        configuration, final = self.configuration, self.plan.layers[-1]
-        if self.plan.argmax is not None:
+        """Words that leave, in the order of `results`; a group of values fills words of its own."""
+        configuration, argmax = self.configuration, self.plan.argmax
+        if argmax is not None:
             return {
-                "node": self.plan.argmax.name,
+                "node": argmax.name,
                 "kind": "index",
                 "element_bits": PORT_BITS,
                 "signed": False,
                 "elements_per_word": 1,
-                "words_per_frame": 1,
-                "order": [0],
             }
-        per_word = configuration.results_per_word
-        order: list[int] = []
-        for group in final.groups:
-            members = [output for output in group.outputs if output >= 0]
-            order += members + [-1] * (-len(members) % per_word)
         return {
-            "node": final.dequantize.name,
+            "node": self.plan.layers[-1].dequantize.name,
             "kind": "values",
             "element_bits": configuration.result_bits,
             "signed": True,
-            "elements_per_word": per_word,
-            "words_per_frame": self.output_words,
-            "order": order,
+            "elements_per_word": configuration.results_per_word,
         }
 
 
@@ -198,9 +182,8 @@ def compile_network(
                 parameter.check("accelerator", given[parameter.name])
         layout = plan(network, rows=rows, columns=columns * macros, lanes=chosen)
         converters = Converters(layout)
-        configuration = Configuration(
-            **(Configuration.defaults() | given | _needed(layout, converters, converter))  # pyright: ignore[reportArgumentType]
-        )
+        values: dict[str, Any] = Configuration.defaults() | given | _needed(layout, converters, converter)
+        configuration = Configuration(**values)
     parts = datapath(configuration, {}).inspected()
     return Program(layout, configuration, parts, encode(layout, configuration, converters, parts))
 

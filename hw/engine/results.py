@@ -7,7 +7,10 @@ from typing import Any
 from amaranth import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from quadrille.hw.base import Core, Stalled
 
 from .configuration import PORT_BITS, Configuration
 
@@ -17,10 +20,10 @@ OUTPUT = StructLayout({"data": unsigned(PORT_BITS), "last": unsigned(1)})
 
 
 class ArgmaxUnit(wiring.Component):
-    """The index of the greatest value over the groups of one frame; of equal ones the lowest index.
+    """The index of the greatest value over the groups of each frame; of equal ones the lowest index.
 
-    Group g brings the values of indices `g * lanes` to `g * lanes + lanes - 1`; padding must not win, so its values are
-    the lowest of the format and stand last.
+    Group g brings the values of indices `g * lanes` to `g * lanes + lanes - 1`, in the order of g; groups of other
+    frames may come between. Padding must not win, so its values are the lowest of the format and stand last.
 
     Members
     -------
@@ -32,26 +35,96 @@ class ArgmaxUnit(wiring.Component):
     o: stream.Interface
 
     def __init__(self, configuration: Configuration, results: StructLayout):
-        self.configuration = configuration
+        self.core = ArgmaxCore(configuration, results)
         super().__init__({"i": In(stream.Signature(results)), "o": Out(stream.Signature(OUTPUT))})
 
-    def elaborate(self, platform: object) -> Module:
-        """A balanced tournament over the lanes, then the best so far."""
-        m = Module()
-        configuration, results = self.configuration, self.i.payload
-        destination: Any = Signal(configuration.destination)
-        m.d.comb += destination.as_value().eq(results.destination)
+    @property
+    def latency(self) -> int:
+        """From the last group of a frame to its word."""
+        return self.core.latency
 
-        shape = signed(configuration.result_bits)
-        entrants: list[tuple[Value, Value | int]] = [(results.values[n], n) for n in range(configuration.lanes)]
-        round_number = 0
+    def elaborate(self, platform: object) -> Module:
+        """The stalled core; only the last group of a frame makes a word."""
+        m = Module()
+        m.submodules.stalled = stalled = Stalled(self.core)
+        best = stalled.o.payload
+        m.d.comb += [
+            stalled.i.valid.eq(self.i.valid),
+            stalled.i.payload.eq(self.i.payload),
+            self.i.ready.eq(stalled.i.ready),
+            self.o.valid.eq(stalled.o.valid & best.complete),
+            self.o.payload.data.eq(best.index),
+            self.o.payload.last.eq(1),
+            stalled.o.ready.eq(self.o.ready | ~best.complete),
+        ]
+        return m
+
+
+class ArgmaxCore(Core):
+    """The best of the group | the best of the frame, which is kept for each frame."""
+
+    def __init__(self, configuration: Configuration, results: StructLayout):
+        self.configuration = configuration
+        self.results = results
+        indices = configuration.bias_rows * configuration.lanes
+        self.best = StructLayout({"value": signed(configuration.result_bits), "index": range(max(2, indices))})
+        super().__init__(results, StructLayout({"index": self.best["index"].shape, "complete": 1}))
+
+    @property
+    def latency(self) -> int:
+        """One cycle for each stage."""
+        return 2
+
+    def elaborate(self, platform: object) -> Module:
+        """A tournament over the lanes, then against what the frame's earlier groups left."""
+        m = Module()
+        configuration = self.configuration
+        destination: Any = Signal(configuration.destination)
+        m.d.comb += destination.as_value().eq(self.i.destination)
+        value, lane = self.tournament(m)
+
+        challenger: Any = Signal(self.best, reset_less=True)
+        waiting: Any = Signal(configuration.destination, reset_less=True)
+        frame = Signal.like(self.i.frame, reset_less=True)
+        valid = Signal()
+        m.d.sync += [
+            challenger.value.eq(value),
+            challenger.index.eq(destination.group * configuration.lanes + lane),
+            waiting.eq(destination),
+            frame.eq(self.i.frame),
+            valid.eq(self.i_valid),
+        ]
+
+        m.submodules.bests = memory = Memory(shape=self.best.size, depth=max(2, configuration.frames), init=[])
+        write = memory.write_port()
+        read = memory.read_port(transparent_for=(write,))
+        held: Any = Signal(self.best)
+        winner: Any = Signal(self.best)
+        m.d.comb += [
+            read.addr.eq(self.i.frame),
+            held.as_value().eq(read.data),
+            winner.eq(held),
+            write.addr.eq(frame),
+            write.data.eq(winner.as_value()),
+            write.en.eq(valid),
+        ]
+        with m.If((waiting.group == 0) | (challenger.value > held.value)):
+            m.d.comb += winner.eq(challenger)
+        m.d.sync += [self.o.index.eq(winner.index), self.o.complete.eq(waiting.last)]
+        return m
+
+    def tournament(self, m: Module) -> tuple[Value, Value | int]:
+        """The greatest value of the lanes and the lowest lane that has it, in a balanced tree."""
+        lanes, shape = self.configuration.lanes, signed(self.configuration.result_bits)
+        entrants: list[tuple[Value, Value | int]] = [(self.i.values[n], n) for n in range(lanes)]
+        level = 0
         while len(entrants) > 1:
             winners: list[tuple[Value, Value | int]] = []
             for n in range(0, len(entrants) - 1, 2):
                 (left, left_index), (right, right_index) = entrants[n], entrants[n + 1]
-                value = Signal(shape, name=f"value_{round_number}_{n}")
-                index = Signal(range(configuration.lanes), name=f"index_{round_number}_{n}")
-                second = Signal(name=f"second_{round_number}_{n}")
+                value = Signal(shape, name=f"value_{level}_{n}")
+                index = Signal(range(lanes), name=f"index_{level}_{n}")
+                second = Signal(name=f"second_{level}_{n}")
                 m.d.comb += [
                     second.eq(right > left),
                     value.eq(Mux(second, right, left)),
@@ -59,26 +132,8 @@ class ArgmaxUnit(wiring.Component):
                 ]
                 winners.append((value, index))
             entrants = winners + entrants[len(entrants) & ~1 :]
-            round_number += 1
-        value, lane = entrants[0]
-
-        best = Signal(shape, reset_less=True)
-        best_index = Signal(PORT_BITS, reset_less=True)
-        fresh = Signal(init=1)
-        waiting = Signal()
-        m.d.comb += [
-            self.i.ready.eq(~waiting | self.o.ready),
-            self.o.valid.eq(waiting),
-            self.o.payload.data.eq(best_index),
-            self.o.payload.last.eq(1),
-        ]
-        with m.If(self.o.ready):
-            m.d.sync += waiting.eq(0)
-        with m.If(self.i.valid & self.i.ready):
-            with m.If(fresh | (value > best)):
-                m.d.sync += [best.eq(value), best_index.eq(destination.group * configuration.lanes + lane)]
-            m.d.sync += [fresh.eq(destination.last), waiting.eq(destination.last)]
-        return m
+            level += 1
+        return entrants[0]
 
 
 class OutputPacker(wiring.Component):

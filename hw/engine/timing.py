@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Timing"]
 
+ARGMAX_LATENCY = 2
+"""Of hw.engine.results.ArgmaxUnit."""
+
 
 class Pipeline:
     """A fixed-latency pipeline that freezes as a whole while its output waits (`hw.base.Stalled`).
@@ -217,6 +220,6 @@ class _Replay:
             self.packer_free = left + step.words
             self.output = left + step.words
         elif step.complete and step.kind == Destination.ARGMAX and step.words:
-            self.output = left + 1
+            self.output = left + ARGMAX_LATENCY
         self.dequantizer.wait(result, left)
         self.done = left
