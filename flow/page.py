@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from quadrille.algo.spec import Linear, Network
 
+from .conversion import HEADINGS, difference_cells
 from .curves import curves_svg, data_uri
 from .inspection import inspect
 from .pictures import SLICES, UNITS, graph_svg, image_uri, occupancy_svg, schedule_svg
@@ -200,10 +201,11 @@ def conversion(trained: Mapping[str, Any]) -> dict[str, Any] | None:
     lost = difference(converted["integer_accuracy"], converted["model_accuracy"])
     return {
         "text": f"The fake-quantized model reaches {percent(converted['model_accuracy'])}, the integers "
-        f"{percent(converted['integer_accuracy'])} ({lost}). Differences are in units of the last place.",
-        "headings": tuple(converted["layers"][0]),
-        "numbers": tuple(range(1, len(converted["layers"][0]))),
-        "rows": [[_cell(value) for value in layer.values()] for layer in converted["layers"]],
+        f"{percent(converted['integer_accuracy'])} ({lost}). Differences are in units of the last place; alone: "
+        "with both fed by the integers, so that a layer answers for itself.",
+        "headings": HEADINGS,
+        "numbers": (2, 3, 4, 5, 6),
+        "rows": difference_cells(converted["layers"]),
     }
 
 
@@ -279,7 +281,3 @@ def files_of(folder: Path) -> list[dict[str, str]]:
         for path in found
         if not path.name.startswith(".")
     ]
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

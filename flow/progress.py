@@ -13,7 +13,10 @@ __all__ = ["Report", "shown", "silent"]
 
 
 class Report(Protocol):
-    """Called as work goes on: what is being done, how much of it is done, and of how much (0: not known)."""
+    """Called as work goes on: what is being done, how much of it is done, and of how much (0: not known).
+
+    What follows the first comma of the label may change from call to call; what is before it names the work.
+    """
 
     def __call__(self, label: str, done: int = 0, total: int = 0) -> None:
         """Say that `done` of `total` parts of the work called `label` are done."""
@@ -41,10 +44,11 @@ def shown(quiet: bool = False) -> Iterator[Report]:
         tasks = {}
 
         def report(label: str, done: int = 0, total: int = 0) -> None:
-            if label not in tasks:
+            work = label.partition(",")[0]
+            if work not in tasks:
                 for task in tasks.values():
                     progress.stop_task(task)
-                tasks[label] = progress.add_task(label, total=total or None)
-            progress.update(tasks[label], completed=done, total=total or None)
+                tasks[work] = progress.add_task(label, total=total or None)
+            progress.update(tasks[work], description=label, completed=done, total=total or None)
 
         yield report

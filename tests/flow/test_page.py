@@ -109,7 +109,15 @@ def test_page_before_verification(folder: Path) -> None:
 
 def test_page_shows_everything_and_needs_nothing(folder: Path) -> None:
     (folder / "verification.json").write_text(json.dumps(verification()))
-    layer = {"layer": "<1>", "most difference": 1, "share": 0.002}
+    layer = {
+        "node": "<1>",
+        "kind": "linear",
+        "elements": 9,
+        "largest": 1,
+        "mean": 0.1,
+        "unequal": 0.02,
+        "unequal_alone": 0,
+    }
     metrics = {
         "recipe": "digits-mlp",
         "seed": 3,

@@ -1,0 +1,150 @@
+"""The verb `train`: a recipe's network, its float twin, its conversion, and the files that they leave."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from quadrille.algo.spec import InvalidInput
+
+from .conversion import Converted, convert
+from .curves import curves_png
+from .progress import Report, silent
+from .results import Result, difference, percent
+
+if TYPE_CHECKING:
+    from quadrille.algo.nn import Progress
+
+__all__ = ["Training", "train"]
+
+CHECKPOINT = "checkpoint.pt"
+FILES = ("network.safetensors", "metrics.json", "curves.png")
+
+
+@dataclass(frozen=True)
+class Training(Result):
+    """A trained and converted network: accuracies on the held-out images, and its files."""
+
+    title: ClassVar[str] = "Training"
+
+    recipe: str
+    seed: int
+    epochs: int
+    held_out_images: int
+    float_accuracy: float
+    model_accuracy: float
+    integer_accuracy: float
+    seconds: float
+    conversion: Converted
+    folder: Path
+    files: tuple[Path, ...]
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """Accuracies and files."""
+        below = difference(self.integer_accuracy, self.float_accuracy)
+        return [
+            ("recipe", f"{self.recipe}, seed {self.seed}, {self.epochs} epochs in {self.seconds:.0f} s"),
+            ("held-out images", f"{self.held_out_images:,}"),
+            ("float accuracy", f"{percent(self.float_accuracy)} (same shape, float weights)"),
+            ("quantized accuracy", percent(self.model_accuracy)),
+            ("integer accuracy", f"{percent(self.integer_accuracy)} ({below} against float)"),
+            ("files", " ".join(str(path) for path in self.files)),
+        ]
+
+
+def train(
+    recipe: str,
+    folder: Path | str,
+    *,
+    seed: int | None = None,
+    epochs: int | None = None,
+    resume: bool = False,
+    progress: Report = silent,
+) -> Training:
+    """Train the network of `recipe` and its float twin, convert it, and write its files into `folder`.
+
+    The files are network.safetensors (the integers), metrics.json (every epoch, the conversion layer by layer) and
+    curves.png. An interrupted training leaves checkpoint.pt, from which `resume` goes on to the same result; the other
+    files are replaced at the end, together.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such recipe, a number is impossible, the checkpoint is of another run, or `folder` cannot be
+        written.
+    """
+    from quadrille.algo.nn import accuracy, find_recipe
+    from quadrille.algo.nn import train as run
+    from quadrille.hw.export import publish
+
+    chosen = find_recipe(recipe)
+    folder = Path(folder)
+    seed = 0 if seed is None else seed
+    started = time.perf_counter()
+    checkpoint = folder / CHECKPOINT
+    publish(folder, {})  # says that the folder cannot be written before the work, not after it
+    try:
+        if not resume:
+            checkpoint.unlink(missing_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"Checkpoint {checkpoint} must be removable: {error.strerror or error}") from None
+
+    def told(at: Progress) -> None:
+        share = f"held-out accuracy {percent(at.latest.held_out_accuracy)}"
+        progress(f"training {chosen.name}, {share}", at.done, at.total)
+
+    trained = run(chosen, seed=seed, epochs=epochs, checkpoint=checkpoint, progress=told)
+    progress("converting", 0, 0)
+    data = trained.data
+    float_accuracy = trained.accuracies["float twin"]
+    converted = convert(
+        trained.network,
+        data.train_images,
+        images=data.held_out_images,
+        labels=data.held_out_labels,
+        name=chosen.name,
+        mantissa_bits=chosen.mantissa_bits,
+        notes={
+            "dataset": data.name,
+            "recipe": chosen.name,
+            "seed": str(seed),
+            "float accuracy": f"{float_accuracy:.4f}",
+        },
+    )
+    metrics = {**trained.as_dict(), "conversion": converted.report.as_dict()}
+    publish(
+        folder,
+        {
+            "network.safetensors": network_bytes(converted),
+            "metrics.json": json.dumps(metrics, indent=1) + "\n",
+            "curves.png": curves_png(metrics["history"]),
+        },
+    )
+    checkpoint.unlink(missing_ok=True)
+    model_accuracy = accuracy(trained.network, data.held_out_images, data.held_out_labels)
+    return Training(
+        recipe=chosen.name,
+        seed=seed,
+        epochs=len(trained.history["network"]),
+        held_out_images=len(data.held_out_images),
+        float_accuracy=float_accuracy,
+        model_accuracy=model_accuracy,
+        integer_accuracy=converted.report.integer_accuracy or 0.0,
+        seconds=time.perf_counter() - started,
+        conversion=converted,
+        folder=folder,
+        files=tuple(folder / name for name in FILES),
+    )
+
+
+def network_bytes(converted: Converted) -> bytes:
+    """The Network file of `converted`."""
+    from quadrille.algo.integer import write_network
+
+    with tempfile.TemporaryDirectory() as folder:
+        return write_network(converted.network, Path(folder) / FILES[0]).read_bytes()
