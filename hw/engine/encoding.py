@@ -35,9 +35,9 @@ def pack(layout: Any, value: Any) -> int:
         stride = Shape.cast(layout.elem_shape).width
         return sum(pack(layout.elem_shape, part) << (n * stride) for n, part in enumerate(value))
     shape = Shape.cast(layout)
-    bounds = IntFormat(shape.width, shape.signed) if shape.width else None
-    if bounds is None or value not in bounds.interval:
-        raise InvalidInput(f"Table field must fit {bounds or 'no bits'}, not {value}")
+    low = -(1 << (shape.width - 1)) if shape.signed else 0
+    if not low <= value < low + (1 << shape.width):
+        raise InvalidInput(f"Table field must fit {'s' if shape.signed else 'u'}{shape.width}, not {value}")
     return value & ((1 << shape.width) - 1)
 
 
