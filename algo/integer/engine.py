@@ -1,0 +1,26 @@
+"""The accelerator as a whole, in integers: the twin of hw.engine."""
+
+from __future__ import annotations
+
+from quadrille.algo.spec import Network
+
+from .arithmetic import IntArray
+from .execution import execute
+
+__all__ = ["accelerator"]
+
+
+def accelerator(network: Network, images: IntArray, /, **sizes: object) -> dict[str, IntArray]:
+    """What an accelerator with `network` loaded computes for `images` (n, *shape): every tensor, by node name.
+
+    The last node's tensor leaves on `o`; the codes of the linear nodes and the values of the dequantize nodes pass its
+    taps. `sizes` are the hardware's parameters: they decide when something is computed and never what, as long as the
+    network fits, which hw.engine checks.
+
+    Raises
+    ------
+    InvalidInput
+        If the images do not fit the network's input.
+    """
+    del sizes
+    return execute(network, images)
