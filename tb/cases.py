@@ -48,6 +48,7 @@ def _cases(block: str, module: str, *configurations: Mapping[str, Any]) -> tuple
 
 
 _READER = {"columns": 10, "lanes": 4, "partial_bits": 6, "reference_bits": 5, "address_bits": 5, "frame_bits": 3}
+_CONVERTER = {"partial_bits": 6, "reference_bits": 6, "code_bits": 12, "table_rows": 6, "frame_bits": 2}
 
 CASES: tuple[Case, ...] = (
     *_cases(
@@ -59,6 +60,18 @@ CASES: tuple[Case, ...] = (
         {"rows": 20, "columns": 7, "activation_bits": 4, "planes": 2, "cuts": 2, "tag_bits": 3},
     ),
     *_cases("column-reader", "test_column_reader", {**_READER, "steps": 3}, {**_READER, "columns": 4, "steps": 1}),
+    *_cases("exact-converter", "test_converters", {**_CONVERTER, "lanes": 2}),
+    *_cases(
+        "ladder-converter",
+        "test_converters",
+        {**_CONVERTER, "lanes": 3, "adc_bits": 3, "cell_bits": 3},
+        {**_CONVERTER, "lanes": 1, "adc_bits": 1, "partial_signed": True, "reference_signed": True},
+    ),
+    *_cases(
+        "multiply-shift-converter",
+        "test_converters",
+        {**_CONVERTER, "lanes": 2, "adc_bits": 4, "multiplier_bits": 6, "offset_bits": 12, "shift": 5},
+    ),
     *_cases(
         "column-dequantizer",
         "test_column_dequantizer",

@@ -42,7 +42,7 @@ class AcceleratorTraffic(Traffic):
         for word in self.words:
             self.bench.send("i", word)
 
-    def send(self) -> None:
+    def send(self) -> int:
         """One batch, and what must leave for it: codes and results in the order of the program, and the output."""
         source = self.network.input
         count = self.random.randint(1, self.program["frames"])
@@ -60,6 +60,7 @@ class AcceleratorTraffic(Traffic):
                     self.bench.expect("o_results", {"values": [_of(values, output) for output in result["outputs"]]})
         for frame in range(count):
             self._expect_output(tensors, frame)
+        return 0
 
     def _send_images(self, images: numpy.ndarray) -> None:
         layout, header = self.program["input"], self.program["header"]

@@ -64,7 +64,7 @@ class MacroTraffic(Traffic):
             self.write()
         return self.planes == 2
 
-    def send(self) -> None:
+    def send(self) -> int:
         """One vector, most significant plane first, and its sums."""
         bits = self.activation_bits if self.random.random() < 0.8 else self.random.randint(1, self.activation_bits)
         negative = self.signed and self.random.random() < 0.5
@@ -94,6 +94,7 @@ class MacroTraffic(Traffic):
         sums, reference = cim_macro(*self.active, numpy.array([vector]), **self.bench.manifest.parameters)
         expected = {"sums": sums[0], "reference": reference[0]}
         self.bench.expect("o", expected | ({"tag": tag} if self.tagged else {}))
+        return (self.bench.manifest.interval or self.activation_bits) * bits // self.activation_bits
 
 
 def column_sums(beat: Any, columns: int, width: int, signed: bool) -> Beat:

@@ -54,7 +54,7 @@ class DequantizerTraffic(Traffic):
         await self.bench.drain("i_mantissas", "i_biases")
         self.alone = True
 
-    def send(self) -> None:
+    def send(self) -> int:
         """One run for a random frame, or two interleaved, and their results."""
         frames = self.bench.parameter("frames")
         tasks = [(self.random.choice(self.runs), self.random.randrange(frames))]
@@ -80,6 +80,7 @@ class DequantizerTraffic(Traffic):
         results = column_dequantizer(codes, address, frame, self.table, self.biases, **self.bench.manifest.parameters)
         for index in range(len(results["frame"])):
             self.bench.expect("o", {name: values[index] for name, values in results.items()})
+        return len(steps) * (self.bench.manifest.interval or 1)
 
     def _fill(self, run: range) -> None:
         """Random control fields of one run of rows."""

@@ -32,7 +32,7 @@ class ReaderTraffic(Traffic):
         pair = zip(_lanes(beat["sum"]), _lanes(beat["carry"]), strict=True)
         return {**beat, "sum": [(first + second) % modulus for first, second in pair], "carry": 0}
 
-    def send(self) -> None:
+    def send(self) -> int:
         """One macro result with a random number of steps."""
         modulus = 1 << self.bits
         sums = [self.random.randrange(modulus) for _ in range(self.columns)]
@@ -56,6 +56,7 @@ class ReaderTraffic(Traffic):
         fields = self.bench.manifest.streams["o"].names
         for step in range(steps):
             self.bench.expect("o", {name: values[step] for name, values in results.items() if name in fields})
+        return steps * (self.bench.manifest.interval or 1)
 
     def slices(self, values: list[int]) -> int:
         """Bit-sliced: bit k of column c at `k * columns + c`."""

@@ -13,10 +13,11 @@ from quadrille.tb.scenarios import SCENARIOS, Traffic, play
 class DoublerTraffic(Traffic):
     operations = 100
 
-    def send(self) -> None:
+    def send(self) -> int:
         beat = {"value": [self.random.randint(-32, 31) for _ in range(3)], "tag": self.random.randrange(4)}
         self.bench.send("i", beat)
         self.bench.expect("o", beat | {"value": [2 * value for value in beat["value"]]})
+        return 1
 
 
 @cocotb.test()

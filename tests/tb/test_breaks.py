@@ -43,7 +43,7 @@ BREAKS = [
         6,
         "too slow",
         "flow",
-        r"^TimingFault: doubler\[bits=6\]: 100 inputs must take 99 cycles at an interval of 1, not 198$",
+        r"^TimingFault: doubler\[bits=6\]: 99 operations must take 99 cycles, not 198$",
     ),
     (7, "loses a beat", "flow", r"^Mismatch: doubler.*beat \d+ at cycle \d+: field value.* expected 10, got"),
 ]
