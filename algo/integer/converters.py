@@ -82,21 +82,22 @@ def ladder_converter(
     Raises
     ------
     InvalidInput
-        If the arrays do not fit one another, an address is beyond the table, or thresholds descend.
+        If the arrays do not fit one another, an address is beyond the table, or thresholds that are read descend.
     """
     del widths
     beats = _Recovery(sums, reference, address, table, lanes)
     thresholds, low = beats.table["thresholds"], beats.table["low"]
     check_shape("Table field thresholds", thresholds, (beats.rows, lanes, None))
     check_shape("Table field low", low, (beats.rows,))
-    if (np.diff(thresholds, axis=2) < 0).any():
+    used, row = np.unique(beats.address, return_inverse=True)  # a beat or a million: what is not read costs nothing
+    if (np.diff(thresholds[used], axis=2) < 0).any():
         raise InvalidInput("Table field thresholds must not descend within a lane, and does")
     if not beats.sums.size:
         return beats.codes(beats.sums)
-    ladders = thresholds.reshape(beats.rows * lanes, thresholds.shape[2])
+    ladders = thresholds[used].reshape(len(used) * lanes, thresholds.shape[2])
     source = Interval(int(beats.sums.min()), int(beats.sums.max()))
-    codes = LadderTable(ladders, np.repeat(low, lanes), source)
-    return beats.codes(codes.codes(beats.sums, beats.address[:, None] * lanes + np.arange(lanes)))
+    codes = LadderTable(ladders, np.repeat(low[used], lanes), source)
+    return beats.codes(codes.codes(beats.sums, row[:, None] * lanes + np.arange(lanes)))
 
 
 def multiply_shift_converter(

@@ -36,11 +36,12 @@ class LadderTable:
         # What lies outside the sums is as good as at their ends, and keeps every difference within int64.
         ladders = np.clip(thresholds, source.lo, source.hi + 1)
         self.first, self.last = ladders[:, 0] - 1, ladders[:, -1]
-        spans = [int(last) - int(first) + 1 for first, last in zip(self.first, self.last, strict=True)]
-        total = sum(spans)
-        if total >= 1 << 62:
-            raise InvalidInput(f"ADC thresholds must span less than 62 bits together, not {total}")
-        starts = np.cumsum(np.array(spans, dtype=np.int64)) - np.array(spans, dtype=np.int64)
+        spans = self.last - self.first + 1
+        reach = float((self.last.astype(np.float64) - self.first).sum())
+        if reach >= 1 << 62:
+            raise InvalidInput(f"ADC thresholds must span less than 62 bits together, not {reach:.3g}")
+        total = int(spans.sum())
+        starts = np.cumsum(spans) - spans
         self.shift = starts - self.first  # a column's sums, so shifted, come after those of the columns before it
         self.lows, self.single = lows, int(np.abs(self.shift).max(initial=0)) + total <= FLOAT32_EXACT
         self.table: NDArray[Any] | None = None
