@@ -13,9 +13,9 @@ from quadrille.algo.spec import (
     CellEncoding,
     Dequantize,
     Input,
+    Interval,
     IntFormat,
     IntTensor,
-    Interval,
     Linear,
     Network,
     Node,
@@ -108,7 +108,7 @@ def make_network(
     return Network("random", tuple(nodes))
 
 
-@pytest.fixture(name="make_network")
+@pytest.fixture(name="make_network", scope="session")
 def make_network_fixture() -> Callable[..., Network]:
     """`make_network` for tests, which cannot import a neighbour."""
     return make_network

@@ -1,0 +1,275 @@
+"""Whole networks on the simulated hardware: nothing wrong is found in what is right, and what is wrong is located."""
+
+import dataclasses
+import hashlib
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quadrille.algo.integer.execution import execute
+from quadrille.algo.integer.network_file import read_network, write_network
+from quadrille.algo.spec import InvalidInput, Network
+from quadrille.hw.engine import Accelerator, compile_network
+from quadrille.hw.export import design_files, publish
+from quadrille.sim.accelerator import read_accelerator
+from quadrille.sim.beats import Beats
+from quadrille.sim.comparison import Reference, compare, simulate
+from quadrille.sim.model import Model, SimulationFault
+from quadrille.sim.verification import verify
+from quadrille.sim.workers import Workers
+
+IMAGES = np.random.default_rng(5).integers(0, 8, (23, 6))
+FRAMES = 4
+
+
+@pytest.fixture(scope="module")
+def folder(make_network: Callable[..., Network], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of two layers, row sums and several row tiles on one small macro."""
+    network = make_network(random.Random(1), (6, 5, 3), tile_rows=4)
+    program = compile_network(network, rows=4, columns=4, lanes=2, frames=FRAMES)
+    files: dict[str, str | bytes] = dict(
+        design_files(Accelerator(**dataclasses.asdict(program.configuration)), "accelerator")
+    )
+    files["program.bin"] = program.data
+    files["program.json"] = json.dumps(program.description())
+    folder = publish(tmp_path_factory.mktemp("accelerator"), files)
+    write_network(network, folder / "network.safetensors")
+    return folder
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def edit_description(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    description = json.loads((folder / "program.json").read_text())
+    change(description)
+    (folder / "program.json").write_text(json.dumps(description))
+
+
+def edit_program(folder: Path, change: Callable[[np.ndarray[Any, Any]], object]) -> None:
+    words = np.fromfile(folder / "program.bin", "<u8")
+    change(words)
+    words.tofile(folder / "program.bin")
+    found = hashlib.sha256(words.tobytes()).hexdigest()
+    edit_description(folder, lambda description: description.update(content_hash=found))
+
+
+def tensors(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    return execute(read_network(folder / "network.safetensors"), IMAGES)
+
+
+@pytest.mark.verilator
+def test_every_integer_agrees(folder: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    reference = tensors(folder)["class"]
+    result = verify(folder, IMAGES, labels=reference, progress=lambda *what: told.append(what))
+    assert (result.images, result.mismatches, result.first, result.wave) == (23, 0, None, None)
+    np.testing.assert_array_equal(result.values, reference)
+    assert result.rtl_accuracy == result.integer_accuracy == 1.0
+    # 2 tiles x 5 and 2 x 3 codes, their results, one class and its flag; in each column step a row sum as well.
+    per_image = 2 * 5 + 2 * 3 + 5 + 3 + 1 + 1
+    assert result.integers > 23 * per_image
+    assert told[-1] == ("simulating", 23, 23)
+    assert result.spans == ((23, result.cycles),)
+    assert result.cycles_per_image == result.cycles / 23
+    assert result.rtl_rate > 0 and result.reference_rate > 0
+
+
+@pytest.mark.verilator
+def test_jobs_share_the_batches(folder: Path) -> None:
+    alone = verify(folder, IMAGES)
+    shared = verify(folder, IMAGES, jobs=3)
+    np.testing.assert_array_equal(shared.values, alone.values)
+    assert (shared.integers, shared.mismatches) == (alone.integers, 0)
+    assert [images for images, _ in shared.spans] == [8, 8, 7]
+    assert shared.jobs == 3
+
+
+@pytest.mark.verilator
+def test_long_runs_are_cut_into_chunks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = verify(folder, IMAGES)
+    monkeypatch.setattr("quadrille.sim.verification.CHUNK_BATCHES", 2)
+    cut = verify(folder, IMAGES)
+    assert [images for images, _ in cut.spans] == [8, 8, 7]
+    assert cut.integers == alone.integers
+    np.testing.assert_array_equal(cut.values, alone.values)
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_wrong_weight_is_located(copy: Path, jobs: int) -> None:
+    """One bit of the first row of the first tile: the first layer's codes are wrong, and shown in a waveform."""
+
+    def flip(words: np.ndarray[Any, Any]) -> None:
+        words[1] ^= 1
+
+    edit_program(copy, flip)
+    result = verify(copy, IMAGES, jobs=jobs)
+    first = result.first
+    assert result.mismatches > 0 and first is not None
+    assert (first.node, first.axes) == ("linear1", ("tile", "slice", "output"))
+    assert first.place[:2] == (0, 0)
+    assert first.expected == tensors(copy)["linear1"][(first.image, *first.place)] != first.got
+    # Row 0 matters only to images whose element 0 is not 0, and the first of those is named.
+    assert first.image == int(np.flatnonzero(IMAGES[:, 0])[0])
+    assert result.wave == first.wave == copy / "mismatch.vcd"
+    assert "$enddefinitions" in (copy / "mismatch.vcd").read_text()
+    assert re.fullmatch(
+        rf"node linear1, tile 0, slice 0, output {first.place[2]}, image {first.image}, lane \d+, cycle \d+: "
+        rf"expected {first.expected}, got {first.got}",
+        str(first),
+    )
+
+
+@pytest.mark.verilator
+def test_a_waveform_of_what_is_right(folder: Path, tmp_path: Path) -> None:
+    result = verify(folder, IMAGES[:5], wave=tmp_path / "right.vcd")
+    assert (result.mismatches, result.wave) == (0, tmp_path / "right.vcd")
+    assert [path.name for path in tmp_path.iterdir()] == ["right.vcd"]
+
+
+@pytest.mark.verilator
+def test_a_broken_adder_is_found(
+    folder: Path, tmp_path: Path, rewrite: Callable[[Path, Path, Callable[[str], str]], Path]
+) -> None:
+    """One gate of the compressor tree in the Verilog is another one."""
+    broken = rewrite(
+        folder, tmp_path / "broken", lambda text: re.sub(r"(assign tree_\S+_sum = \S+) \^", r"\1 |", text, count=1)
+    )
+    accelerator = read_accelerator(broken)
+    with Model(accelerator.manifest) as model:
+        chunk = compare(accelerator, model, Reference(accelerator), 100, IMAGES)
+    assert chunk.mismatches > 0 and chunk.first is not None
+    assert chunk.first.node == "linear1"
+    assert chunk.first.image >= 100
+
+
+@pytest.mark.verilator
+def test_beats_beyond_the_program_are_a_fault(folder: Path) -> None:
+    accelerator = read_accelerator(folder)
+    message = r"^Stream o_results delivered \d+ beats more than the program says$"
+    with Model(accelerator.manifest) as model, pytest.raises(SimulationFault, match=message):
+        simulate(dataclasses.replace(accelerator, results=Beats(((),))), model, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": IMAGES[:, :5]}, r"^Images must have shape \[n, 6\], not \[23, 5\]$"),
+        ({"images": IMAGES + 1}, r"^Images must lie in \[0, 7\], not in \[1, 8\]$"),
+        ({"images": IMAGES[:0]}, r"^Images must be one or more, not 0$"),
+        ({"jobs": 0}, r"^Number of jobs must be a positive integer, not 0$"),
+        ({"jobs": 1.5}, r"^Number of jobs must be a positive integer, not 1\.5$"),
+        ({"labels": [1, 2]}, r"^Labels must have shape \[23\], not \[2\]$"),
+        ({"wave": "wave.png"}, r"^Waveform file must end in \.vcd or \.fst, not 'wave\.png'$"),
+        ({"wave": "none/wave.vcd"}, r"^Waveform must be in a folder that exists, not none/wave\.vcd$"),
+    ],
+)
+def test_requests_are_checked(folder: Path, arguments: dict[str, Any], message: str) -> None:
+    request: dict[str, Any] = {"images": IMAGES} | arguments
+    with pytest.raises(InvalidInput, match=message):
+        verify(folder, **request)
+
+
+def truncate(folder: Path) -> None:
+    data = (folder / "program.bin").read_bytes()
+    (folder / "program.bin").write_bytes(data[:-8])
+
+
+CASES: list[tuple[Callable[[Path], object], str]] = [
+    (truncate, r"^Program .*program\.bin must have the content hash .{12}, not .{12}$"),
+    (lambda f: (f / "program.bin").unlink(), r"^Program .*program\.bin must be readable, and is not: No such file"),
+    (lambda f: (f / "program.json").unlink(), r"^Program .*program\.json must be readable, and is not: No such file"),
+    (
+        lambda f: (f / "program.json").write_text("{"),
+        r"^Program .*program\.json must be the one that was generated, and is not: Expecting",
+    ),
+    (lambda f: (f / "program.json").write_text("[]"), r"^Program .*program\.json must have schema 1, not None$"),
+    (
+        lambda f: edit_description(f, lambda d: d.update(schema=7)),
+        r"^Program .*program\.json must have schema 1, not 7$",
+    ),
+    (
+        lambda f: edit_description(f, lambda d: d.pop("steps")),
+        r"^Program .*program\.json must be the one that was generated, and is not: key 'steps' is missing$",
+    ),
+    (
+        lambda f: edit_description(f, lambda d: d["results"][-1].pop()),
+        r"^Program of .* must show 3 integers of node 'layer2', not \d$",
+    ),
+    (
+        lambda f: edit_description(f, lambda d: d["input"]["order"].__setitem__(0, -1)),
+        r"^Program of .* must take every element of an image of 6 elements$",
+    ),
+    (lambda f: (f / "network.safetensors").unlink(), r"^Network file .*network\.safetensors: must be a file"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), CASES, ids=[message[:60] for _, message in CASES])
+def test_files_are_checked(copy: Path, fault: Callable[[Path], object], message: str) -> None:
+    fault(copy)
+    with pytest.raises(InvalidInput, match=message):
+        verify(copy, IMAGES)
+
+
+def test_images_become_words(folder: Path) -> None:
+    accelerator = read_accelerator(folder)
+    words = accelerator.input_words(IMAGES[:5])
+    per_image = accelerator.description["input"]["words_per_frame"]
+    assert len(words) == 2 + 5 * per_image
+    assert int(words[0]) == accelerator.header(per_image, 4)
+    assert int(words[1 + 4 * per_image]) == accelerator.header(per_image, 1)
+    bits = accelerator.description["input"]["element_bits"]
+    order = accelerator.description["input"]["order"]
+    per_word = accelerator.description["input"]["elements_per_word"]
+    for slot, element in enumerate(order):
+        word, place = divmod(slot, per_word)
+        found = int(words[1 + word]) >> (place * bits) & ((1 << bits) - 1)
+        assert found == (IMAGES[0, element] if element >= 0 else 0)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_output_words_become_values(folder: Path, signed: bool) -> None:
+    accelerator = read_accelerator(folder)
+    output = accelerator.description["output"] | {"element_bits": 16, "elements_per_word": 4, "signed": signed}
+    accelerator = dataclasses.replace(accelerator, description=accelerator.description | {"output": output})
+    values = accelerator.output_values(np.array([0xFFFF_0001_8000_7FFF], np.uint64))
+    assert values.tolist() == [[0x7FFF, -0x8000, 1, -1] if signed else [0x7FFF, 0x8000, 1, 0xFFFF]]
+
+
+@pytest.mark.verilator
+def test_a_worker_that_dies_is_noticed(folder: Path) -> None:
+    with Workers(1, folder) as workers:
+        workers.processes[0].kill()
+        with pytest.raises(SimulationFault, match=r"^Simulation process ended with status -9$"):
+            workers.run([(0, IMAGES)], lambda chunk: None)
+
+
+@pytest.mark.verilator
+def test_a_workers_exception_is_raised_here(folder: Path) -> None:
+    with Workers(1, folder) as workers, pytest.raises(InvalidInput, match=r"^Images must have shape \[n, 6\]"):
+        workers.run([(0, IMAGES[:, :4])], lambda chunk: None)
+
+
+@pytest.mark.verilator
+def test_a_users_script_needs_no_guard(folder: Path, tmp_path: Path) -> None:
+    """Workers must not run the caller's main module again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np\nfrom quadrille.sim.verification import verify\n"
+        f"print(verify({str(folder)!r}, np.zeros((9, 6), int), jobs=2).mismatches)\n"
+    )
+    printed = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert (printed.stdout, printed.stderr) == ("0\n", "")
