@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from amaranth import Elaboratable
 from amaranth.lib import wiring
 
 from quadrille.algo.spec import InvalidInput
@@ -146,7 +147,9 @@ class Block(wiring.Component):
 
     def inspected(self) -> None:
         """Say that this block is only asked about, or refused: Amaranth need not warn that it was never elaborated."""
-        self._MustUse__used = True
+        for part in (self, *vars(self).values()):
+            if isinstance(part, Elaboratable):
+                vars(part)["_MustUse__used"] = True
 
     def parameter_values(self) -> dict[str, int | str | bool]:
         """The parameters by name, as the manifest holds them."""

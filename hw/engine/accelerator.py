@@ -10,6 +10,7 @@ from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from quadrille.algo.spec import InvalidInput
 from quadrille.hw.base import Block
 from quadrille.hw.base.table import Table
 
@@ -60,7 +61,11 @@ class Accelerator(Block):
     def __init__(self, *, images: Mapping[int, Sequence[int]] | None = None, **parameters: Any):
         values: dict[str, Any] = Configuration.defaults() | parameters
         self.take(**values)
-        self.configuration = configuration = Configuration(**values)
+        try:
+            self.configuration = configuration = Configuration(**values)
+        except InvalidInput:
+            self.inspected()
+            raise
         self.images = dict(images or {})
         self.parts: Datapath = datapath(configuration, self.images)
         lanes = configuration.lanes
@@ -92,6 +97,12 @@ class Accelerator(Block):
     def latency(self) -> int:
         """Cycles from the last plane of a vector to its first results, when the tile is complete in one step."""
         return self.parts.latency
+
+    def inspected(self) -> None:
+        """Say that this accelerator is only asked about, or refused."""
+        super().inspected()
+        if hasattr(self, "parts"):
+            self.parts.inspected()
 
     def elaborate(self, platform: object) -> Module:
         """Port and memories, program, datapath, results."""
@@ -213,6 +224,7 @@ class Accelerator(Block):
             sequencer.done.eq(self.parts.dequantizer.done),
             sequencer.filled.eq(loader.filled),
             loader.release.eq(sequencer.release),
+            loader.busy.eq((loader.length != 0) & ~(sequencer.quiet & weight_loader.ready)),
         ]
         m.d.comb += [sequencer.count[half].eq(loader.count[half]) for half in range(2)]
         if configuration.weight_planes == 2:

@@ -26,7 +26,8 @@ class Loader(wiring.Component):
 
     Target 0 brings a batch of `count` images of `address` words each; it waits until one of the two halves of the input
     memory is free. Targets 1 to 5 write `count` rows from row `address` on, each row in `row_words(width)` words, low
-    word first. Target 6 has no data words: it starts the program of `count` instructions.
+    word first. Target 6 has no data words: it starts the program of `count` instructions. A packet other than a batch
+    waits while the accelerator is `busy`, so a new program may follow the last batch of the old one at once.
 
     Members
     -------
@@ -35,6 +36,7 @@ class Loader(wiring.Component):
     word, word_valid, word_address, word_group : a data word for the input memory: vector and place within it
     filled, count : for each half of the input memory, whether a batch stands ready and of how many images
     release : clears `filled`
+    busy : a batch is waiting or being played, or weights are being copied
     length : instructions of the program; 0 until it is started
     start : high for one cycle when a program is started
     """
@@ -47,6 +49,7 @@ class Loader(wiring.Component):
     filled: Signal
     count: Any
     release: Signal
+    busy: Signal
     length: Signal
     start: Signal
 
@@ -68,6 +71,7 @@ class Loader(wiring.Component):
                 "filled": Out(2),
                 "count": Out(range(configuration.frames + 1)).array(2),
                 "release": In(2),
+                "busy": In(1),
                 "length": Out(unsigned(configuration.instructions.bit_length())),
                 "start": Out(1),
             }
@@ -87,9 +91,9 @@ class Loader(wiring.Component):
 
         with m.FSM():
             with m.State("header"):
-                m.d.comb += self.i.ready.eq(1)
+                m.d.comb += self.i.ready.eq((arriving.target == Target.FRAMES) | ~self.busy)
                 m.d.sync += [header.eq(arriving), remaining.eq(arriving.count)]
-                with m.If(self.i.valid & (arriving.count != 0)):
+                with m.If(self.i.valid & self.i.ready & (arriving.count != 0)):
                     with m.If(arriving.target == Target.START):
                         m.d.sync += [length.eq(arriving.count), self.start.eq(1)]
                     with m.Elif(arriving.target == Target.FRAMES):

@@ -11,6 +11,7 @@ from typing import Any
 
 from quadrille.algo.spec import Interval, InvalidInput, Network
 
+from .accelerator import Accelerator
 from .configuration import PARAMETERS, PORT_BITS, Configuration, Target
 from .encoding import Converters, encode, packet
 from .loader import HEADER
@@ -31,12 +32,18 @@ class Program:
     configuration : the accelerator that it is for
     parts : its datapath, to be asked about widths and latencies
     images : the rows of every table, by Target
+    baked : whether the tables are part of the hardware and nothing has to be loaded
     """
 
     plan: Plan
     configuration: Configuration
     parts: Datapath
     images: dict[int, list[int]]
+    baked: bool = False
+
+    def accelerator(self) -> Accelerator:
+        """The hardware that it is for; with the program inside, if it is baked."""
+        return Accelerator(**asdict(self.configuration), images=self.images if self.baked else None)
 
     @property
     def network(self) -> Network:
@@ -45,7 +52,9 @@ class Program:
 
     @cached_property
     def words(self) -> list[int]:
-        """The data-port words that load and start it."""
+        """The data-port words that load and start it; none if it is baked."""
+        if self.baked:
+            return []
         packets = [packet(target, 0, rows, self.parts.row_width(target)) for target, rows in self.images.items()]
         start = packet(Target.START, 0, [0] * len(self.plan.tiles), 0)
         return [*chain.from_iterable(packets), start[0]]
@@ -150,6 +159,7 @@ def compile_network(
     weight_planes: int = 2,
     cuts: int = 1,
     converter: str | None = None,
+    baked: bool = False,
     configuration: Configuration | None = None,
 ) -> Program:
     """The program that runs `network`, and the least accelerator with macros of that shape that can hold it.
@@ -185,7 +195,7 @@ def compile_network(
         values: dict[str, Any] = Configuration.defaults() | given | _needed(layout, converters, converter)
         configuration = Configuration(**values)
     parts = datapath(configuration, {}).inspected()
-    return Program(layout, configuration, parts, encode(layout, configuration, converters, parts))
+    return Program(layout, configuration, parts, encode(layout, configuration, converters, parts), baked)
 
 
 def _needed(layout: Plan, converters: Converters, converter: str | None) -> dict[str, Any]:

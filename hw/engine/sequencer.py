@@ -28,6 +28,7 @@ class Sequencer(wiring.Component):
     weights_ready, weights_swap, claim : from and to the WeightLoader
     done : one job's sums are through
     idle : no job is under way or being issued
+    quiet : idle, and no batch is waiting or being played
     """
 
     o: stream.Interface
@@ -42,6 +43,7 @@ class Sequencer(wiring.Component):
     claim: Signal
     done: Signal
     idle: Signal
+    quiet: Signal
 
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
@@ -59,6 +61,7 @@ class Sequencer(wiring.Component):
                 "claim": Out(1),
                 "done": In(1),
                 "idle": Out(1),
+                "quiet": Out(1),
             }
         )
 
@@ -105,6 +108,7 @@ class Sequencer(wiring.Component):
         with m.FSM():
             with m.State("batch"):
                 m.d.sync += self.pc.eq(0)
+                m.d.comb += self.quiet.eq((under_way == 0) & (self.filled == 0))
                 with m.If((self.length != 0) & self.filled.bit_select(half, 1)):
                     m.next = "fetch"
             with m.State("fetch"):
@@ -141,7 +145,8 @@ class WeightLoader(wiring.Component):
     o : stream of row words for the macro
     length, pc, instruction : as for the Sequencer, a read port of its own
     address, row : read port of the weight memory, one cycle later
-    ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started
+    ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started. A new
+        program comes only while `ready` is high
     swapped : the macro has exchanged its planes
     idle : no job is under way
     restart : a new program has come; its first tile is loaded
@@ -222,7 +227,7 @@ class WeightLoader(wiring.Component):
                 m.d.comb += [self.ready.eq(1), self.swap.eq(planes == 2)]
                 with m.If(self.claim):
                     m.next = "claimed"
-                with m.If(self.restart):  # nothing is under way when a new program comes
+                with m.If(self.restart):
                     m.next = "start"
             with m.State("claimed"):
                 with m.If(self.swapped if planes == 2 else 1):

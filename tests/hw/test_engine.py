@@ -1,0 +1,204 @@
+"""Random networks on random accelerators: every integer equal, every cycle predicted, on the exported Verilog."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quadrille.algo.integer.network_file import write_network
+from quadrille.algo.spec import InvalidInput
+from quadrille.hw.engine import Accelerator, Target, compile_network
+from quadrille.hw.engine.encoding import pack, packet
+from quadrille.hw.export import design_files, publish
+from quadrille.sim.accelerator import read_accelerator
+from quadrille.sim.model import Model, Stall
+from quadrille.sim.verification import verify
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "row tiles, argmax over two groups": (
+        {"sizes": (20, 19, 18, 9), "tile_rows": 8},
+        {"rows": 8, "columns": 8, "lanes": 4, "frames": 4},
+    ),
+    "4-bit weights in 2-bit cells, signed activations, 3-bit ADC": (
+        {"sizes": (20, 13, 5), "weight_bits": 4, "cell_bits": 2, "signed": True, "adc_bits": 3},
+        {"rows": 9, "columns": 12, "lanes": 3, "frames": 3, "cuts": 2},
+    ),
+    "uneven ladder, slices of several tiles, values that leave": (
+        {
+            "sizes": (12, 9, 20),
+            "tile_rows": 7,
+            "weight_bits": 3,
+            "cell_bits": 2,
+            "argmax": False,
+            "activation_bits": 1,
+            "adc_bits": 2,
+            "uniform": False,
+        },
+        {"rows": 12, "columns": 5, "lanes": 1, "frames": 2, "cuts": 0},
+    ),
+    "one weight plane, results wait for the port": (
+        {"sizes": (6, 5, 20), "tile_rows": 6, "argmax": False, "result_bits": 16},
+        {"rows": 6, "columns": 10, "lanes": 5, "frames": 4, "weight_planes": 1},
+    ),
+    "one tile stays in the macro": (
+        {"sizes": (6, 5), "tile_rows": 6, "row_sums": False},
+        {"rows": 6, "columns": 5, "lanes": 5, "frames": 4},
+    ),
+    "two macros": (
+        {"sizes": (30, 25, 24), "signed": True, "activation_bits": 4, "argmax": False, "result_bits": 12},
+        {"rows": 8, "columns": 6, "macros": 2, "lanes": 12, "frames": 6},
+    ),
+}
+
+
+def make_case(make_network, name):
+    """The network, its program and some images."""
+    settings, hardware = CASES[name]
+    network = make_network(random.Random(name), **settings)
+    allowed = network.input.format.interval
+    images = np.random.default_rng(1).integers(allowed.lo, allowed.hi + 1, (17, network.input.shape[0]))
+    return network, compile_network(network, **hardware), images
+
+
+def write_folder(program, folder):
+    """The accelerator's folder, as `generate` writes it."""
+    files = dict(design_files(program.accelerator(), "accelerator"))
+    files["program.bin"] = program.data
+    files["program.json"] = json.dumps(program.description())
+    publish(folder, files)
+    write_network(program.network, folder / "network.safetensors")
+    return folder
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("name", CASES)
+def test_every_integer_and_every_cycle(make_network, tmp_path, name):
+    network, program, images = make_case(make_network, name)
+    folder = write_folder(program, tmp_path / "hw")
+    result = verify(folder, images)
+    assert result.first is None and result.mismatches == 0
+    assert result.integers >= sum(np.prod(network.edges[n.name].shape, initial=1) for n in network.nodes[1:]) * 17
+    assert [cycles for _, cycles in result.spans] == [program.timing.cycles(count) for count, _ in result.spans]
+
+    # The same with random stalls: as many integers, later.
+    accelerator = read_accelerator(folder)
+    words = np.concatenate([accelerator.program, accelerator.input_words(images)])
+    with Model(folder) as model:
+        expected = {
+            "o_codes": accelerator.codes.per_image * len(images),
+            "o_results": accelerator.results.per_image * len(images),
+            "o": accelerator.output.per_image * len(images),
+        }
+        smooth = model.run({"i": words[:, np.newaxis]}, expected)
+        stalled = model.run({"i": words[:, np.newaxis]}, expected, stall=Stall(0.5, seed=3))
+    for stream, capture in smooth.streams.items():
+        for field, values in capture.fields.items():
+            assert np.array_equal(values, stalled.streams[stream].fields[field])
+
+
+ROOMY: dict[str, Any] = {"accumulator_bits": 32, "bias_bits": 32, "shift_bits": 5, "mantissa_bits": 16}
+
+
+@pytest.mark.verilator
+def test_one_accelerator_runs_one_network_after_another(make_network, tmp_path):
+    settings, hardware = CASES["one weight plane, results wait for the port"]
+    networks = [
+        make_network(random.Random(n), **settings | {"sizes": sizes}) for n, sizes in enumerate([(6, 5, 20), (6, 3)])
+    ]
+    configuration = replace(compile_network(networks[0], **hardware).configuration, weight_planes=2, **ROOMY)
+    programs = [compile_network(network, configuration=configuration) for network in networks]
+    folders = [write_folder(program, tmp_path / f"{n}") for n, program in enumerate(programs)]
+    images = np.random.default_rng(2).integers(0, 8, (6, 6))
+    beats, expected = [], []
+    for n in (0, 1, 0):
+        accelerator = read_accelerator(folders[n])
+        beats += [accelerator.program, accelerator.input_words(images)]
+        with Model(folders[n]) as model:
+            words = np.concatenate(beats[-2:])[:, np.newaxis]
+            run = model.run({"i": words}, {"o": accelerator.output.per_image * len(images)})
+        expected.append(run.streams["o"].fields["data"])
+    with Model(folders[0]) as model:
+        together = model.run({"i": np.concatenate(beats)[:, np.newaxis]}, {"o": sum(map(len, expected))})
+    assert np.array_equal(together.streams["o"].fields["data"], np.concatenate(expected))
+
+
+@pytest.mark.verilator
+def test_a_baked_program_needs_no_loading(make_network, tmp_path):
+    network, _, images = make_case(make_network, "one weight plane, results wait for the port")
+    program = compile_network(network, baked=True, **CASES["one weight plane, results wait for the port"][1])
+    assert program.data == b""
+    result = verify(write_folder(program, tmp_path / "hw"), images)
+    assert result.mismatches == 0
+    assert [cycles for _, cycles in result.spans] == [program.timing.cycles(count) for count, _ in result.spans]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_timing_of_batches_is_that_of_the_whole(make_network, name):
+    _, program, _ = make_case(make_network, name)
+    timing, frames = program.timing, program.configuration.frames
+    assert timing.cycles(frames) == timing.batch_cycles(frames)
+    assert timing.cycles(3 * frames) <= 3 * timing.batch_cycles(frames)
+
+
+def test_the_same_network_gives_the_same_bytes(make_network):
+    one, two = (make_case(make_network, "two macros")[1] for _ in range(2))
+    assert one.data == two.data and one.description() == two.description()
+    assert design_files(one.accelerator(), "accelerator") == design_files(two.accelerator(), "accelerator")
+
+
+def refused(message: str):
+    return pytest.raises(InvalidInput, match=f"^{re.escape(message)}$")
+
+
+def test_a_network_must_fit_the_accelerator_that_is_there(make_network):
+    _, program, _ = make_case(make_network, "one tile stays in the macro")
+    roomy = replace(program.configuration, **ROOMY)
+    large = make_network(random.Random(3), sizes=(6, 5, 5), tile_rows=6, row_sums=False)
+    with refused("Parameter weight_rows of accelerator must be at least 12 for network 'random', not 6"):
+        compile_network(large, configuration=roomy)
+    with_adc = make_network(random.Random(3), sizes=(6, 5), tile_rows=6, adc_bits=2)
+    with refused("Converter of a network with a 2-bit ADC must not be exact"):
+        compile_network(with_adc, configuration=roomy)
+
+
+def test_converters_must_suit_the_network(make_network):
+    exact = make_network(random.Random(3), sizes=(6, 5), tile_rows=6)
+    with refused("Converter of a network with exact sums must be exact, not ladder"):
+        compile_network(exact, rows=6, columns=5, lanes=5, converter="ladder")
+    adc = make_network(random.Random(3), sizes=(6, 5), tile_rows=6, adc_bits=2)
+    with refused("Converter of a network with a 2-bit ADC must not be exact"):
+        compile_network(adc, rows=6, columns=5, lanes=5, converter="exact")
+    uneven = make_network(random.Random(3), sizes=(12, 9), tile_rows=12, adc_bits=3, uniform=False)
+    with refused("Converter must be ladder, as no multiplication equals these thresholds"):
+        compile_network(uneven, rows=12, columns=9, lanes=3, converter="multiply-shift")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"rows": 0}, "Parameter rows of accelerator must be from 1 to 4096, not 0"),
+        ({"lanes": 200}, "Lanes must be at most the 128 columns of the macros, not 200"),
+        ({"bias_bits": 33}, "Bias width must be at most that of the accumulator, 32, not 33"),
+        ({"result_bits": 3}, "Result width must be at least that of an activation, 4, not 3"),
+    ],
+)
+def test_parameters_that_contradict_are_refused(change, message):
+    with refused(message):
+        Accelerator(**change)
+
+
+def test_numbers_that_do_not_fit_their_field_are_refused():
+    with refused("Table field must fit u8, not 300"):
+        packet(300, 0, [], 8)
+    accelerator = Accelerator()
+    accelerator.inspected()
+    configuration = accelerator.configuration
+    with refused("Table field must fit u1, not 2"):
+        pack(configuration.weight_row, {"cells": 0, "reference": 2})
+    assert asdict(configuration)["rows"] == 128 and Target.WEIGHTS == 1
