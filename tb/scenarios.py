@@ -24,6 +24,8 @@ class Traffic(ABC):
 
     #: Operations in one scenario.
     operations: ClassVar[int] = 100
+    #: A reset comes within so many cycles of the first beat.
+    span: ClassVar[int] = 300
     #: Streams between which latency and interval are measured; None where the manifest's figures mean something else.
     timing: ClassVar[tuple[str, str] | None] = ("i", "o")
 
@@ -82,7 +84,7 @@ async def reset(bench: Testbench, traffic: Traffic) -> None:
     for _ in range(2):
         await traffic.load()
         _queue(bench, traffic)
-        await bench.run(bench.random.randint(1, 3 * traffic.operations))
+        await bench.run(bench.random.randint(1, traffic.span))
         await bench.reset(cycles=bench.random.randint(1, 3))
     await traffic.load()
     _queue(bench, traffic)

@@ -13,6 +13,7 @@ import numpy
 from quadrille.algo.integer import Executor, read_network
 
 from .scenarios import SCENARIOS, Traffic, play
+from .scoreboard import Beat
 from .testbench import Testbench
 
 __all__ = ["AcceleratorTraffic"]
@@ -24,7 +25,8 @@ class AcceleratorTraffic(Traffic):
     The folder of the manifest holds the network, the words of its program and their description.
     """
 
-    operations: ClassVar[int] = 5
+    operations: ClassVar[int] = 8
+    span: ClassVar[int] = 900
     # The manifest's latency is that of the datapath within; cycles of a batch are sim's to check.
     timing = None
 
@@ -36,6 +38,7 @@ class AcceleratorTraffic(Traffic):
         data = (folder / "program.bin").read_bytes()
         self.words: tuple[int, ...] = struct.unpack(f"<{len(data) // 8}Q", data)
         self.program: dict[str, Any] = json.loads((folder / "program.json").read_text(encoding="utf-8"))
+        bench.observe("o", self.elements)
 
     async def load(self) -> None:
         """Send the program; batches may follow at once."""
@@ -51,15 +54,21 @@ class AcceleratorTraffic(Traffic):
         images = generator.integers(interval.lo, interval.hi + 1, (count, *source.shape))
         self._send_images(images.reshape(count, -1))
         tensors = self.executor.run(images)
-        for step, results in zip(self.program["steps"], self.program["results"], strict=True):
+        output, steps = self.program["output"], self.program["steps"]
+        leaving = output["kind"] == "values"
+        for number, (step, results) in enumerate(zip(steps, self.program["results"], strict=True)):
             for frame in range(count):
                 for column in step["columns"]:
                     self.bench.expect("o_codes", self._codes(tensors, step, column, frame))
                 for result in results:
-                    values = tensors[result["node"]][frame]
-                    self.bench.expect("o_results", {"values": [_of(values, output) for output in result["outputs"]]})
-        for frame in range(count):
-            self._expect_output(tensors, frame)
+                    tensor = tensors[result["node"]][frame]
+                    values = [_of(tensor, index) for index in result["outputs"]]
+                    self.bench.expect("o_results", {"values": values})
+                    if leaving and result["node"] == output["node"]:
+                        self._expect_values(values, ends=number == len(steps) - 1 and result is results[-1])
+        if not leaving:
+            for frame in range(count):
+                self._expect_values([int(tensors[output["node"]][frame])], ends=True)
         return 0
 
     def _send_images(self, images: numpy.ndarray) -> None:
@@ -84,17 +93,25 @@ class AcceleratorTraffic(Traffic):
             codes = [_of(values, output) for output in column["outputs"]]
         return {"codes": codes} | ({} if row_sum is None else {"reference": row_sum})
 
-    def _expect_output(self, tensors: Mapping[str, numpy.ndarray], frame: int) -> None:
-        """The words that leave for one image, `last` with the last of them."""
+    def _expect_values(self, values: list[int | None], ends: bool) -> None:
+        """The output words of one group of values; those of idle lanes do not count."""
+        per_word = self.program["output"]["elements_per_word"]
+        used = 1 + max(lane for lane, value in enumerate(values) if value is not None)
+        values = [*values[:used], *[None] * (-used % per_word)]
+        for start in range(0, used, per_word):
+            last = ends and start + per_word >= used
+            self.bench.expect("o", {"values": values[start : start + per_word], "last": int(last)})
+
+    def elements(self, beat: Any) -> Beat:
+        """An output word as the values packed in it."""
         output = self.program["output"]
-        values = tensors[output["node"]][frame].reshape(-1)
-        bits, per_word = output["element_bits"], output["elements_per_word"]
-        mask = (1 << bits) - 1
-        elements = [0 if index < 0 else int(values[index]) & mask for index in output["order"]]
-        words = [elements[start : start + per_word] for start in range(0, len(elements), per_word)]
-        for number, word in enumerate(words):
-            data = sum(element << (bits * place) for place, element in enumerate(word))
-            self.bench.expect("o", {"data": data, "last": int(number == len(words) - 1)})
+        bits = output["element_bits"]
+        sign = 1 << (bits - 1) if output["signed"] else 0
+        places = [bits * place for place in range(output["elements_per_word"])]
+        return {
+            "values": [((beat["data"] >> place & ((1 << bits) - 1)) ^ sign) - sign for place in places],
+            "last": beat["last"],
+        }
 
 
 def _of(values: numpy.ndarray, output: int) -> int | None:
