@@ -100,8 +100,16 @@ class Configuration:
     def __post_init__(self) -> None:
         for parameter in PARAMETERS:
             parameter.check("accelerator", getattr(self, parameter.name))
-        if self.activation_bits > PORT_BITS or self.result_bits > PORT_BITS:
-            raise InvalidInput(f"Numbers of the accelerator must fit the data port of {PORT_BITS} bits")
+        if self.lanes > self.all_columns:
+            raise InvalidInput(f"Lanes must be at most the {self.all_columns} columns of the macros, not {self.lanes}")
+        if self.result_bits < self.activation_bits:
+            raise InvalidInput(
+                f"Result width must be at least that of an activation, {self.activation_bits}, not {self.result_bits}"
+            )
+        if self.bias_bits > self.accumulator_bits:
+            raise InvalidInput(
+                f"Bias width must be at most that of the accumulator, {self.accumulator_bits}, not {self.bias_bits}"
+            )
 
     @classmethod
     def defaults(cls) -> dict[str, int | str | bool]:

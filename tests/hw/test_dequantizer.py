@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,14 @@ PARAMETERS = [
     {"lanes": 3, "code_bits": 5, "mantissa_bits": 8, "accumulator_bits": 24, "bias_bits": 20, "result_bits": 8},
     {"lanes": 4, "code_bits": 12, "mantissa_bits": 16, "accumulator_bits": 32, "bias_bits": 32, "result_bits": 16},
 ]
-TABLES = {"table_rows": 9, "bias_rows": 3, "groups": 2, "frames": 2, "shift_bits": 4, "reference_bits": 6}
+TABLES: dict[str, Any] = {
+    "table_rows": 9,
+    "bias_rows": 3,
+    "groups": 2,
+    "frames": 2,
+    "shift_bits": 4,
+    "reference_bits": 6,
+}
 
 
 def draw(chance: random.Random, bits: int) -> int:
