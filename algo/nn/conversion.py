@@ -36,6 +36,7 @@ from .report import Conversion, ConversionReport, LayerDifference
 __all__ = ["convert", "model_integers"]
 
 LOGITS = IntFormat(16, signed=True)
+LEAST_EXPONENT = -40  # of the step of logits
 
 
 def convert(
@@ -52,7 +53,7 @@ def convert(
 
     Zero points of the ADC that are not frozen yet are frozen by `calibration_images`. `labels`, those of `images`, add
     the accuracies. Logits become signed 16-bit integers whose step is the least power of two at which no input can
-    saturate them.
+    saturate them and the mantissas fit.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def convert(
     steps: dict[str, float] = {}
     source, source_step, source_high = "image", exact.input_step, exact.input_format.interval.hi
     for block in exact.blocks:
-        step, format = _result(block, source_step, source_high)
+        step, format = _result(block, source_step, source_high, mantissa_bits)
         steps[block.name] = step
         nodes += _nodes(block, fold(block, source_step, step), source, format, mantissa_bits)
         source, source_step, source_high = block.name, step, format.interval.hi
@@ -92,16 +93,20 @@ def _check_images(noun: str, images: np.ndarray, model: CimClassifier) -> None:
         raise InvalidInput(f"{noun} must lie in {interval}, not in [{images.min()}, {images.max()}]")
 
 
-def _result(block: CimBlock, source_step: float, source_high: int) -> tuple[float, IntFormat]:
+def _result(block: CimBlock, source_step: float, source_high: int, mantissa_bits: int) -> tuple[float, IntFormat]:
     """The step and format of what leaves `block`."""
     if block.activation is not None:
         step = block.activation.step.detach().abs()
         if step.numel() != 1:
             raise InvalidInput(f"Block {block.name!r}: activations must have one step, not {step.numel()}")
         return float(step.reshape(())), block.activation.format
-    bound = largest_result(fold(block, source_step, 1.0), block.linear, source_high)
-    exponent = -40
-    while bound > (LOGITS.interval.hi - 1) * Fraction(2) ** exponent:
+    affine = fold(block, source_step, 1.0)
+    bound = largest_result(affine, block.linear, source_high)
+    largest = max(map(abs, (*affine.columns, *(affine.sums or ()))))
+    # One less than the format and the mantissa hold: what rounding may add.
+    highest, most = LOGITS.interval.hi - 1, (1 << (mantissa_bits - 1)) - 2
+    exponent = LEAST_EXPONENT
+    while bound > highest * Fraction(2) ** exponent or largest > most * Fraction(2) ** exponent:
         exponent += 1
     return 2.0**exponent, LOGITS
 

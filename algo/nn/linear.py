@@ -69,6 +69,8 @@ class CimLinear(nn.Module):
         self.adc = adc
         bound = 1 / sqrt(inputs)
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-bound, bound))
+        if isinstance(weights, ColumnWeights):
+            weights.quantizer.initialise(self.weight)
 
     @property
     def columns(self) -> tuple[int, int, int]:

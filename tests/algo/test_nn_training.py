@@ -1,0 +1,210 @@
+"""Training: the registry of recipes, resuming to the same numbers, checkpoints, and a short run of the real recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from quadrille.algo.data import DATASETS, Dataset
+from quadrille.algo.nn import Phase, Progress, Recipe, Trained, cim_mlp, find_recipe, float_mlp, recipes, train
+from quadrille.algo.nn.augmentation import random_shift
+from quadrille.algo.nn.checkpoint import load_checkpoint, save_checkpoint
+from quadrille.algo.nn.training import _rescaled
+from quadrille.algo.spec import IntFormat, InvalidInput
+
+
+def bars() -> Dataset:
+    """Bright or dark bars, upright or not: learnt in a few epochs."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(120) % 4
+    stripes = np.array([6, 2, 6, 2])
+    upright = np.broadcast_to(stripes, (4, 4))
+    patterns = np.stack([upright, upright.T, upright + 6, upright.T + 6])
+    images = (patterns[labels] + generator.integers(0, 3, (120, 4, 4))).astype(np.uint8)
+    return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
+
+
+TINY = Recipe(
+    name="tiny",
+    summary="for tests",
+    data="bars",
+    network=lambda: cim_mlp((4, 4), (12, 4), adc_bits=5, tile_rows=8),
+    twin=lambda: float_mlp((4, 4), (12, 4)),
+    phases=(
+        Phase(epochs=4, learning_rate=3e-2, converters=False),
+        Phase(epochs=8, learning_rate=2e-2, converters=True),
+    ),
+    batch=9,  # 80 = 8 * 9 + 8
+)
+
+
+@pytest.fixture(autouse=True)
+def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "bars", bars)
+
+
+def same(first: Trained, second: Trained) -> bool:
+    states = [(t.network.state_dict(), t.twin.state_dict()) for t in (first, second)]
+    equal = all(torch.equal(a[key], b[key]) for a, b in zip(*states, strict=True) for key in a)
+    return equal and first.history == second.history and first.accuracies == second.accuracies
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 6, 13, 24])
+def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, after: int) -> None:
+    recipe = replace(TINY, most_shift=1)
+    straight = train(recipe, seed=3)
+    path = tmp_path / "run" / "checkpoint.pt"
+
+    def stop(progress: Progress) -> None:
+        if progress.done == after:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(recipe, seed=3, checkpoint=path, progress=stop)
+    seen: list[int] = []
+    resumed = train(recipe, seed=3, checkpoint=path, progress=lambda progress: seen.append(progress.done))
+    assert same(straight, resumed)
+    # What had been saved is not done again: every fifth epoch and the last of each model.
+    assert seen[:1] == {1: [1], 6: [6], 13: [13], 24: []}[after]
+    assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_progress_and_history() -> None:
+    seen: list[Progress] = []
+    state = torch.random.get_rng_state()
+    trained = train(TINY, seed=1, progress=seen.append)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert [progress.done for progress in seen] == list(range(1, 25)) and seen[0].total == 24
+    assert [progress.model for progress in seen] == ["network"] * 12 + ["float twin"] * 12
+    history = trained.history["network"]
+    assert [epoch.converters for epoch in history] == [False] * 4 + [True] * 8
+    assert history[-1].loss < history[0].loss
+    assert trained.accuracies["network"] > 0.9 and trained.accuracies["float twin"] > 0.9
+    assert all(block.linear.adc is not None and block.linear.adc.frozen for block in trained.network.blocks)
+    plain = trained.as_dict()
+    assert plain["recipe"] == "tiny" and len(plain["history"]["float twin"]) == 12
+    assert not same(trained, train(TINY, seed=2))
+
+
+def test_one_stage() -> None:
+    recipe = replace(TINY, phases=(Phase(epochs=12, learning_rate=3e-2, converters=True),))
+    trained = train(recipe)
+    assert all(epoch.converters for epoch in trained.history["network"])
+    assert trained.accuracies["network"] > 0.8
+
+
+def test_digits_in_two_epochs() -> None:
+    trained = train(find_recipe("digits-mlp"), epochs=2)
+    assert trained.accuracies["network"] > 0.85 and trained.accuracies["float twin"] > 0.85
+    assert next(trained.network.blocks).linear.adc is not None
+
+
+def test_recipes_are_found_by_their_files() -> None:
+    recipe = recipes()["digits-mlp"]
+    assert recipe.data == "digits" and recipe.epochs == sum(phase.epochs for phase in recipe.phases)
+    blocks = list(recipe.network().blocks)
+    assert [(block.linear.inputs, block.linear.outputs) for block in blocks] == [(64, 128), (128, 128), (128, 10)]
+    for block in blocks:
+        assert block.linear.adc is not None and block.linear.adc.bits == 5 and block.linear.encoding.binary
+    assert find_recipe("digits-mlp").name == "digits-mlp"
+
+
+def test_shift_moves_zeros_in() -> None:
+    image = torch.arange(1, 10).reshape(1, 3, 3)
+    found = {
+        tuple(random_shift(image, 1, torch.Generator().manual_seed(seed)).flatten().tolist()) for seed in range(200)
+    }
+    expected = set()
+    padded = torch.nn.functional.pad(image[0], (1, 1, 1, 1))
+    for row in range(3):
+        for column in range(3):
+            expected.add(tuple(padded[row : row + 3, column : column + 3].flatten().tolist()))
+    assert found == expected
+    many = random_shift(torch.ones(50, 2, 4, 5), 2, torch.Generator().manual_seed(0))
+    assert many.shape == (50, 2, 4, 5) and torch.equal(many[:, 0], many[:, 1])
+    assert random_shift(image, 0, torch.Generator()) is image
+
+
+@pytest.mark.parametrize(("epochs", "counts"), [(None, [4, 8]), (2, [1, 1]), (3, [1, 2]), (24, [8, 16]), (7, [2, 5])])
+def test_phases_are_stretched(epochs: int | None, counts: list[int]) -> None:
+    assert [phase.epochs for phase in _rescaled(TINY.phases, epochs)] == counts
+
+
+PHASE = TINY.phases[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: find_recipe("mnist"), r"^Recipe must be one of digits-mlp, not 'mnist'$"),
+        (lambda: replace(PHASE, epochs=0), r"^Epochs of a phase must be a positive integer, not 0$"),
+        (lambda: replace(PHASE, learning_rate=0.0), r"^Learning rate of a phase must be positive, not 0\.0$"),
+        (lambda: replace(TINY, phases=()), r"^Recipe 'tiny' must have at least one phase, not 0$"),
+        (
+            lambda: replace(TINY, phases=TINY.phases[::-1]),
+            r"^Recipe 'tiny' must keep converters on once a phase has switched them on$",
+        ),
+        (lambda: replace(TINY, batch=1), r"^Recipe 'tiny' must have batches of 2 or more images, not 1$"),
+        (lambda: replace(TINY, most_shift=-1), r"^Recipe 'tiny' must shift images by 0 or more pixels, not -1$"),
+        (lambda: train(TINY, epochs=1), r"^Epochs must be at least 2, one for each phase, not 1$"),
+    ],
+)
+def test_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        make()
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    assert load_checkpoint(path, {"seed": 1}) is None
+    save_checkpoint(path, {"recipe": "tiny", "seed": 1}, {"epoch": 3})
+    assert load_checkpoint(path, {"recipe": "tiny", "seed": 1}) == {"epoch": 3}
+    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be of the same run \(seed 2\), not of seed 1$"):
+        load_checkpoint(path, {"recipe": "tiny", "seed": 2})
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be a file that training wrote, and is not$"):
+        load_checkpoint(path, {})
+    torch.save([1, 2], path)
+    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be a file that training wrote, and is not$"):
+        load_checkpoint(path, {})
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {}, {"model": torch.zeros(100)})
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be a file that training wrote, and is not$"):
+        load_checkpoint(path, {})
+
+
+def test_unwritable_checkpoint_is_refused_and_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {}, {"epoch": 1})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be writable: No space left on device$"):
+        save_checkpoint(path, {}, {"epoch": 2})
+    assert load_checkpoint(path, {}) == {"epoch": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be writable: File exists$"):
+        save_checkpoint(tmp_path / "file" / "checkpoint.pt", {}, {})
