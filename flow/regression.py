@@ -115,8 +115,17 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
     """Write block `name` into `folder` for its testbench.
 
     With `network` among the parameters, the path of a Network file, it is the accelerator of that network with its
-    program; the other parameters are as of `generate`.
+    program; the other parameters are as of `generate`. The sequencer, which is no block of the catalogue, takes the
+    parameters of an accelerator.
     """
+    from quadrille.hw.engine.configuration import Configuration
+    from quadrille.hw.engine.sequencer import Sequencer
+    from quadrille.hw.export import export
+
+    if name == "sequencer":
+        configuration = Configuration(**{**Configuration.defaults(), **parameters})  # pyright: ignore[reportArgumentType]
+        export(Sequencer(configuration), folder)
+        return
     if "network" not in parameters:
         component(name, folder, parameters)
         return

@@ -1,15 +1,17 @@
 """A wrapper in Verilog that plays whole bursts on a block, so that Python wakes once for hundreds of beats.
 
-A testbench that writes and reads a port in each cycle spends five times the simulator's own time in doing so. Here the
-beats of one input stream are written into a memory beforehand, several beats to a word; the wrapper feeds them as fast
-as the block takes them, and keeps the beats of one output stream in a second memory to be read afterwards. All other
-ports of the block are ports of the wrapper.
+A testbench that writes and reads a port in each cycle spends several times the simulator's own time in doing so. Here
+the beats of one input stream are handed over together as text, in the string `fed`, several beats to a word; it
+feeds them as fast as the block takes them, and keeps the beats of one output stream in the string `kept`. All other
+ports of the block are ports of the wrapper: `burst__words` words are played when `burst__start` rises, and
+`burst__done` is high when as many beats are kept, until `burst__start` falls.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +24,16 @@ __all__ = ["Burst", "write_burst"]
 
 @dataclass(frozen=True)
 class Burst:
-    """Shape of the wrapper: `words` words of `beats` beats of stream `source`, and `words` beats of stream `sink`."""
+    """Shape of the wrapper: words of `beats` beats of stream `source`, and one beat of stream `sink` for each."""
 
     source: str
     sink: str
     beats: int
-    words: int
+
+    def text(self, manifest: Manifest, words: Sequence[int]) -> bytes:
+        """What to write to `fed` of the wrapper of the block of `manifest`, for a burst of `words`."""
+        digits = -(-self.beats * manifest.streams[self.source].width // 4)
+        return "".join([f"{word:0{digits}x}" for word in words]).encode()
 
 
 def write_burst(manifest: Manifest, folder: Path, burst: Burst) -> Manifest:
@@ -50,8 +56,6 @@ def write_burst(manifest: Manifest, folder: Path, burst: Burst) -> Manifest:
     added = [("burst__start", "in", 1), ("burst__done", "out", 1), ("burst__words", "in", 32)]
     ports = [port for port in data["ports"] if port["name"] not in gone]
     ports += [{"name": name, "direction": way, "width": width, "signed": False} for name, way, width in added]
-    # The two memories are no ports; they are listed as such to be visible, and to nothing else.
-    ports += [{"name": name, "direction": "in", "width": 1, "signed": False} for name in ("fed", "kept")]
     data |= {
         "top": top,
         "ports": ports,
@@ -84,7 +88,7 @@ def _wrapper(manifest: Manifest, top: str, source: StreamPort, sink: StreamPort,
     lines = "\n".join
     digits = -(-burst.beats * source.width // 4)
     return f"""\
-// Feeds `fed` to stream {source.name}, {burst.beats} beats a word, first beat lowest; keeps stream {sink.name} in `kept`.
+// Feeds `fed` to stream {source.name}, {burst.beats} beats a word, first lowest; keeps stream {sink.name} in `kept`.
 module {top}(
 {lines(declared)}
   input burst__start,
@@ -94,7 +98,7 @@ module {top}(
   // Hexadecimal text, words one after another: strings cross into Python several times faster than vectors.
   string fed /*verilator public_flat_rw*/;
   string kept /*verilator public_flat_rw*/;
-  reg [{burst.beats * source.width - 1}:0] current;
+  reg [{burst.beats * source.width - 1}:0] current, read;
   reg [31:0] word = 0, phase = 0, arrived = 0;
   reg running = 0;
   wire last = phase == {burst.beats - 1};
@@ -120,10 +124,14 @@ module {top}(
       arrived <= 0;
       kept = "";
     end
-    if (burst__start & ~running)
-      void'($sscanf(fed.substr(0, {digits - 1}), "%h", current));
-    else if (valid & ready & last & word + 1 != burst__words)
-      void'($sscanf(fed.substr((word + 1) * {digits}, (word + 1) * {digits} + {digits - 1}), "%h", current));
+    // The block takes its beat at this very edge: only a nonblocking assignment may change the word under it.
+    if (burst__start & ~running) begin
+      void'($sscanf(fed.substr(0, {digits - 1}), "%h", read));
+      current <= read;
+    end else if (valid & ready & last & word + 1 != burst__words) begin
+      void'($sscanf(fed.substr((word + 1) * {digits}, (word + 1) * {digits} + {digits - 1}), "%h", read));
+      current <= read;
+    end
   end
   {manifest.top} block(
 {lines(connected)}

@@ -89,6 +89,12 @@ CASES: tuple[Case, ...] = (
             "frames": 4,
         },
     ),
+    *_cases(
+        "sequencer",
+        "test_sequencer",
+        {"frames": 1, "instructions": 1, "input_vectors": 1, "vectors": 1},
+        {"frames": 5, "instructions": 6, "input_vectors": 3, "vectors": 4, "steps": 5, "table_rows": 16},
+    ),
     AcceleratorCase(
         "accelerator",
         "quadrille.tb.test_accelerator",

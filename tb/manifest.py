@@ -98,12 +98,17 @@ class Field:
 
 @dataclass(frozen=True)
 class Port:
-    """One port of the top module."""
+    """One port of the top module; `fields` are those of a struct that is no stream's payload."""
 
     name: str
     direction: str
     width: int
     signed: bool
+    fields: tuple[Field, ...] = ()
+
+    def pack(self, value: Mapping[str, FieldValue]) -> int:
+        """The bits of a struct with the fields of `value`; those that are missing are 0."""
+        return sum(field.pack(value[field.name]) for field in self.fields if field.name in value)
 
 
 @dataclass(frozen=True)
@@ -218,12 +223,28 @@ class Manifest:
             parameters=dict(data["parameters"]),
             clock=data["clock"],
             reset=data["reset"],
-            ports=tuple(Port(p["name"], p["direction"], p["width"], p["signed"]) for p in data["ports"]),
+            ports=tuple(
+                Port(p["name"], p["direction"], p["width"], p["signed"], _fields(p.get("fields", ())))
+                for p in data["ports"]
+            ),
             streams={s["name"]: _stream(s) for s in data["streams"]},
             latency=data.get("latency"),
             interval=data.get("interval"),
             content_hash=data["content_hash"],
         )
+
+    def port(self, name: str) -> Port:
+        """The port called `name`.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none.
+        """
+        for port in self.ports:
+            if port.name == name:
+                return port
+        raise InvalidInput(f"Block {self.block} must have a port {name}, and has none")
 
     @property
     def verilog(self) -> Path:
@@ -245,8 +266,20 @@ def _as_list(value: FieldValue) -> list[int]:
 
 
 def _stream(data: Mapping[str, Any]) -> StreamPort:
+    return StreamPort(
+        name=data["name"],
+        direction=data["direction"],
+        valid=data["valid"],
+        ready=data["ready"],
+        payload=data["payload"],
+        width=data["width"],
+        fields=_fields(data["fields"]),
+    )
+
+
+def _fields(entries: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]:
     fields = []
-    for field in data["fields"]:
+    for field in entries:
         dimensions = field.get("dimensions")
         if dimensions is None:
             dimensions = [(field["count"], field.get("stride", field["width"]))] if "count" in field else []
@@ -259,15 +292,7 @@ def _stream(data: Mapping[str, Any]) -> StreamPort:
                 dimensions=tuple((count, stride) for count, stride in dimensions),
             )
         )
-    return StreamPort(
-        name=data["name"],
-        direction=data["direction"],
-        valid=data["valid"],
-        ready=data["ready"],
-        payload=data["payload"],
-        width=data["width"],
-        fields=tuple(fields),
-    )
+    return tuple(fields)
 
 
 def _only_manifest(folder: Path) -> Path:

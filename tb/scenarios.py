@@ -108,13 +108,12 @@ async def play(design: Any, scenario: str, kind: type[Traffic]) -> None:
 
 def _queue(bench: Testbench, traffic: Traffic) -> list[tuple[int, int]]:
     """Queue the scenario's operations; for each, its beats on the timed input stream and the cycles it takes."""
-    name = traffic.timing[0] if traffic.timing is not None else next(iter(bench.sources))
-    source = bench.sources[name]
+    source = None if traffic.timing is None else bench.sources[traffic.timing[0]]
     operations = []
     for _ in range(traffic.operations):
-        before = source.pending
+        before = source.pending if source else 0
         cycles = traffic.send()
-        operations.append((source.pending - before, cycles))
+        operations.append(((source.pending if source else 0) - before, cycles))
     return operations
 
 

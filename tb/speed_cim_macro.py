@@ -32,7 +32,7 @@ SECONDS = 3.0
 
 def shape(manifest: Manifest) -> Burst:
     """The wrapper for a macro: a word is a vector, a beat one of its bit planes."""
-    return Burst("i", "o", beats=manifest.parameters["activation_bits"], words=WORDS)
+    return Burst("i", "o", beats=manifest.parameters["activation_bits"])
 
 
 class Vectors:
@@ -50,7 +50,7 @@ class Vectors:
         planes[:, 0, stream.field("first").offset] = 1
         planes[:, -1, stream.field("last").offset] = 1
         packed = numpy.packbits(planes.reshape(WORDS, -1), axis=1, bitorder="little")
-        self.words = [int.from_bytes(word.tobytes(), "little") for word in packed]
+        self.text = shape(block).text(block, [int.from_bytes(word.tobytes(), "little") for word in packed])
         self.sums, self.reference = cim_macro(cells, reference, vectors, **block.parameters)
 
 
@@ -64,16 +64,14 @@ async def speed(dut: Any) -> None:
     await bench.reset()
     cells, reference = await write_weights(bench, block)
     bursts = [Vectors(block, cells, reference, seed) for seed in range(8)]
-    fed, kept = [dut.fed[k] for k in range(WORDS)], [dut.kept[k] for k in range(WORDS)]
     done = dut.burst__done.rising_edge
     count, started = 0, time.perf_counter()
     while time.perf_counter() - started < SECONDS:
         burst = bursts[count % len(bursts)]
-        for handle, word in zip(fed, burst.words, strict=True):
-            handle.value = word
+        dut.fed.value = burst.text
         dut.burst__start.value = 1
         await done
-        check(block, burst, "".join([str(handle.value) for handle in kept]))
+        check(block, burst, dut.kept.value)
         dut.burst__start.value = 0
         await Timer(4, "ns")
         count += 1
@@ -94,18 +92,22 @@ async def write_weights(bench: Testbench, block: Manifest) -> tuple[numpy.ndarra
     return numpy.array([[word >> column & 1 for column in range(columns)] for word in words]), reference
 
 
-def check(block: Manifest, burst: Vectors, digits: str) -> None:
-    """Compare all sums of a burst; `digits` are the kept beats in binary, most significant bit first."""
+def check(block: Manifest, burst: Vectors, text: bytes) -> None:
+    """Compare all sums of a burst with the kept beats."""
     columns, stream = block.parameters["columns"], block.streams["o"]
-    bits = (numpy.frombuffer(digits.encode(), dtype=numpy.uint8) & 1).reshape(WORDS, stream.width)[:, ::-1]
-    total = numpy.zeros((WORDS, columns), dtype=numpy.int16)
+    digits = -(-stream.width // 4)
+    odd = b"0" * (digits % 2)
+    beats = [odd + text[start : start + digits] for start in range(0, len(text), digits)]
+    raw = numpy.frombuffer(bytes.fromhex(b"".join(beats).decode()), dtype=numpy.uint8).reshape(WORDS, -1)
+    bits = numpy.unpackbits(raw[:, ::-1], axis=1, bitorder="little")
+    total = numpy.zeros((WORDS, columns), dtype=numpy.uint16)
     planes = stream.field("sum").width // columns
     for name in ("sum", "carry"):
         offset = stream.field(name).offset
         words = bits[:, offset : offset + planes * columns].reshape(WORDS, planes, columns)
         for plane in range(planes):
-            total += words[:, plane].astype(numpy.int16) << plane
-    total &= (1 << planes) - 1
+            total += words[:, plane] * numpy.uint16(1 << plane)
+    total &= numpy.uint16((1 << planes) - 1)
     if not numpy.array_equal(total, burst.sums):
         vector, column = numpy.argwhere(total != burst.sums)[0]
         expected, got = burst.sums[vector, column], total[vector, column]

@@ -39,6 +39,8 @@ class Testbench:
     Attributes
     ----------
     sources, sinks, monitors, scoreboards : by stream name; taps have a monitor and no sink
+    neighbours : called with the cycle's number at each rising edge, to play what stands at the pins of the block
+    waiting : whether neighbours have more to do before the test can finish
     cycle : cycles since the last reset; 0 is the first after it
     random : the test's random numbers, a function of the regression's seed and the test's name alone
     """
@@ -51,6 +53,8 @@ class Testbench:
         # cocotb seeds the global generator for each test, from the seed of the run and the test's name.
         self.random = Random(random.getrandbits(64))
         self.cycle = 0
+        self.neighbours: list[Callable[[int], None]] = []
+        self.waiting: Callable[[], bool] = lambda: False
         self._clock = getattr(design, self.manifest.clock)
         self._reset = None if self.manifest.reset is None else getattr(design, self.manifest.reset)
         self.monitors: dict[str, StreamMonitor] = {}
@@ -121,6 +125,8 @@ class Testbench:
         for monitor in self.monitors.values():
             monitor.sample(cycle)
             moved |= monitor.moved
+        for neighbour in self.neighbours:
+            neighbour(cycle)
         for source in self.sources.values():
             source.drive()
         for sink in self.sinks.values():
@@ -153,7 +159,9 @@ class Testbench:
             If no stream moves for a long time before that; the message says what is missing.
         """
         sources, scoreboards = self.sources.values(), self.scoreboards.values()
-        await self._until(lambda: not any(s.queue for s in sources) and not any(s.missing for s in scoreboards))
+        await self._until(
+            lambda: not any(s.queue for s in sources) and not any(s.missing for s in scoreboards) and not self.waiting()
+        )
         await self.run(_AFTERWARDS)
         for scoreboard in scoreboards:
             scoreboard.finish()

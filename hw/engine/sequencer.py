@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal
@@ -64,6 +65,10 @@ class Sequencer(wiring.Component):
                 "quiet": Out(1),
             }
         )
+
+    def parameter_values(self) -> dict[str, int | str | bool]:
+        """The parameters of the accelerator that it is part of, as its manifest holds them."""
+        return asdict(self.configuration)
 
     def elaborate(self, platform: object) -> Module:
         """Wait for a batch, fetch, wait for weights and barrier, issue."""

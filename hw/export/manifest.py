@@ -10,6 +10,7 @@ from typing import Any
 
 from amaranth.hdl import Const, Shape, Value
 from amaranth.lib import stream, wiring
+from amaranth.lib.data import Layout
 from amaranth.lib.wiring import In
 
 from .layout import flatten
@@ -54,6 +55,7 @@ def manifest(component: wiring.Component, top: str, verilog: str, files: dict[st
             "direction": "in" if member.flow == In else "out",
             "width": len(signal),
             "signed": signal.shape().signed,
+            **_pin_fields(name, member),
         }
         for name, member, signal in members(component)
     ]
@@ -76,6 +78,12 @@ def manifest(component: wiring.Component, top: str, verilog: str, files: dict[st
         "content_hash": hashlib.sha256(verilog.encode()).hexdigest(),
         "files": files,
     }
+
+
+def _pin_fields(name: str, member: wiring.Member) -> dict[str, Any]:
+    """The fields of a port that is a struct and belongs to no stream, whose fields stand with the stream."""
+    shape = member.shape
+    return {"fields": flatten(shape)} if isinstance(shape, Layout) and not name.endswith("__payload") else {}
 
 
 def _streams(interface: Any) -> Iterator[tuple[str, wiring.Flow, Any]]:
