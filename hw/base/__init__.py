@@ -2,7 +2,7 @@
 
 from .block import Block, Choice, Flag, Parameter
 from .narrow import clamp, round_shift, saturate, truncate, wrap
-from .shapes import lanes_of, shape_of
+from .shapes import flat_register, lanes_of, shape_of
 from .stage import Core, Stalled
 from .streams import Fork, Queue, StreamBuffer
 
@@ -17,6 +17,7 @@ __all__ = [
     "Stalled",
     "StreamBuffer",
     "clamp",
+    "flat_register",
     "lanes_of",
     "round_shift",
     "saturate",

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from amaranth import Shape, Value
+from amaranth import Shape, Signal, Value
+from amaranth.lib.data import Layout, View
 
 from quadrille.algo.spec import Interval, IntFormat
 
-__all__ = ["lanes_of", "shape_of"]
+__all__ = ["flat_register", "lanes_of", "shape_of"]
+
+
+def flat_register(layout: Layout, name: str) -> View:
+    """A register without reset for a wide `layout`, as one flat Signal seen through a View.
+
+    A Signal of the layout itself would put an alias wire for each of its fields into the Verilog.
+    """
+    return View(layout, Signal(Shape.cast(layout).width, name=name, reset_less=True))
 
 
 def shape_of(numbers: IntFormat | Interval) -> Shape:

@@ -24,18 +24,21 @@ def table_write(row_shape: Any, depth: int) -> StructLayout:
 class Table(wiring.Component):
     """`depth` rows of `row_shape`; a read port that holds its row while `enable` is low.
 
+    The row comes out as flat bits, for a View where it is used: a port with hundreds of fields would be an alias wire
+    for each of them in every module that it passes.
+
     `init` holds the rows, as plain integers, that are there from the start (weights baked into the hardware).
 
     Members
     -------
     i : tap-like input stream {address, row}, always ready
-    address, enable, row : the read port; `row` is that of the `address` of the last cycle with `enable`
+    address, enable, row : the read port; `row` has the bits at the `address` of the last cycle with `enable`
     """
 
     i: stream.Interface
     address: Signal
     enable: Signal
-    row: Any
+    row: Signal
 
     def __init__(self, row_shape: Any, depth: int, init: Sequence[int] = ()):
         self.row_shape = row_shape
@@ -46,7 +49,7 @@ class Table(wiring.Component):
                 "i": In(stream.Signature(table_write(row_shape, depth), always_ready=True)),
                 "address": In(range(max(2, depth))),
                 "enable": In(1),
-                "row": Out(row_shape),
+                "row": Out(Shape.cast(row_shape).width),
             }
         )
 
@@ -62,6 +65,6 @@ class Table(wiring.Component):
             write.en.eq(self.i.valid),
             read.addr.eq(self.address),
             read.en.eq(self.enable),
-            bits_of(self.row).eq(read.data),
+            self.row.eq(read.data),
         ]
         return m

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from amaranth import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import stream
-from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import Interval, IntFormat
-from quadrille.hw.base import Block, Core, Flag, Parameter, Stalled, clamp, truncate
+from quadrille.hw.base import Block, Core, Flag, Parameter, Stalled, clamp, flat_register, truncate
 from quadrille.hw.base.table import Table, table_write
 
 from .reader import column_steps_layout
@@ -142,11 +142,11 @@ class Converter(Block):
 class ConverterCore(Core):
     """The lanes: sums and row | P | code."""
 
-    row: Any
+    row: Signal
 
     def __init__(self, block: Converter, steps: StructLayout, codes: StructLayout):
         self.block = block
-        super().__init__(steps, codes, {"row": In(block.row)})
+        super().__init__(steps, codes, {"row": In(block.row.size)})
 
     @property
     def latency(self) -> int:
@@ -160,41 +160,36 @@ class ConverterCore(Core):
         value_shape = signed(block.code_bits)
 
         # Stage 1: carries are resolved while the table is read.
-        waiting: Any = Signal(self.i.shape(), reset_less=True)
-        m.d.sync += waiting.eq(self.i)
+        control = StructLayout({name: self.i.shape()[name].shape for name in ("reference", "address", "frame", "last")})
+        waiting: Any = Signal(control, reset_less=True)
+        m.d.sync += [waiting[name].eq(self.i[name]) for name in control.members]
         partial = Shape(block.partial_bits, block.partial_signed)
         sums = [Signal(partial, name=f"sum_{n}", reset_less=True) for n in range(block.lanes)]
         m.d.sync += [sums[n].eq(truncate(self.i.sum[n] + self.i.carry[n], partial)) for n in range(block.lanes)]
 
         # Stage 2: P, or X where the step is the reference's. The product is one for all lanes.
-        common = self.row.common
+        fetched: Any = View(block.row, self.row)
         product = Signal(value_shape)
-        m.d.comb += product.eq(waiting.reference * common.reference_weight)
+        m.d.comb += product.eq(waiting.reference * fetched.common.reference_weight)
         values = [Signal(value_shape, name=f"value_{n}", reset_less=True) for n in range(block.lanes)]
-        row: Any = Signal(block.row, reset_less=True)
-        m.d.sync += row.eq(self.row)
-        m.d.sync += [values[n].eq((sums[n] << common.double) - product) for n in range(block.lanes)]
+        row: Any = flat_register(block.row, "row")
+        m.d.sync += row.as_value().eq(self.row)
+        m.d.sync += [values[n].eq((sums[n] << fetched.common.double) - product) for n in range(block.lanes)]
 
         # Stages 3 and on: codes, with what travels along.
-        passed = [waiting]
-        rows = [self.row.common.use_reference]
+        passed, uses = [waiting], [fetched.common.use_reference]
         for n in range(2 + block.stages):
-            beat: Any = Signal(self.i.shape(), name=f"beat_{n}", reset_less=True)
+            beat: Any = Signal(control, name=f"beat_{n}", reset_less=True)
             use = Signal(name=f"use_reference_{n}", reset_less=True)
-            m.d.sync += [beat.eq(passed[-1]), use.eq(rows[-1])]
+            m.d.sync += [beat.eq(passed[-1]), use.eq(uses[-1])]
             passed.append(beat)
-            rows.append(use)
+            uses.append(use)
         before, final = passed[-2], passed[-1]
         for n in range(block.lanes):
             code = Signal(value_shape, name=f"code_{n}", reset_less=True)
-            m.d.sync += code.eq(Mux(rows[-2], before.reference, block.convert(m, values[n], row, n)))
+            m.d.sync += code.eq(Mux(uses[-2], before.reference, block.convert(m, values[n], row, n)))
             m.d.comb += self.o.codes[n].eq(code)
-        m.d.comb += [
-            self.o.reference.eq(final.reference),
-            self.o.address.eq(final.address),
-            self.o.frame.eq(final.frame),
-            self.o.last.eq(final.last),
-        ]
+        m.d.comb += [self.o[name].eq(final[name]) for name in control.members]
         return m
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import Interval, IntFormat
 from quadrille.hw.base import Block, Flag, Parameter, shape_of
-from quadrille.hw.base.compress import Heap, compress, levels, popcount
+from quadrille.hw.base.compress import popcount
+
+from .columns import ColumnGroup, group_columns
 
 __all__ = ["CimMacro", "plane_layout", "weight_row_layout"]
 
@@ -119,6 +121,18 @@ class CimMacro(Block):
         self.reference_format = activation.sum_of(rows).format
         self.partial_format = (activation * Interval(0, (1 << cell_bits) - 1)).sum_of(rows).format
         width = columns * self.partial_format.bits
+        self.groups = [
+            ColumnGroup(
+                rows=rows,
+                columns=count,
+                cell_bits=cell_bits,
+                planes=planes,
+                cuts=cuts,
+                sum_bits=self.partial_format.bits,
+                signed=signed,
+            )
+            for count in group_columns(columns)
+        ]
         super().__init__(
             {
                 "i": In(stream.Signature(plane_layout(rows=rows, signed=signed, planes=planes, tag_bits=tag_bits))),
@@ -149,7 +163,7 @@ class CimMacro(Block):
         return self.activation_bits
 
     def elaborate(self, platform: object) -> Module:
-        """Input register, array, tree, accumulators: all stand still while the sums wait."""
+        """Input register, reference column, groups of columns: all stand still while the sums wait."""
         m = Module()
         enable = Signal()
         valid = Signal(1 + self.cuts)
@@ -164,111 +178,74 @@ class CimMacro(Block):
         plane: Any = Signal(self.i.payload.shape(), reset_less=True)
         with m.If(enable):
             m.d.sync += [plane.eq(self.i.payload), valid.eq(Cat(self.i.valid, valid))]
-        words, reference_cells = self.elaborate_array(m, enable)
-
-        # Gate every row word with its activation bit, and add.
-        heap: Heap = {}
-        for row, word in enumerate(words):
-            for j in range(self.cell_bits):
-                gated = Signal(self.columns, name=f"gated_{row}_{j}")
-                cell = word[j * self.columns : (j + 1) * self.columns]
-                m.d.comb += gated.eq(Mux(plane.bits[row], cell, 0))
-                heap.setdefault(j, []).append(gated)
-        register = self.register_under(m, enable)
-        depth = levels({weight: len(gated) for weight, gated in heap.items()})
-        cuts = [(n + 1) * depth // (self.cuts + 1) for n in range(self.cuts)]
-        total = compress(m, heap, name="tree", modulus=self.partial_format.bits, cuts=cuts, register=register)
+        write, active, reference_cells = self.elaborate_planes(m, enable)
         count = popcount(m, plane.bits & reference_cells, name="reference")
         control: Any = plane
         for n in range(self.cuts):
             delayed: Any = Signal(plane.shape(), name=f"plane_{n}", reset_less=True)
+            later = Signal(len(count), name=f"count_{n}", reset_less=True)
             with m.If(enable):
-                m.d.sync += delayed.eq(control)
-            control, count = delayed, register(count, f"count_{n}")
-
+                m.d.sync += [delayed.eq(control), later.eq(count)]
+            control, count = delayed, later
+        moves = Signal()
+        m.d.comb += moves.eq(enable & valid[-1])
         with m.If(enable):
             m.d.sync += sums_valid.eq(valid[-1] & control.last)
-        self.elaborate_sums(m, enable & valid[-1], control, total, count)
+
+        start = 0
+        for number, group in enumerate(self.groups):
+            m.submodules[f"columns_{number}"] = group
+            chosen = slice(start, start + group.columns)
+            row: Any = self.i_weights.payload
+            m.d.comb += [
+                group.enable.eq(enable),
+                group.bits.eq(plane.bits),
+                group.moves.eq(moves),
+                group.first.eq(control.first),
+                group.negative.eq(control.negative if self.signed else 0),
+                group.active.eq(active),
+                group.write.eq(write),
+                group.row.eq(row.row),
+                group.cells.eq(Cat(self.slices(row.cells)[j][chosen] for j in range(self.cell_bits))),
+            ]
+            start += group.columns
+        self.elaborate_result(m, moves, control, count)
         return m
 
-    def register_under(self, m: Module, enable: Value) -> Any:
-        """The verb that registers a word while the macro moves."""
+    def slices(self, word: Value) -> list[Value]:
+        """`word` cut into parts of one bit per column."""
+        return [word[n : n + self.columns] for n in range(0, len(word), self.columns)]
 
-        def register(word: Value, name: str) -> Value:
-            register = Signal(len(word), name=name, reset_less=True)
-            with m.If(enable):
-                m.d.sync += register.eq(word)
-            return register
-
-        return register
-
-    def elaborate_array(self, m: Module, enable: Value) -> tuple[list[Value], Value]:
-        """The row words and the reference cells that compute; rows are written beside them if there are two planes."""
-        width = self.columns * self.cell_bits
+    def elaborate_planes(self, m: Module, enable: Value) -> tuple[Value, Value, Value]:
+        """Whether a row is written, the weight plane that computes, and its reference cells."""
         row: Any = self.i_weights.payload
-        writes = Signal()
-        swap = Signal()
-        m.d.comb += writes.eq(self.i_weights.valid & self.i_weights.ready)
+        write, swap, active = Signal(), Signal(), Signal()
+        m.d.comb += write.eq(self.i_weights.valid & self.i_weights.ready)
+        references = [Signal(self.rows, name=f"references_{n}", reset_less=True) for n in range(self.planes)]
         if self.planes == 2:
-            m.d.comb += [
-                swap.eq(enable & self.i.valid & self.i.payload.swap),
-                self.i_weights.ready.eq(~swap),
-            ]
+            m.d.comb += [swap.eq(enable & self.i.valid & self.i.payload.swap), self.i_weights.ready.eq(~swap)]
+            with m.If(swap):
+                m.d.sync += active.eq(~active)
         else:
             # A plane that waits in the input register must still meet the weights that it came for.
             m.d.comb += self.i_weights.ready.eq(enable)
+        for n, cells in enumerate(references):
+            with m.If(write if self.planes == 1 else write & (active != n)):
+                m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
+        return write, active, references[0] if self.planes == 1 else Mux(active, references[1], references[0])
 
-        active = [Signal(width, name=f"row_{r}", reset_less=True) for r in range(self.rows)]
-        references = Signal(self.rows, reset_less=True)
-        written, written_references = active, references
-        if self.planes == 2:
-            written = [Signal(width, name=f"next_row_{r}", reset_less=True) for r in range(self.rows)]
-            written_references = Signal(self.rows, name="next_references", reset_less=True)
-            with m.If(swap):
-                m.d.sync += [a.eq(b) for a, b in zip(active, written, strict=True)]
-                m.d.sync += [b.eq(a) for a, b in zip(active, written, strict=True)]
-                m.d.sync += [references.eq(written_references), written_references.eq(references)]
-        with m.If(writes):
-            m.d.sync += written_references.bit_select(row.row, 1).eq(row.reference)
-            with m.Switch(row.row):
-                for r in range(self.rows):
-                    with m.Case(r):
-                        m.d.sync += written[r].eq(row.cells)
-        return list(active), references
-
-    def elaborate_sums(self, m: Module, moves: Value, control: Any, total: Heap, count: Value) -> None:
-        """`S = 2*S + P`, redundant; `X = 2*X + count`. A plane is subtracted as its complement plus one per word."""
-        bits = self.partial_format.bits
-        sums = [Signal(self.columns, name=f"sum_{k}", reset_less=True) for k in range(bits)]
-        carries = [Signal(self.columns, name=f"carry_{k}", reset_less=True) for k in range(bits)]
-        heap: Heap = {}
-        none = Const(0, self.columns)
-        for k in range(bits):
-            words = (total.get(k, []) + [none, none])[:2]
-            if self.signed:
-                words = [Mux(control.negative, ~word, word) for word in words]
-            else:
-                words = total.get(k, [])
-            if k:
-                words = [*words, Mux(control.first, 0, sums[k - 1]), Mux(control.first, 0, carries[k - 1])]
-            heap[k] = [self.named(m, word, f"addend_{k}_{n}") for n, word in enumerate(words)]
-        if self.signed:
-            two = self.named(m, control.negative.replicate(self.columns), "two")
-            heap.setdefault(1, []).append(two)
-        result = compress(m, heap, name="accumulate", modulus=bits)
-
-        reference_shape = shape_of(self.reference_format)
-        reference = Signal(reference_shape, reset_less=True)
+    def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value) -> None:
+        """`X = 2*X + count`, the tag, and the words of all groups side by side."""
+        reference = Signal(shape_of(self.reference_format), reset_less=True)
         doubled = Mux(control.first, 0, reference.shift_left(1))
         added = Mux(control.negative, doubled - count, doubled + count) if self.signed else doubled + count
         with m.If(moves):
-            for k in range(bits):
-                words = (result.get(k, []) + [none, none])[:2]
-                m.d.sync += [sums[k].eq(words[0]), carries[k].eq(words[1])]
             m.d.sync += reference.eq(added)
+        bits = range(self.partial_format.bits)
+        words = [(group.sum, group.carry, group.columns) for group in self.groups]
         m.d.comb += [
-            self.o.payload.sum.eq(Cat(sums)),
-            self.o.payload.carry.eq(Cat(carries)),
+            self.o.payload.sum.eq(Cat(s[k * w : (k + 1) * w] for k in bits for s, _, w in words)),
+            self.o.payload.carry.eq(Cat(c[k * w : (k + 1) * w] for k in bits for _, c, w in words)),
             self.o.payload.reference.eq(reference),
         ]
         if self.tag_bits:
@@ -276,9 +253,3 @@ class CimMacro(Block):
             with m.If(moves):
                 m.d.sync += tag.eq(control.tag)
             m.d.comb += self.o.payload.tag.eq(tag)
-
-    def named(self, m: Module, word: Value, name: str) -> Value:
-        """`word` through a Signal, so that it is computed once."""
-        signal = Signal(self.columns, name=name)
-        m.d.comb += signal.eq(word)
-        return signal

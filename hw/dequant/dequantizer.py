@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream
-from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from quadrille.hw.base import Block, Core, Parameter, Stalled, clamp, round_shift, truncate
+from quadrille.hw.base import Block, Core, Parameter, Stalled, clamp, flat_register, round_shift, truncate
 from quadrille.hw.base.table import Table, table_write
 
 __all__ = ["ColumnDequantizer", "codes_layout", "dequantizer_row", "results_layout"]
@@ -241,9 +241,9 @@ class ColumnDequantizer(Block):
 class DequantizerCore(Core):
     """The lanes: row and codes | product | sum | shifted | clamped."""
 
-    row: Any
+    row: Signal
     bias_address: Signal
-    bias: Any
+    bias: Signal
 
     def __init__(self, block: ColumnDequantizer):
         self.block = block
@@ -263,7 +263,11 @@ class DequantizerCore(Core):
                 frame_bits=frame_bits,
             ),
             StructLayout({"result": self.results, "complete": 1, "last": 1}),
-            {"row": In(block.row), "bias_address": Out(range(max(2, block.bias_rows))), "bias": In(block.bias_row)},
+            {
+                "row": In(block.row.size),
+                "bias_address": Out(range(max(2, block.bias_rows))),
+                "bias": In(block.bias_row.size),
+            },
         )
 
     @property
@@ -289,28 +293,30 @@ class DequantizerCore(Core):
         )
 
         # Stage 1: the codes wait for their row, which the table read in the same cycle.
-        codes: Any = Signal(self.i.shape(), reset_less=True)
+        codes: Any = flat_register(self.i.shape(), "codes")
         codes_valid = Signal()
-        m.d.sync += [codes.eq(self.i), codes_valid.eq(self.i_valid)]
+        row: Any = View(block.row, self.row)
+        bias = View(block.bias_row, self.bias)
+        m.d.sync += [codes.as_value().eq(self.i.as_value()), codes_valid.eq(self.i_valid)]
 
         # Stage 2: products; the bias and the sums so far are on their way.
         product_shape = signed(block.code_bits + block.mantissa_bits)
         product_control = Signal(control, reset_less=True)
         product_valid = Signal()
         products = [Signal(product_shape, name=f"product_{n}", reset_less=True) for n in lanes]
-        m.d.comb += self.bias_address.eq(self.row.bias)
+        m.d.comb += self.bias_address.eq(row.bias)
         m.d.sync += [
             product_valid.eq(codes_valid),
             product_control.frame.eq(codes.frame),
             product_control.last.eq(codes.last),
-            product_control.row_first.eq(self.row.first),
-            product_control.row_last.eq(self.row.last),
-            product_control.shift.eq(self.row.shift),
-            product_control.low.eq(self.row.low),
-            product_control.high.eq(self.row.high),
-            product_control.destination.eq(self.row.destination),
+            product_control.row_first.eq(row.first),
+            product_control.row_last.eq(row.last),
+            product_control.shift.eq(row.shift),
+            product_control.low.eq(row.low),
+            product_control.high.eq(row.high),
+            product_control.destination.eq(row.destination),
         ]
-        m.d.sync += [products[n].eq(codes.codes[n] * self.row.mantissas[n]) for n in lanes]
+        m.d.sync += [products[n].eq(codes.codes[n] * row.mantissas[n]) for n in lanes]
 
         # Stage 3: sums. The read port is transparent, so a step sees what the step before it wrote.
         accumulator = signed(block.accumulator_bits)
@@ -320,22 +326,21 @@ class DequantizerCore(Core):
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         address = Signal.like(write.addr, reset_less=True)
-        m.d.comb += read.addr.eq(codes.frame * block.groups + self.row.group)
+        m.d.comb += read.addr.eq(codes.frame * block.groups + row.group)
         m.d.sync += address.eq(read.addr)
-        sums = Signal(ArrayLayout(accumulator, block.lanes))
-        held = Signal(ArrayLayout(accumulator, block.lanes))
+        sums = [Signal(accumulator, name=f"new_sum_{n}") for n in lanes]
+        held = View(ArrayLayout(accumulator, block.lanes), read.data)
         summed = Signal(block.lanes * block.accumulator_bits, reset_less=True)
         sum_control = Signal(control, reset_less=True)
         m.d.comb += [
-            held.as_value().eq(read.data),
             write.addr.eq(address),
-            write.data.eq(sums.as_value()),
+            write.data.eq(Cat(sums)),
             write.en.eq(product_valid),
         ]
         for n in lanes:
-            start = Mux(product_control.row_first, self.bias[n], held[n])
+            start = Mux(product_control.row_first, bias[n], held[n])
             m.d.comb += sums[n].eq(truncate(start + products[n], accumulator))
-        m.d.sync += [summed.eq(sums.as_value()), sum_control.eq(product_control)]
+        m.d.sync += [summed.eq(write.data), sum_control.eq(product_control)]
 
         # Stage 4: rounding shift. Stage 5: saturation.
         shifted_control = Signal(control, reset_less=True)

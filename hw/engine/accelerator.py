@@ -204,7 +204,7 @@ class Accelerator(Block):
                 table.i.payload.eq(rows.payload),
                 table.address.eq(reader.pc),
                 table.enable.eq(1),
-                reader.instruction.eq(table.row),
+                reader.instruction.as_value().eq(table.row),
                 reader.length.eq(loader.length),
             ]
         rows = getattr(loader, f"rows_{Target.WEIGHTS}")
@@ -215,7 +215,7 @@ class Accelerator(Block):
             weights.i.payload.eq(rows.payload),
             weights.address.eq(weight_loader.address),
             weights.enable.eq(1),
-            weight_loader.row.eq(weights.row),
+            weight_loader.row.as_value().eq(weights.row),
             weight_loader.restart.eq(loader.start),
             weight_loader.claim.eq(sequencer.claim),
             weight_loader.idle.eq(sequencer.idle),

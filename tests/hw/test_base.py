@@ -136,7 +136,7 @@ def test_a_table_holds_its_row_while_it_is_not_enabled():
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert seen == [2, 2, 3, -8, -8]
+    assert seen == [2, 2, 3, 8, 8]
 
 
 COUNT = Parameter("rows", 4, 1, 8, "rows")
