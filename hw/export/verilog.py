@@ -41,7 +41,7 @@ def verilog_text(component: wiring.Component, top: str) -> str:
 
 @contextmanager
 def _collector_off() -> Iterator[None]:
-    """Millions of small objects are made and none is lost meanwhile: looking for garbage takes a quarter of the time."""
+    """Millions of small objects are made and none is lost: looking for garbage takes a quarter of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
