@@ -121,18 +121,6 @@ class CimMacro(Block):
         self.reference_format = activation.sum_of(rows).format
         self.partial_format = (activation * Interval(0, (1 << cell_bits) - 1)).sum_of(rows).format
         width = columns * self.partial_format.bits
-        self.groups = [
-            ColumnGroup(
-                rows=rows,
-                columns=count,
-                cell_bits=cell_bits,
-                planes=planes,
-                cuts=cuts,
-                sum_bits=self.partial_format.bits,
-                signed=signed,
-            )
-            for count in group_columns(columns)
-        ]
         super().__init__(
             {
                 "i": In(stream.Signature(plane_layout(rows=rows, signed=signed, planes=planes, tag_bits=tag_bits))),
@@ -192,8 +180,20 @@ class CimMacro(Block):
         with m.If(enable):
             m.d.sync += sums_valid.eq(valid[-1] & control.last)
 
+        groups = [
+            ColumnGroup(
+                rows=self.rows,
+                columns=count,
+                cell_bits=self.cell_bits,
+                planes=self.planes,
+                cuts=self.cuts,
+                sum_bits=self.partial_format.bits,
+                signed=self.signed,
+            )
+            for count in group_columns(self.columns)
+        ]
         start = 0
-        for number, group in enumerate(self.groups):
+        for number, group in enumerate(groups):
             m.submodules[f"columns_{number}"] = group
             chosen = slice(start, start + group.columns)
             row: Any = self.i_weights.payload
@@ -209,7 +209,7 @@ class CimMacro(Block):
                 group.cells.eq(Cat(self.slices(row.cells)[j][chosen] for j in range(self.cell_bits))),
             ]
             start += group.columns
-        self.elaborate_result(m, moves, control, count)
+        self.elaborate_result(m, moves, control, count, groups)
         return m
 
     def slices(self, word: Value) -> list[Value]:
@@ -234,7 +234,9 @@ class CimMacro(Block):
                 m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
         return write, active, references[0] if self.planes == 1 else Mux(active, references[1], references[0])
 
-    def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value) -> None:
+    def elaborate_result(
+        self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]
+    ) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""
         reference = Signal(shape_of(self.reference_format), reset_less=True)
         doubled = Mux(control.first, 0, reference.shift_left(1))
@@ -242,7 +244,7 @@ class CimMacro(Block):
         with m.If(moves):
             m.d.sync += reference.eq(added)
         bits = range(self.partial_format.bits)
-        words = [(group.sum, group.carry, group.columns) for group in self.groups]
+        words = [(group.sum, group.carry, group.columns) for group in groups]
         m.d.comb += [
             self.o.payload.sum.eq(Cat(s[k * w : (k + 1) * w] for k in bits for s, _, w in words)),
             self.o.payload.carry.eq(Cat(c[k * w : (k + 1) * w] for k in bits for _, c, w in words)),
