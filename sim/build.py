@@ -25,6 +25,9 @@ VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--timesc
 TRACE_FLAGS = ("--no-trace-top", "--trace-max-width", "65536", "--trace-max-array", "1024")
 COMMON = ("-std=gnu++17", "-march=native", "-fPIC", "-fvisibility=hidden")
 FAST, SLOW, RUNTIME = ("-O3", *COMMON), ("-O0", *COMMON), ("-O1", *COMMON)
+TRACED = ("-O0", *COMMON)
+"""A model with waveforms plays a few images: what counts is how soon it is there."""
+
 LIBRARY = "model.so"
 WHOLE = 300_000
 """Bytes of generated C++ up to which its fast part and the driver are one unit, so that the compiler can inline it."""
@@ -89,8 +92,13 @@ def _sources(manifest: Manifest, trace: str | None) -> dict[str, str]:
     return texts | driver_sources(manifest, trace)
 
 
+def _fast(trace: str | None) -> tuple[str, ...]:
+    """Flags of what runs in every cycle."""
+    return FAST if trace is None else TRACED
+
+
 def _model_key(toolchain: Toolchain, sources: dict[str, str], trace: str | None) -> str:
-    flags = [VERILATOR_FLAGS, TRACE_FLAGS if trace else (), FAST, SLOW, RUNTIME, trace]
+    flags = [VERILATOR_FLAGS, TRACE_FLAGS if trace else (), _fast(trace), SLOW, RUNTIME, trace]
     return content_key([sources, flags, toolchain.versions])
 
 
@@ -139,7 +147,7 @@ def _makefile(work: Path, trace: str | None) -> str:
     rules = [f"{LIBRARY}: {' '.join(objects)}"]
     rules += [f"\t$(CXX) -shared -o $@ $^ runtime/runtime.a -Wl,-Bsymbolic {' '.join(libraries)}"]
     for unit, target in zip(units, objects, strict=True):
-        kind, flags = ("slow", SLOW) if unit == "slow.cpp" else ("fast", FAST)
+        kind, flags = ("slow", SLOW) if unit == "slow.cpp" else ("fast", _fast(trace))
         compiled = " ".join(_compile_flags(flags, trace))
         rules += [f"{target}: {unit}", f"\t$(CXX) {compiled} -Iruntime/{kind} -include runtime.h -c -o $@ $<"]
     return "\n".join(rules) + "\n"
@@ -157,14 +165,14 @@ def _runtime(toolchain: Toolchain, trace: str | None, progress: Progress | None)
     names = ["verilated", "verilated_threads", *([f"verilated_{trace}_c"] if trace else [])]
     headers = ["verilated.h", *([TRACE_KINDS[trace][0]] if trace else []), "memory", "tuple", "utility"]
     header = "".join(f"#include <{name}>\n" for name in headers)
-    key = content_key([names, header, FAST, SLOW, RUNTIME, toolchain.versions])
+    key = content_key([names, header, _fast(trace), SLOW, RUNTIME, toolchain.versions])
 
     def make(staging: Path) -> None:
         _tell(progress, "compiling Verilator's runtime, once")
         compiler = str(toolchain.compiler)
         (staging / "verilator").symlink_to(toolchain.verilator_root)
         commands: list[list[str]] = []
-        for kind, flags in (("fast", FAST), ("slow", SLOW)):
+        for kind, flags in (("fast", _fast(trace)), ("slow", SLOW)):
             (staging / kind).mkdir()
             (staging / kind / "runtime.h").write_text(header, encoding="utf-8")
             target = f"{kind}/runtime.h"
