@@ -15,7 +15,7 @@ from .generation import TOP, Generation, generate
 from .inspection import inspect
 from .page import report
 from .progress import shown
-from .results import read_json, size
+from .results import read_json
 from .training import train
 from .verification import Verification, verify
 
@@ -63,11 +63,10 @@ def closing_table(folder: Path, generated: Generation, verified: Verification, w
     """The short table at the end."""
     hardware = generated.folder
     lines = [
-        *verified.summary(),
-        ("Verilog", size(generated.verilog_bytes)),
+        *(line for line in verified.summary() if line[0] != "waveform"),
         ("", ""),
         ("network", str(folder / "network.safetensors")),
-        ("Verilog", str(hardware / f"{TOP}.v")),
+        ("Verilog file", str(hardware / f"{TOP}.v")),
         ("manifest", str(hardware / f"{TOP}.json")),
         ("report", str(hardware / "report.html")),
         ("waveform", str(wave)),

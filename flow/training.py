@@ -87,6 +87,7 @@ def train(
     seed = 0 if seed is None else seed
     started = time.perf_counter()
     checkpoint = folder / CHECKPOINT
+    made = not folder.exists()
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     try:
         if not resume:
@@ -98,7 +99,12 @@ def train(
         share = f"held-out accuracy {percent(at.latest.held_out_accuracy)}"
         progress(f"training {chosen.name}, {share}", at.done, at.total)
 
-    trained = run(chosen, seed=seed, epochs=epochs, checkpoint=checkpoint, progress=told)
+    try:
+        trained = run(chosen, seed=seed, epochs=epochs, checkpoint=checkpoint, progress=told)
+    except BaseException:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
     progress("converting", 0, 0)
     data = trained.data
     float_accuracy = trained.accuracies["float twin"]

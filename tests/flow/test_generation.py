@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from quadrille.algo.integer import read_network, write_network
+from quadrille.algo.spec import InvalidInput, Network
+from quadrille.flow.generation import checked_settings, generate
+from quadrille.flow.results import digest
+
+SHAPE = {"rows": 40, "columns": 16, "macros": 1, "settings": {"lanes": 4, "frames": 8}}
+
+
+@pytest.fixture(scope="module")
+def network_path(small_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("network") / "network.safetensors"
+    (path.parent / "metrics.json").write_text('{"recipe": "none"}')
+    return write_network(small_network, path)
+
+
+def test_folder_is_whole_and_the_same_again(network_path: Path, small_network: Network, tmp_path: Path) -> None:
+    steps: list[str] = []
+    result = generate(
+        network_path, tmp_path / "a", **SHAPE, progress=lambda label, done=0, total=0: steps.append(label)
+    )
+    assert steps[0] == "mapping"
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {path.name for path in result.files}
+    assert result.tiles == 3
+    assert result.parameters["lanes"] == 4
+    assert read_network(tmp_path / "a" / "network.safetensors") == small_network
+    assert digest((tmp_path / "a" / "accelerator.v").read_bytes()) == result.content_hash
+    assert (tmp_path / "a" / "training.json").read_text() == '{"recipe": "none"}'
+    program = json.loads((tmp_path / "a" / "program.json").read_text())
+    assert program["content_hash"] == digest((tmp_path / "a" / "program.bin").read_bytes())
+    assert json.loads(json.dumps(result.as_dict()))["rows"] == 40
+    assert "1 macro of 40 rows x 16 columns, 4 lanes" in str(result)
+    again = generate(network_path.parent, tmp_path / "b", **SHAPE)
+    for path in result.files:
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    assert again.content_hash == result.content_hash
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 0}, r"^Parameter rows of accelerator must be from 1 to \d+, not 0$"),
+        ({"rows": 39}, r"^Node 'linear1': row tiles must have at most the 39 rows of a macro, not 40$"),
+        ({"settings": {"lanes": 99}}, r"^Lanes must be at most the 16 columns of the macros, not 99$"),
+        ({"settings": {"lines": 1}}, r"^Setting of an accelerator must be one of lanes, .*, not 'lines'$"),
+        ({"settings": {"lanes": "x"}}, r"^Parameter lanes of accelerator must be an integer, not 'x'$"),
+    ],
+)
+def test_impossible_accelerator_leaves_nothing(network_path: Path, tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        generate(network_path, tmp_path / "hw", **{**SHAPE, **options})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_are_as_written_or_as_values() -> None:
+    written = checked_settings({"lanes": "8", "converter": "ladder"})
+    assert written == checked_settings({"lanes": 8, "converter": "ladder"}) == {"lanes": 8, "converter": "ladder"}
