@@ -41,6 +41,11 @@ class Converter(Block):
     i : stream {sum, carry, reference, address, frame, last} (`column_steps_layout`)
     i_table : stream {address, row} that writes the table, always ready
     o : stream {codes, reference, address, frame, last}
+
+    Raises
+    ------
+    TypeError, InvalidInput
+        For a parameter of the wrong kind or out of range.
     """
 
     parameters: ClassVar = COMMON
