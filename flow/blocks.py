@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .results import Result, read_json, size
+from .results import Result, listed, read_json, size
 
 __all__ = ["ComponentExport", "ComponentList", "component", "components"]
 
@@ -36,7 +36,7 @@ class ComponentExport(Result):
             ("parameters", settings),
             ("latency, interval", f"{self.latency}, {self.interval} cycles"),
             ("Verilog", size(self.verilog_bytes)),
-            ("files", " ".join(str(path) for path in self.files)),
+            ("files", listed(self.folder, self.files)),
         ]
 
 

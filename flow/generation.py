@@ -13,7 +13,7 @@ from quadrille.algo.spec import InvalidInput
 
 from .inspection import network_file
 from .progress import Report, silent
-from .results import Result, digest, plain, size
+from .results import Result, digest, listed, plain, size
 
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
 
@@ -60,7 +60,7 @@ class Generation(Result):
             ("cycles per image", f"{self.cycles_per_image:.1f} in batches of {parameters['frames']}"),
             ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
             ("program", size(self.program_bytes)),
-            ("files", " ".join(str(path) for path in self.files)),
+            ("files", listed(self.folder, self.files)),
         ]
 
 

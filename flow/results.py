@@ -14,7 +14,7 @@ from quadrille.algo.spec import InvalidInput
 
 from .tables import table_html
 
-__all__ = ["Result", "difference", "digest", "percent", "plain", "read_json", "size"]
+__all__ = ["Result", "difference", "digest", "listed", "percent", "plain", "read_json", "size"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ def plain(value: object) -> Any:
 def digest(data: bytes) -> str:
     """The SHA-256 of `data`, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def listed(folder: Path, files: Sequence[Path]) -> str:
+    """A folder and the names of files in it."""
+    return f"{folder}/ {' '.join(path.name for path in files)}"
 
 
 def size(count: int) -> str:

@@ -15,7 +15,7 @@ from quadrille.algo.spec import InvalidInput
 from .conversion import Converted, convert
 from .curves import curves_png
 from .progress import Report, silent
-from .results import Result, difference, percent
+from .results import Result, difference, listed, percent
 
 if TYPE_CHECKING:
     from quadrille.algo.nn import Progress
@@ -53,7 +53,7 @@ class Training(Result):
             ("float accuracy", f"{percent(self.float_accuracy)} (same shape, float weights)"),
             ("quantized accuracy", percent(self.model_accuracy)),
             ("integer accuracy", f"{percent(self.integer_accuracy)} ({below} against float)"),
-            ("files", " ".join(str(path) for path in self.files)),
+            ("files", listed(self.folder, self.files)),
         ]
 
 
