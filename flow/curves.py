@@ -34,6 +34,7 @@ def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> byt
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     settings: dict[Any, Any] = {
         "font.size": 9,
@@ -55,6 +56,7 @@ def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> byt
             axes.set_title(title, loc="left", color=INK, fontsize=10)
             axes.set_xlabel("epoch", color=MUTED)
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter("")
             axes.grid(color=GRID, linewidth=0.7)

@@ -36,6 +36,7 @@ class Generation(Result):
     tiles: int
     utilization: float
     cycles_per_image: float
+    latency: int
     verilog_bytes: int
     program_bytes: int
     seconds: float
@@ -57,7 +58,10 @@ class Generation(Result):
             ("network", self.network),
             ("macros", f"{self.shape}, {parameters['lanes']} lanes, {parameters['converter']} converter"),
             ("tiles", f"{self.tiles}, {100 * self.utilization:.0f} % of the cells used"),
-            ("cycles per image", f"{self.cycles_per_image:.1f} in batches of {parameters['frames']}"),
+            (
+                "cycles per image",
+                f"{self.cycles_per_image:.1f} in batches of {parameters['frames']} back to back; {self.latency} alone",
+            ),
             ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
             ("program", size(self.program_bytes)),
             ("files", listed(self.folder, self.files)),
@@ -114,7 +118,8 @@ def generate(
         parameters=asdict(configuration),
         tiles=len(program.plan.tiles),
         utilization=sum(program.plan.utilization) / len(program.plan.tiles),
-        cycles_per_image=program.timing.batch_cycles(frames) / frames,
+        cycles_per_image=(program.timing.cycles(4 * frames) - program.timing.cycles(3 * frames)) / frames,
+        latency=program.timing.batch_cycles(1),
         verilog_bytes=len(files[f"{TOP}.v"]),
         program_bytes=len(program.data),
         seconds=seconds,

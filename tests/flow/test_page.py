@@ -56,6 +56,7 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
         "tiles": 3,
         "utilization": 0.6,
         "cycles_per_image": 20.5,
+        "latency": 150,
         "verilog_bytes": 345_678,
         "content_hash": "abc",
     }
@@ -142,6 +143,11 @@ def test_page_shows_mismatches(folder: Path) -> None:
     text = report(folder).path.read_text()
     assert "5 integers differ" in text
     assert "linear1" in text
+
+
+def test_page_shows_wrong_cycles(folder: Path) -> None:
+    (folder / "verification.json").write_text(json.dumps({**verification(), "cycles_simulated": 7001}))
+    assert "cycles are not those predicted" in report(folder).path.read_text()
 
 
 def test_verification_of_other_hardware_is_left_out(folder: Path) -> None:
