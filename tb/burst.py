@@ -21,6 +21,9 @@ from .manifest import Manifest, StreamPort
 
 __all__ = ["Burst", "write_burst"]
 
+#: Bits of a character of `fed`.
+_LETTER = 6
+
 
 @dataclass(frozen=True)
 class Burst:
@@ -30,10 +33,21 @@ class Burst:
     sink: str
     beats: int
 
+    def width(self, manifest: Manifest) -> int:
+        """Bits of a word."""
+        return self.beats * manifest.streams[self.source].width
+
     def text(self, manifest: Manifest, words: Sequence[int]) -> bytes:
-        """What to write to `fed` of the wrapper of the block of `manifest`, for a burst of `words`."""
-        digits = -(-self.beats * manifest.streams[self.source].width // 4)
-        return "".join([f"{word:0{digits}x}" for word in words]).encode()
+        """What to write to `fed` of the wrapper of the block of `manifest`, for a burst of `words`.
+
+        Six bits to a character, the lowest first, in the low bits of the characters from `@` on: the wrapper reads them
+        without any decoding, and none of them ends a C string.
+        """
+        letters = -(-self.width(manifest) // _LETTER)
+        mask = (1 << _LETTER) - 1
+        return b"".join(
+            bytes([0x40 | (word >> (_LETTER * place) & mask) for place in range(letters)]) for word in words
+        )
 
 
 def write_burst(manifest: Manifest, folder: Path, burst: Burst) -> Manifest:
@@ -86,7 +100,12 @@ def _wrapper(manifest: Manifest, top: str, source: StreamPort, sink: StreamPort,
     ready = f"\n    .{sink.ready}(1'b1)," if sink.ready else ""
     reset = manifest.reset or "1'b0"
     lines = "\n".join
-    digits = -(-burst.beats * source.width // 4)
+    width = burst.width(manifest)
+    letters = -(-width // _LETTER)
+    reads = lines(
+        f"      read[{min(start + _LETTER, width) - 1}:{start}] = fed.getc(place + {start // _LETTER});"
+        for start in range(0, width, _LETTER)
+    )
     return f"""\
 // Feeds `fed` to stream {source.name}, {burst.beats} beats a word, first lowest; keeps stream {sink.name} in `kept`.
 module {top}(
@@ -95,10 +114,11 @@ module {top}(
   input [31:0] burst__words,
   output burst__done
 );
-  // Hexadecimal text, words one after another: strings cross into Python several times faster than vectors.
+  // Text, words one after another: strings cross into Python several times faster than vectors do.
   string fed /*verilator public_flat_rw*/;
   string kept /*verilator public_flat_rw*/;
-  reg [{burst.beats * source.width - 1}:0] current, read;
+  reg [{width - 1}:0] current, read;
+  integer place;
   reg [31:0] word = 0, phase = 0, arrived = 0;
   reg running = 0;
   wire last = phase == {burst.beats - 1};
@@ -125,11 +145,9 @@ module {top}(
       kept = "";
     end
     // The block takes its beat at this very edge: only a nonblocking assignment may change the word under it.
-    if (burst__start & ~running) begin
-      void'($sscanf(fed.substr(0, {digits - 1}), "%h", read));
-      current <= read;
-    end else if (valid & ready & last & word + 1 != burst__words) begin
-      void'($sscanf(fed.substr((word + 1) * {digits}, (word + 1) * {digits} + {digits - 1}), "%h", read));
+    if ((burst__start & ~running) | (valid & ready & last & word + 1 != burst__words)) begin
+      place = running ? (word + 1) * {letters} : 0;
+{reads}
       current <= read;
     end
   end

@@ -234,6 +234,8 @@ def simulate(
         "QUADRILLE_MANIFEST": str(simulator.manifest.path.resolve()),
         "COCOTB_REWRITE_ASSERTION_FILES": "",
         "COCOTB_ANSI_OUTPUT": "0",
+        # Products of the reference are small; threads for them would only spin beside the simulation.
+        "OPENBLAS_NUM_THREADS": "1",
         "PYTEST_CURRENT_TEST": "",
         **(settings or {}),
     }

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import numpy
 
-from .manifest import FieldValue, StreamPort
+from .fields import FieldValue
+from .manifest import StreamPort
 from .streams import Transfer
 
 __all__ = ["Mismatch", "Scoreboard"]

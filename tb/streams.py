@@ -15,7 +15,8 @@ from typing import Any
 
 from quadrille.algo.spec import InvalidInput
 
-from .manifest import FieldValue, StreamPort
+from .fields import FieldValue
+from .manifest import StreamPort
 from .stalls import never
 
 __all__ = ["StreamFault", "StreamMonitor", "StreamSink", "StreamSource", "Transfer"]

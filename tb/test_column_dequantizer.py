@@ -9,7 +9,7 @@ import numpy
 
 from quadrille.algo.integer.dequant import column_dequantizer
 
-from .manifest import Field
+from .fields import Field
 from .scenarios import SCENARIOS, Traffic, play
 from .testbench import Testbench
 

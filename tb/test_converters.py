@@ -9,7 +9,7 @@ import numpy
 
 from quadrille.algo.integer.cim import exact_converter, ladder_converter, multiply_shift_converter
 
-from .manifest import Field
+from .fields import Field
 from .scenarios import SCENARIOS, Traffic, play
 from .testbench import Testbench
 

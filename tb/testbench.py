@@ -12,7 +12,8 @@ from cocotb.clock import Clock
 
 from quadrille.algo.spec import InvalidInput
 
-from .manifest import FieldValue, Manifest
+from .fields import FieldValue
+from .manifest import Manifest
 from .scoreboard import Beat, Scoreboard
 from .stalls import mixed, never
 from .streams import StreamMonitor, StreamSink, StreamSource
@@ -44,6 +45,8 @@ class Testbench:
     cycle : cycles since the last reset; 0 is the first after it
     random : the test's random numbers, a function of the regression's seed and the test's name alone
     """
+
+    __test__ = False  # no test class, whatever its name looks like to pytest
 
     def __init__(self, design: Any, manifest: Manifest | None = None) -> None:
         self.design = design

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quadrille.algo.spec import InvalidInput
-from quadrille.tb.manifest import Field, Manifest, Port, StreamPort
+from quadrille.tb.fields import Field
+from quadrille.tb.manifest import Manifest, Port, StreamPort
 
 DETERMINISTIC = settings(derandomize=True, deadline=None)
 

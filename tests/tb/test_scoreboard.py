@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from quadrille.algo.spec import InvalidInput
-from quadrille.tb.manifest import Field, StreamPort
+from quadrille.tb.fields import Field
+from quadrille.tb.manifest import StreamPort
 from quadrille.tb.scoreboard import Beat, Mismatch, Scoreboard
 from quadrille.tb.streams import StreamFault, StreamMonitor, StreamSink, StreamSource, Transfer
 
