@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 
-from quadrille.algo.spec import Argmax, Dequantize, Edge, Input, InvalidInput, Linear, Network, RowSum
+from quadrille.algo.spec import Argmax, Dequantize, Edge, InvalidInput, Linear, Network, RowSum
 
 from .configuration import Destination
 
@@ -153,13 +152,11 @@ def plan(network: Network, *, rows: int, columns: int, lanes: int) -> Plan:
 def _chain(network: Network) -> Iterator[tuple[Linear, RowSum | None, Dequantize]]:
     """The layers of a network that is a chain, in order."""
     at = network.input.name
-    used = {at}
     while True:
         readers = network.readers(at)
         if not readers:
             break
         if len(readers) == 1 and isinstance(readers[0], Argmax) and readers[0] is network.result:
-            used.add(readers[0].name)
             break
         linears = [node for node in readers if isinstance(node, Linear)]
         sums = [node for node in readers if isinstance(node, RowSum)]
@@ -181,12 +178,8 @@ def _chain(network: Network) -> Iterator[tuple[Linear, RowSum | None, Dequantize
                 )
             if network.readers(row_sum.name) != [dequantize]:
                 raise InvalidInput(f"Node {row_sum.name!r}: the engine needs {dequantize.name!r} alone to read it")
-        used |= {linear.name, dequantize.name} | ({row_sum.name} if row_sum else set())
         yield linear, row_sum, dequantize
         at = dequantize.name
-    for node in network.nodes:
-        if node.name not in used or (isinstance(node, Input) and node.name != network.input.name):
-            raise InvalidInput(f"Node {node.name!r}: the engine cannot run a {node.kind} node here")
     if at == network.input.name:
         raise InvalidInput(f"Network {network.name!r} must have a linear node for the engine to run, and has none")
 
@@ -245,8 +238,3 @@ def _tiles(number: int, layer: Layer, base: int, slots: int) -> Iterator[Tile]:
                     seen.add(group)
                 yield Tile(number, t, base + t, barrier, tuple(steps))
                 barrier = False
-
-
-def inputs_of(network: Network) -> int:
-    """Elements of one image."""
-    return prod(network.input.shape)
