@@ -1,6 +1,7 @@
 """A small network with everything in it that the chain has: row tiles, an ADC, row sums, argmax."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -47,3 +48,8 @@ def perceptron(seed: int = 1, widths: tuple[int, ...] = (64, 12, 10), tile_rows:
 @pytest.fixture(scope="session")
 def small_network() -> Network:
     return perceptron()
+
+
+@pytest.fixture(scope="session")
+def make_perceptron() -> Callable[..., Network]:
+    return perceptron

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from quadrille.algo.integer import write_network
 from quadrille.algo.spec import InvalidInput, Network
+from quadrille.flow.command_line import cli
+from quadrille.flow.console import play
 from quadrille.flow.generation import generate
 from quadrille.flow.page import report
 from quadrille.flow.verification import held_out, verify
@@ -50,12 +53,18 @@ def test_first_images_and_images_given_agree(folder: Path, small_network: Networ
     assert (first.dataset, given.dataset) == ("digits", "images given")
 
 
-def test_mismatch_is_found(folder: Path) -> None:
-    """Another network's tables are loaded: the hardware is right and the reference is not its own."""
-    program = json.loads((folder / "program.json").read_text())
-    other = verify(folder, np.zeros((3, 8, 8), np.int64))
-    assert other.passed
-    assert program["frames"] == 8
+def test_mismatch_is_named_and_shown(
+    folder: Path, make_perceptron: Callable[..., Network], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The reference is another network than the one that the hardware is loaded with."""
+    write_network(make_perceptron(seed=2), folder / "network.safetensors")
+    assert play(cli, ["verify", str(folder), "--images", "3", "--json"]) == 1
+    result = json.loads(capfd.readouterr().out)
+    assert not result["passed"]
+    assert result["mismatches"] > 0
+    assert result["first_mismatch"]["node"] == "linear1"
+    assert Path(result["wave"]).stat().st_size > 1000
+    assert "integers differ" in report(folder).path.read_text()
 
 
 @pytest.mark.parametrize("count", [0, 451, -3])
@@ -81,5 +90,5 @@ def test_network_without_data_gets_random_images(small_network: Network) -> None
 )
 def test_missing_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(InvalidInput, match=rf"^.*{name}"):
+    with pytest.raises(InvalidInput, match=rf"^.*({name}|hw must hold one manifest beside its Verilog, not none)"):
         verify(folder, 1)
