@@ -59,3 +59,28 @@ def test_impossible_accelerator_leaves_nothing(network_path: Path, tmp_path: Pat
 def test_settings_are_as_written_or_as_values() -> None:
     written = checked_settings({"lanes": "8", "converter": "ladder"})
     assert written == checked_settings({"lanes": 8, "converter": "ladder"}) == {"lanes": 8, "converter": "ladder"}
+
+
+def test_another_network_comes_to_the_same_hardware(network_path: Path, make_perceptron, tmp_path: Path) -> None:
+    first = generate(network_path, tmp_path / "first", **SHAPE)
+    other = write_network(make_perceptron(seed=1, widths=(64, 8, 10)), tmp_path / "network.safetensors")
+    second = generate(other, tmp_path / "second", accelerator=first.folder)
+    assert second.content_hash == first.content_hash and second.rows == 40
+    assert (tmp_path / "second" / "accelerator.v").read_bytes() == (tmp_path / "first" / "accelerator.v").read_bytes()
+    assert (tmp_path / "second" / "program.bin").read_bytes() != (tmp_path / "first" / "program.bin").read_bytes()
+    large = write_network(make_perceptron(widths=(64, 60, 10)), tmp_path / "large.safetensors")
+    with pytest.raises(InvalidInput, match=r"^Parameter weight_rows of accelerator must be at least \d+ for network"):
+        generate(large, tmp_path / "third", accelerator=first.folder)
+
+
+def test_hardware_to_be_kept_must_be_there(network_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"^Accelerator's manifest must be readable, and .* is not: No such file"):
+        generate(network_path, tmp_path / "hw", accelerator=tmp_path)
+    (tmp_path / "accelerator.json").write_text('{"parameters": {"rows": 3}}')
+    with pytest.raises(InvalidInput, match=r"^Accelerator's manifest must be as it was generated, and .* is not: "):
+        generate(network_path, tmp_path / "hw", accelerator=tmp_path)
+
+
+def test_baked_hardware_has_nothing_to_load(network_path: Path, tmp_path: Path) -> None:
+    result = generate(network_path, tmp_path / "hw", **SHAPE, baked=True)
+    assert result.program_bytes == 0 and (tmp_path / "hw" / "program.bin").read_bytes() == b""
