@@ -44,6 +44,8 @@ def inspect_command(network: Path, as_json: bool) -> None:
 @click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
 @click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
+@click.option("--bake", is_flag=True, help="Put weights, tables and program into the hardware: nothing to load.")
+@click.option("--accelerator", type=FOLDER, help="Keep the hardware of this folder; only the program is new.")
 @output_option("Where the Verilog, its manifest and the program go.")
 @json_option
 def generate_command(
@@ -52,6 +54,8 @@ def generate_command(
     columns: int,
     macros: int,
     settings: dict[str, str],
+    bake: bool,
+    accelerator: Path | None,
     output: Path,
     as_json: bool,
 ) -> None:
@@ -63,7 +67,15 @@ def generate_command(
 
     with shown(as_json) as progress:
         result = generate(
-            network, output, rows=rows, columns=columns, macros=macros, settings=settings, progress=progress
+            network,
+            output,
+            rows=rows,
+            columns=columns,
+            macros=macros,
+            settings=settings,
+            baked=bake,
+            accelerator=accelerator,
+            progress=progress,
         )
     emit(result, as_json)
 

@@ -7,13 +7,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput
 
 from .inspection import network_file
 from .progress import Report, silent
 from .results import Result, digest, listed, plain, size
+
+if TYPE_CHECKING:
+    from quadrille.hw.engine import Configuration
 
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
 
@@ -76,11 +79,16 @@ def generate(
     columns: int = 128,
     macros: int = 1,
     settings: Mapping[str, object] | None = None,
+    baked: bool = False,
+    accelerator: Path | str | None = None,
     progress: Report = silent,
 ) -> Generation:
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
 
-    `settings` may choose what is in SETTINGS. What stood in `folder` before is replaced as a whole, or stays.
+    `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
+    runs this network alone. With `accelerator`, the folder of one that is there already, the hardware stays that one
+    and only the program is new: the network must fit, and shape and settings are not looked at. What stood in `folder`
+    before is replaced as a whole, or stays.
 
     Raises
     ------
@@ -89,7 +97,7 @@ def generate(
         folder cannot be written.
     """
     from quadrille.algo.integer.network_file import read_network
-    from quadrille.hw.engine import Accelerator, compile_network
+    from quadrille.hw.engine import compile_network
     from quadrille.hw.export import design_files, publish
 
     source = network_file(network)
@@ -97,10 +105,13 @@ def generate(
     chosen = checked_settings(settings or {})
     progress("mapping", 0, 3)
     started = time.perf_counter()
-    program = compile_network(loaded, rows=rows, columns=columns, macros=macros, **chosen)
+    if accelerator is None:
+        program = compile_network(loaded, rows=rows, columns=columns, macros=macros, baked=baked, **chosen)
+    else:
+        program = compile_network(loaded, configuration=configuration_of(Path(accelerator)), baked=baked)
     progress("writing Verilog", 1, 3)
     configuration = program.configuration
-    files: dict[str, str | bytes] = dict(design_files(Accelerator(**asdict(configuration)), TOP))
+    files: dict[str, str | bytes] = dict(design_files(program.accelerator(), TOP))
     files["network.safetensors"] = source.read_bytes()
     files["program.bin"] = program.data
     files["program.json"] = json.dumps(program.description(), indent=1, sort_keys=True) + "\n"
@@ -112,9 +123,9 @@ def generate(
     folder = Path(folder)
     result = Generation(
         network=loaded.name,
-        rows=rows,
-        columns=columns,
-        macros=macros,
+        rows=configuration.rows,
+        columns=configuration.columns,
+        macros=configuration.macros,
         parameters=asdict(configuration),
         tiles=len(program.plan.tiles),
         utilization=sum(program.plan.utilization) / len(program.plan.tiles),
@@ -135,6 +146,26 @@ def generate(
     publish(folder, files)
     progress("writing files", 3, 3)
     return result
+
+
+def configuration_of(folder: Path) -> Configuration:
+    """The configuration of the accelerator in `folder`, from its manifest.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such manifest, or it is not that of an accelerator.
+    """
+    from quadrille.hw.engine import Configuration
+
+    path = folder / f"{TOP}.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return Configuration(**manifest["parameters"])
+    except OSError as error:
+        raise InvalidInput(f"Accelerator's manifest must be readable, and {path} is not: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"Accelerator's manifest must be as it was generated, and {path} is not: {error}") from None
 
 
 def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
