@@ -234,9 +234,7 @@ class CimMacro(Block):
                 m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
         return write, active, references[0] if self.planes == 1 else Mux(active, references[1], references[0])
 
-    def elaborate_result(
-        self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]
-    ) -> None:
+    def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""
         reference = Signal(shape_of(self.reference_format), reset_less=True)
         doubled = Mux(control.first, 0, reference.shift_left(1))

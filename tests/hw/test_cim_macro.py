@@ -235,7 +235,7 @@ def exchange(dut: CimMacro, tiles: Any, vectors: Any, seed: int | None) -> list[
         ({"tag_bits": -1}, r"^Parameter tag_bits of cim-macro must be from 0 to 64, not -1$"),
     ],
 )
-def test_refused(parameters: dict[str, int], message: str) -> None:
+def test_refused(parameters: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         CimMacro(**parameters)
 
