@@ -21,7 +21,11 @@ __all__ = ["BuildFailed", "Progress", "build", "is_built"]
 Progress = Callable[[str], None]
 """Told in a few words what is being done."""
 
-VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps", "-Wno-fatal")
+VERILATOR_FLAGS = (
+    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps", "-Wno-fatal"),
+    # The compiler's time grows faster than a function: an accelerator in pieces builds sooner and runs as fast.
+    *("--output-split-cfuncs", "5000"),
+)
 TRACE_FLAGS = ("--no-trace-top", "--trace-max-width", "65536", "--trace-max-array", "1024")
 COMMON = ("-std=gnu++17", "-march=native", "-fPIC", "-fvisibility=hidden")
 FAST, SLOW, RUNTIME = ("-O3", *COMMON), ("-O0", *COMMON), ("-O1", *COMMON)
@@ -41,13 +45,14 @@ def build(
     folder: Path | str | Manifest,
     *,
     trace: str | None = None,
-    jobs: int = 2,
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """The shared library that simulates the design exported to `folder`, built if the cache has none.
 
-    `trace` is "vcd" or "fst" for a model that can write waveforms of that kind, at a cost in speed. The key of the
-    cache is the Verilog, the driver, the flags, the versions of the tools and the processor's features.
+    `jobs` compilers run side by side, by default one for each processor. `trace` is "vcd" or "fst" for a model that
+    can write waveforms of that kind, at a cost in speed. The key of the cache is the Verilog, the driver, the flags,
+    the versions of the tools and the processor's features.
 
     Raises
     ------
@@ -68,10 +73,14 @@ def build(
     def make(staging: Path) -> None:
         if trace is not None:
             require_wave_headers(toolchain, trace)
-        runtime = _runtime(toolchain, trace, progress)
+        runtimes = {"runtime": _runtime(toolchain, None, progress)}
+        if trace is not None:
+            runtimes["trace"] = _runtime(toolchain, trace, progress)
         # Not in the cache: make refuses folders with a blank in their path, and users may have such a home.
         with tempfile.TemporaryDirectory(prefix="quadrille-") as work:
-            library = _compile(toolchain, manifest, sources, runtime, trace, Path(work), jobs, progress)
+            library = _compile(
+                toolchain, manifest, sources, runtimes, trace, Path(work), jobs or os.cpu_count() or 2, progress
+            )
             shutil.copyfile(library, staging / LIBRARY)
 
     return cached("models", key, make) / LIBRARY
@@ -106,7 +115,7 @@ def _compile(
     toolchain: Toolchain,
     manifest: Manifest,
     sources: dict[str, str],
-    runtime: Path,
+    runtimes: dict[str, Path],
     trace: str | None,
     work: Path,
     jobs: int,
@@ -122,7 +131,8 @@ def _compile(
     _tell(progress, f"compiling {manifest.top}")
     # By links, as make does not quote paths and these may hold blanks.
     (work / "verilator").symlink_to(toolchain.verilator_root)
-    (work / "runtime").symlink_to(runtime)
+    for name, folder in runtimes.items():
+        (work / name).symlink_to(folder)
     (work / "Makefile").write_text(_makefile(work, trace), encoding="utf-8")
     _call("C++ compiler", toolchain, [str(toolchain.make), "--silent", f"-j{jobs}", f"CXX={toolchain.compiler}"], work)
     return work / LIBRARY
@@ -134,22 +144,28 @@ def _makefile(work: Path, trace: str | None) -> str:
     Verilator's own would do, but compiles its headers anew in every build; here they are precompiled with the runtime.
     """
     slow = sorted(path.name for path in work.glob("Model*.cpp") if path.stem.endswith("Slow"))
-    fast = sorted(path.name for path in work.glob("Model*.cpp") if path.name not in slow)
-    units = {"slow.cpp": slow}
+    rest = [path for path in work.glob("Model*.cpp") if path.name not in slow]
+    # The largest first: it then does not run alone at the end.
+    fast = [path.name for path in sorted(rest, key=lambda path: (-path.stat().st_size, path.name))]
+    units: dict[str, list[str]] = {}
     if sum((work / name).stat().st_size for name in fast) <= WHOLE:
         units["fast.cpp"] = [*fast, "driver.cpp"]
     else:
         units |= {f"fast-{index}.cpp": [name] for index, name in enumerate([*fast, "driver.cpp"])}
+    units["slow.cpp"] = slow
     for unit, names in units.items():
         (work / unit).write_text("".join(f'#include "{name}"\n' for name in names), encoding="utf-8")
     objects = [unit.replace(".cpp", ".o") for unit in units]
     libraries = ["-pthread", *(["-llz4", "-lz"] if trace == "fst" else [])]
     rules = [f"{LIBRARY}: {' '.join(objects)}"]
-    rules += [f"\t$(CXX) -shared -o $@ $^ runtime/runtime.a -Wl,-Bsymbolic {' '.join(libraries)}"]
+    archives = ["runtime/runtime.a", *(["trace/runtime.a"] if trace else [])]
+    flags = ["-Wl,-Bsymbolic", "-Wl,--start-group", *archives, "-Wl,--end-group", *libraries]
+    rules += [f"\t$(CXX) -shared -o $@ $^ {' '.join(flags)}"]
     for unit, target in zip(units, objects, strict=True):
         kind, flags = ("slow", SLOW) if unit == "slow.cpp" else ("fast", _fast(trace))
         compiled = " ".join(_compile_flags(flags, trace))
-        rules += [f"{target}: {unit}", f"\t$(CXX) {compiled} -Iruntime/{kind} -include runtime.h -c -o $@ $<"]
+        headers = f"-I{'trace' if trace else 'runtime'}/{kind} -include runtime.h"
+        rules += [f"{target}: {unit}", f"\t$(CXX) {compiled} {headers} -c -o $@ $<"]
     return "\n".join(rules) + "\n"
 
 
@@ -161,32 +177,34 @@ def _compile_flags(flags: Sequence[str], trace: str | None) -> list[str]:
 
 
 def _runtime(toolchain: Toolchain, trace: str | None, progress: Progress | None) -> Path:
-    """A folder with Verilator's own runtime and its precompiled headers, made once for each kind of waveform."""
-    names = ["verilated", "verilated_threads", *([f"verilated_{trace}_c"] if trace else [])]
+    """A folder with Verilator's own runtime and precompiled headers; for waveforms, with what they need besides."""
+    names = [f"verilated_{trace}_c"] if trace else ["verilated", "verilated_threads"]
     headers = ["verilated.h", *([TRACE_KINDS[trace][0]] if trace else []), "memory", "tuple", "utility"]
     header = "".join(f"#include <{name}>\n" for name in headers)
-    key = content_key([names, header, _fast(trace), SLOW, RUNTIME, toolchain.versions])
+    # Unoptimised, both parts of a model have the same flags and share one header.
+    kinds = {"fast": _fast(trace)} | ({"slow": SLOW} if _fast(trace) != SLOW else {})
+    key = content_key([names, header, kinds, RUNTIME, toolchain.versions])
 
     def make(staging: Path) -> None:
         _tell(progress, "compiling Verilator's runtime, once")
         compiler = str(toolchain.compiler)
         (staging / "verilator").symlink_to(toolchain.verilator_root)
         commands: list[list[str]] = []
-        for kind, flags in (("fast", _fast(trace)), ("slow", SLOW)):
-            (staging / kind).mkdir()
-            (staging / kind / "runtime.h").write_text(header, encoding="utf-8")
-            target = f"{kind}/runtime.h"
-            commands += [
-                [compiler, *_compile_flags(flags, trace), "-x", "c++-header", target, "-o", f"{target}.gch"],
-            ]
         for name in names:
             source = f"verilator/include/{name}.cpp"
             commands += [[compiler, *_compile_flags(RUNTIME, trace), "-c", source, "-o", f"{name}.o"]]
+        for kind, flags in kinds.items():
+            (staging / kind).mkdir()
+            (staging / kind / "runtime.h").write_text(header, encoding="utf-8")
+            target = ["-x", "c++-header", f"{kind}/runtime.h", "-o", f"{kind}/runtime.h.gch"]
+            commands += [[compiler, *_compile_flags(flags, trace), *target]]
         _call_together("C++ compiler", toolchain, commands, staging)
         objects = [f"{name}.o" for name in names]
         _call("Archiver", toolchain, [str(toolchain.archiver), "rcs", "runtime.a", *objects], staging)
         for rest in [*objects, "verilator", *(path.name for path in staging.glob("log-*"))]:
             (staging / rest).unlink()
+        if "slow" not in kinds:
+            (staging / "slow").symlink_to("fast")
 
     return cached("runtimes", key, make)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
@@ -38,8 +39,10 @@ class Workers:
         for process in self.processes:
             process.kill()
             for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
+                # What a dead process has not read cannot be flushed.
+                with suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
             process.wait()
 
     def run(self, shares: list[tuple[int, Any]], finished: Callable[[Chunk], None]) -> list[Chunk]:
