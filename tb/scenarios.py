@@ -36,7 +36,7 @@ class Traffic(ABC):
     async def load(self) -> None:  # noqa: B027 (most blocks have no state to load: an empty default is meant)
         """Write weights, tables or a program, as is needed once after each reset."""
 
-    def overlap(self) -> bool:
+    async def overlap(self) -> bool:
         """Queue new weights or tables to be written while operations are under way; whether the block allows it."""
         return False
 
@@ -61,7 +61,7 @@ async def stalls(bench: Testbench, traffic: Traffic) -> None:
     await bench.reset()
     await traffic.load()
     _queue(bench, traffic)
-    overlaps = traffic.overlap()
+    overlaps = await traffic.overlap()
     await bench.finish()
     if overlaps:
         _queue(bench, traffic)

@@ -58,9 +58,11 @@ class MacroTraffic(Traffic):
         if not self.swap:
             self.active = self.written
 
-    def overlap(self) -> bool:
-        """Write the inactive plane while vectors are under way."""
+    async def overlap(self) -> bool:
+        """Write the inactive plane while vectors are under way; not before the first of them has exchanged the two."""
         if self.planes == 2:
+            while not self.bench.monitors["i"].transfers:
+                await self.bench.step()
             self.write()
         return self.planes == 2
 
