@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 __all__ = ["Report", "shown", "silent"]
 
@@ -40,14 +40,16 @@ def shown(quiet: bool = False) -> Iterator[Report]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        tasks = {}
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
 
         def report(label: str, done: int = 0, total: int = 0) -> None:
             work = label.partition(",")[0]
             if work not in tasks:
-                for task in tasks.values():
-                    progress.stop_task(task)
+                # Work follows on work: what came before is done, also where nobody knew how much it was.
+                for task in progress.tasks:
+                    known = task.total or 1
+                    progress.update(task.id, total=known, completed=known)
                 tasks[work] = progress.add_task(label, total=total or None)
             progress.update(tasks[work], description=label, completed=done, total=total or None)
 
