@@ -1,7 +1,6 @@
 """The driver: what goes in comes out, in every field, under stalls and resets; what breaks a rule is found."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,27 +160,26 @@ def replaced(name: str, values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("stimulus", "message"),
     [
-        (replaced("small", [0, 4, 0, 0]), "Stream i, field small: values must fit s3, not 4"),
-        (replaced("small", [0, -5, 0, 0]), "Stream i, field small: values must fit s3, not -5"),
-        (replaced("odd", [0, -1, 0, 0]), "Stream i, field odd: values must fit u33, not -1"),
-        (replaced("full", [0, -1, 0, 0]), "Stream i, field full: values must fit u64, not -1"),
-        (replaced("small", [0.5] * 4), "Stream i, field small: values must be integers, not float64"),
-        (replaced("small", [[0, 1]] * 4), "Stream i, field small: values must have shape [n], not [4, 2]"),
-        (replaced("lanes", [0] * 4), "Stream i, field lanes: values must have shape [n, 9], not [4]"),
-        (replaced("word", np.full((4, 3), 1 << 40)), "Stream i, field word: words must fit u150"),
-        (replaced("odd", [0, 0, 0]), "Stream i, field odd: must have as many beats as field small, 4, not 3"),
-        (replaced("even", [0] * 4), "Stream i: field must be one of small, lanes, word, .*, not 'even'"),
-        ({"small": [0]}, "Stream i: field lanes must be given, and is not"),
+        (replaced("small", [0, 4, 0, 0]), r"^Stream i, field small: values must fit s3, not 4$"),
+        (replaced("small", [0, -5, 0, 0]), r"^Stream i, field small: values must fit s3, not -5$"),
+        (replaced("odd", [0, -1, 0, 0]), r"^Stream i, field odd: values must fit u33, not -1$"),
+        (replaced("full", [0, -1, 0, 0]), r"^Stream i, field full: values must fit u64, not -1$"),
+        (replaced("small", [0.5] * 4), r"^Stream i, field small: values must be integers, not float64$"),
+        (replaced("small", [[0, 1]] * 4), r"^Stream i, field small: values must have shape \[n\], not \[4, 2\]$"),
+        (replaced("lanes", [0] * 4), r"^Stream i, field lanes: values must have shape \[n, 9\], not \[4\]$"),
+        (replaced("word", np.full((4, 3), 1 << 40)), r"^Stream i, field word: words must fit u150$"),
+        (replaced("odd", [0, 0, 0]), r"^Stream i, field odd: must have as many beats as field small, 4, not 3$"),
+        (replaced("even", [0] * 4), r"^Stream i: field must be one of small, lanes, word, .*, not 'even'$"),
+        ({"small": [0]}, r"^Stream i: field lanes must be given, and is not$"),
         (
             np.zeros((4, 3), np.uint64),
-            "Stream i: packed payloads must be uint64 of shape [n, 8], not uint64 of shape [4, 3]",
+            r"^Stream i: packed payloads must be uint64 of shape \[n, 8\], not uint64 of shape \[4, 3\]$",
         ),
-        (np.full((4, 8), (1 << 64) - 1, np.uint64), "Stream i: packed payloads must fit 500 bits"),
+        (np.full((4, 8), (1 << 64) - 1, np.uint64), r"^Stream i: packed payloads must fit 500 bits$"),
     ],
 )
 def test_stimulus_is_checked(model: Model, stimulus: Any, message: str) -> None:
-    pattern = re.escape(message).replace(r"\.\*", ".*")
-    with pytest.raises(InvalidInput, match=f"^{pattern}$"):
+    with pytest.raises(InvalidInput, match=message):
         model.run({"i": stimulus}, {"o": 4})
 
 
