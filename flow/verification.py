@@ -112,6 +112,7 @@ def verify(
     folder = Path(folder)
     generation = read_json(folder / "generation.json", "Accelerator's description")
     network = read_network(folder / "network.safetensors")
+    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     dataset, pictures, truth = ("images given", images, labels)
     if images is None or isinstance(images, int):
         dataset, pictures, truth = held_out(network, images)
