@@ -8,6 +8,7 @@ from typing import Any
 import click
 import pytest
 
+import quadrille.flow
 from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
 
@@ -73,6 +74,11 @@ def test_chain_is_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capf
         command, shown = blocks()[name]
         assert play(cli, shlex.split(command)[1:]) == 0
         assert masked(capfd.readouterr().out) == masked(shown)
+    # The same from Python, but for the training, which has just been done.
+    (code,) = re.findall(r"```python\n(from quadrille\.flow import .*?)```", README, re.DOTALL)
+    monkeypatch.setattr(quadrille.flow, "train", lambda recipe, folder: None, raising=False)
+    exec(compile(code, "README.md, from Python", "exec"), {})
+    assert re.match(r"0\.\d+ 0 \{'predicted': ([\d.]+), 'simulated': \1\}$", capfd.readouterr().out)
 
 
 @pytest.mark.verilator
