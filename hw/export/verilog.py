@@ -18,7 +18,16 @@ from .manifest import members, versions
 
 __all__ = ["LINT_NOISE", "control_text", "list_text", "public_text", "verilog_text"]
 
-LINT_NOISE = ("ALWNEVER", "CASEINCOMPLETE", "DECLFILENAME", "PROCASSINIT", "UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
+LINT_NOISE = (
+    "ALWNEVER",
+    "ASCRANGE",  # a signal without bits, such as the address of one entry, is declared [-1:0] and read by nobody
+    "CASEINCOMPLETE",
+    "DECLFILENAME",
+    "PROCASSINIT",
+    "UNUSEDSIGNAL",
+    "WIDTHEXPAND",
+    "WIDTHTRUNC",
+)
 """What Verilator's `-Wall` finds in Amaranth's output by its form, not by its fault: exactly these are silenced."""
 
 
