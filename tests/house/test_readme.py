@@ -33,9 +33,8 @@ def commands() -> list[str]:
 
 def masked(text: str) -> list[str]:
     """Lines with every number hidden, for output that depends on the machine."""
-    return [
-        re.sub(r"\s+", " ", re.sub(r"\d[\d.,]*( [kM]?B)?", "#", line)).strip(" -") for line in text.strip().splitlines()
-    ]
+    hidden = (re.sub(r"[-+]?\d[\d.,]*( [kM]?B)?", "#", line) for line in text.strip().splitlines())
+    return [re.sub(r"-{2,}", "-", re.sub(r"\s+", " ", line)).strip() for line in hidden]
 
 
 def test_all_blocks_are_there() -> None:
