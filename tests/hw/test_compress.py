@@ -123,7 +123,7 @@ def test_levels(count: int, depth: int) -> None:
     assert levels({0: count}) == depth
 
 
-@pytest.mark.parametrize(("bound", "most"), enumerate([2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94, 141]))
+@pytest.mark.parametrize(("bound", "most"), list(enumerate([2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94, 141])))
 def test_no_deeper_than_wallace(bound: int, most: int) -> None:
     """The greatest heaps that n levels can take (Wallace 1964): 128 words in 11."""
     assert max(levels({0: count}) for count in range(1, most + 1)) <= bound

@@ -1,0 +1,183 @@
+"""What a macro costs to generate, to build, to simulate and to make, bit-sliced and plain, in one table."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amaranth.lib import wiring
+from plain_macro import PlainMacro
+
+from quadrille.hw.cim import CimMacro
+from quadrille.hw.export import export
+from quadrille.sim.model import Model
+
+Row = tuple[str, str, str]
+
+ROWS = 128
+PLANES = 4
+VECTORS = 100_000
+LUT_COLUMNS = 16
+SYNTHESIS = """
+import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for command in (
+    f"read_verilog {sys.argv[1]}", f"synth_xilinx -family xcup -noiopad -top {sys.argv[2]}",
+    f"tee -q -o {sys.argv[3]} stat -json",
+):
+    libyosys.run_pass(command, design)
+"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One macro measured: seconds, bytes, cycles per second."""
+
+    columns: int
+    verilog_seconds: float
+    verilog_bytes: int
+    build_seconds: float
+    start_seconds: float
+    cycles_per_second: float
+
+    @property
+    def cell_operations(self) -> float:
+        """Cells times input bits, a second."""
+        return self.cycles_per_second * ROWS * self.columns
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Wall-clock seconds, and what `work` gave."""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def stimulus(model: Model, columns: int) -> tuple[dict[str, Any], Any]:
+    """Random weights and vectors as packed beats, and the sums that must come out."""
+    draw = np.random.default_rng(columns)
+    cells = draw.integers(0, 2, (ROWS, columns), dtype=np.uint8)
+    vectors = draw.integers(0, 1 << PLANES, (VECTORS, ROWS), dtype=np.uint8)
+    planes = np.stack([vectors >> k & 1 for k in reversed(range(PLANES))], axis=1).reshape(-1, ROWS)
+    first = np.tile([1] + [0] * (PLANES - 1), VECTORS)
+    activations = np.concatenate([planes, first[:, None], np.roll(first, -1)[:, None]], axis=1)
+    row_bits = np.arange(ROWS)[:, None] >> np.arange((ROWS - 1).bit_length()) & 1
+    rows = np.concatenate([row_bits, np.ones((ROWS, 1), np.int64), cells], axis=1)
+    beats = {"i": packed(activations), "i_weights": packed(rows)}
+    return beats, vectors[-1].astype(np.int64) @ cells
+
+
+def packed(bits: Any) -> Any:
+    """Bits [n, width] as 64-bit words [n, ...]."""
+    octets = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
+    return np.ascontiguousarray(np.pad(octets, [(0, 0), (0, -octets.shape[1] % 8)])).view("<u8")
+
+
+def columns_of(words: Any, columns: int) -> Any:
+    """Numbers of bit-sliced words: one beat of a field of the macro."""
+    bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), bitorder="little")
+    whole = bits[: len(bits) // columns * columns].reshape(-1, columns).astype(np.int64)
+    return (whole << np.arange(len(whole))[:, None]).sum(axis=0)
+
+
+def measure(component: Callable[[], wiring.Component], columns: int) -> Figures:
+    """Export, build without cache, start from the cache, simulate the best of five runs, and check the last sums."""
+    with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
+        folder = Path(name)
+        before = os.environ.get("QUADRILLE_CACHE")
+        os.environ["QUADRILLE_CACHE"] = str(folder / "cache")
+        try:
+            verilog_seconds, design = timed(lambda: export(component(), folder / "design", "macro"))
+            build_seconds, _ = timed(lambda: Model(design))
+            start_seconds, model = timed(lambda: Model(design))
+        finally:
+            if before is None:
+                del os.environ["QUADRILLE_CACHE"]
+            else:
+                os.environ["QUADRILLE_CACHE"] = before
+        beats, expected = stimulus(model, columns)
+        rows = {"i_weights": beats["i_weights"]}
+        model.run(rows, {}, max_cycles=None) if False else None
+        best = 0.0
+        # Weights first: their rows go in beside the first vectors, so only the last vector is sure to meet them all.
+        for _ in range(5):
+            start = time.thread_time()
+            run = model.run(beats, {"o": VECTORS})
+            best = max(best, run.total_cycles / (time.thread_time() - start))
+        fields = run.streams["o"].fields
+        if "carry" in fields:
+            bits = (ROWS * ((1 << PLANES) - 1)).bit_length()
+            got = sum(columns_of(fields[part][-1], columns) for part in ("sum", "carry")) % (1 << bits)
+        else:
+            got = fields["sum"][-1]
+        if not np.array_equal(got, expected):
+            raise RuntimeError(f"Macro of {columns} columns must give {expected}, not {got}")
+        size = (design / "macro.v").stat().st_size
+    return Figures(columns, verilog_seconds, size, build_seconds, start_seconds, best)
+
+
+def luts(component: wiring.Component) -> int:
+    """Look-up tables on UltraScale+, by Yosys."""
+    with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
+        folder = Path(name)
+        design = export(component, folder / "design", "macro")
+        report = folder / "report.json"
+        command = [sys.executable, "-c", SYNTHESIS, str(design / "macro.v"), "macro", str(report)]
+        subprocess.run(command, check=True, capture_output=True)
+        cells = json.loads(report.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+    return sum(count for kind, count in cells.items() if kind.startswith("LUT"))
+
+
+def rows() -> list[Row]:
+    """Rows of the table: what, figure, what is asked for or the ratio to the plain form."""
+    table: list[Row] = []
+    plain = measure(lambda: PlainMacro(rows=ROWS, columns=128), 128)
+    for columns in (64, 128, 256, 512):
+        sliced = measure(lambda: CimMacro(rows=ROWS, columns=columns), columns)  # noqa: B023 - called at once
+        speed = f"{sliced.cycles_per_second / 1e6:.2f} M cycles/s, {sliced.cell_operations / 1e9:.1f} G cells/s"
+        ratio = f"{sliced.cell_operations / plain.cell_operations:.1f} x plain"
+        asked = {128: "at least 1.1 M cycles/s; ", 256: "at least 60 G cells/s; "}.get(columns, "")
+        table.append((f"simulation, {ROWS}x{columns}", speed, asked + ratio))
+        if columns == 128:
+            table += comparison(sliced, plain)
+    table.append(
+        (
+            f"simulation, plain {ROWS}x128",
+            f"{plain.cycles_per_second / 1e6:.2f} M cycles/s, {plain.cell_operations / 1e9:.1f} G cells/s",
+            "1 x",
+        )
+    )
+    cells = ROWS * LUT_COLUMNS
+    least = luts(CimMacro(rows=ROWS, columns=LUT_COLUMNS)) / cells
+    most = luts(PlainMacro(rows=ROWS, columns=LUT_COLUMNS)) / cells
+    table.append((f"LUTs per cell, {ROWS}x{LUT_COLUMNS}", f"{least:.2f}", f"plain {most:.2f}, {least / most:.2f} x"))
+    return table
+
+
+def comparison(sliced: Figures, plain: Figures) -> list[Row]:
+    """What 128x128 costs before the first cycle, beside the plain form."""
+
+    def row(what: str, unit: str, value: float, other: float, asked: str) -> Row:
+        return (f"{what}, {ROWS}x128", f"{value:.1f} {unit}", f"{asked}plain {other:.1f} {unit}, {other / value:.1f} x")
+
+    return [
+        row("Verilog", "s", sliced.verilog_seconds, plain.verilog_seconds, "at most 2 s; "),
+        row("Verilog", "kB", sliced.verilog_bytes / 1000, plain.verilog_bytes / 1000, ""),
+        row("cold build", "s", sliced.build_seconds, plain.build_seconds, "at most 20 s; "),
+        row("cached start", "ms", sliced.start_seconds * 1000, plain.start_seconds * 1000, ""),
+    ]
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print("   ".join(row))
