@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from quadrille.algo.spec import InvalidInput, QuadrilleError
+from quadrille.sim.toolchain import find_toolchain
 
 from .cases import CASES, Case
 from .manifest import Manifest
@@ -101,7 +102,10 @@ def regress(
     ------
     InvalidInput
         If a block has no testbench, or the folder cannot be written.
+    MissingTool
+        If the machine lacks g++, make or perl.
     """
+    find_toolchain()
     known = dict.fromkeys(case.block for case in cases)
     for block in blocks:
         if block not in known:
@@ -122,9 +126,13 @@ def regress(
                 on_result(result)
         return results
 
-    # Threads suffice: the work is done by the exporter, compilers and simulators in processes of their own.
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+    # Threads suffice: the work is done by compilers and simulators in processes of their own.
+    pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1)
+    try:
         results = [result for played in pool.map(play, chosen) for result in played]
+    finally:
+        # After an interrupt, what runs is awaited and the rest is not begun.
+        pool.shutdown(cancel_futures=True)
     write_junit(results, folder / "junit.xml")
     return results
 

@@ -53,6 +53,10 @@ async def flow(bench: Testbench, traffic: Traffic) -> None:
     await bench.finish()
     if traffic.timing is not None:
         _check_timing(bench, traffic, operations)
+    # Once more with other weights or tables: a fault may hide behind a cell that is 0.
+    await traffic.load()
+    _queue(bench, traffic)
+    await bench.finish()
 
 
 async def stalls(bench: Testbench, traffic: Traffic) -> None:

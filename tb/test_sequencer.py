@@ -26,6 +26,7 @@ class SequencerTraffic(Traffic):
     the weights asked for, with the first job of an instruction.
     """
 
+    # Even, so that a program that is loaded after the last batch starts with the first half of the memory again.
     operations: ClassVar[int] = 12
     timing = None
 
