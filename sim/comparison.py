@@ -102,7 +102,8 @@ def simulate(accelerator: Accelerator, model: Model, images: NDArray[Any], *, wa
         "o_results": accelerator.results.per_image * count,
         "o": accelerator.output.per_image * count,
     }
-    run = model.run({"i": words[:, np.newaxis]}, expected, wave=wave)
+    # The waveform begins when the program is loaded, which takes a cycle or more for each word.
+    run = model.run({"i": words[:, np.newaxis]}, expected, wave=wave, wave_from=len(accelerator.program))
     for name, capture in run.streams.items():
         if capture.surplus:
             raise SimulationFault(f"Stream {name} delivered {capture.surplus} beats more than the program says")

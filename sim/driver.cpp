@@ -83,14 +83,15 @@ public:
         top.eval();
     }
 
-    void open_wave(const char* path) {
+    void open_wave(const char* path, uint64_t from) {
 #if QUADRILLE_TRACE
         close_wave();
+        shown_from = context->time() + from;
         wave.reset(new Wave);
         top.trace(wave.get(), 99);
         wave->open(path);
 #else
-        (void)path;
+        (void)path, (void)from;
 #endif
     }
 
@@ -142,11 +143,12 @@ private:
     decltype(held_type(std::make_index_sequence<output_count>{})) held;
 #if QUADRILLE_TRACE
     std::unique_ptr<Wave> wave;
+    uint64_t shown_from = 0;
 #endif
 
     void dump() {
 #if QUADRILLE_TRACE
-        if (wave) wave->dump(context->time());
+        if (wave && context->time() >= shown_from) wave->dump(context->time());
         context->timeInc(5);
 #endif
     }
@@ -279,7 +281,7 @@ using quadrille::Simulation;
 extern "C" {
 Simulation* quadrille_open() { return new Simulation; }
 void quadrille_close(Simulation* simulation) { delete simulation; }
-void quadrille_wave(Simulation* simulation, const char* path) { simulation->open_wave(path); }
+void quadrille_wave(Simulation* simulation, const char* path, uint64_t from) { simulation->open_wave(path, from); }
 void quadrille_end_wave(Simulation* simulation) { simulation->close_wave(); }
 void quadrille_restart(Simulation* simulation) { simulation->restart(); }
 void quadrille_begin(Simulation* simulation, Plan* plan) { simulation->begin(*plan); }

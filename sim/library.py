@@ -82,7 +82,7 @@ class Library:
 
         self.open = function("open", simulation)
         self.close = function("close", None, simulation)
-        self.wave = function("wave", None, simulation, ctypes.c_char_p)
+        self.wave = function("wave", None, simulation, ctypes.c_char_p, ctypes.c_uint64)
         self.end_wave = function("end_wave", None, simulation)
         self.restart = function("restart", None, simulation)
         self.begin = function("begin", None, simulation, plan)

@@ -91,6 +91,7 @@ class Model:
         reset: bool = True,
         reset_at: int | None = None,
         wave: Path | str | None = None,
+        wave_from: int = 0,
         pins: Mapping[str, int] | None = None,
     ) -> Run:
         """Reset, feed every input stream its beats, and stop when every listed output has delivered its number.
@@ -106,6 +107,7 @@ class Model:
         reset : False to go on from where the last run ended.
         reset_at : reset the design in this cycle as well, discard what was delivered and start the stimulus again.
         wave : a file for the waveform, which a model with `trace` writes.
+        wave_from : the first cycle that the waveform shows; with 0, reset comes before it.
         pins : values of inputs that belong to no stream, 0 by default.
 
         Raises
@@ -128,7 +130,7 @@ class Model:
         plan = stimulus.plan(careful, max_cycles, idle_cycles, reset_at)
         try:
             if wave is not None:
-                self._library.wave(self._simulation, str(wave).encode())
+                self._library.wave(self._simulation, str(wave).encode(), _nanoseconds(wave_from, reset))
             if reset:
                 self._library.restart(self._simulation)
             self._library.begin(self._simulation, plan)
@@ -191,3 +193,8 @@ class Model:
         pin = self._narrow_pins[index]
         value = self._library.read_pin(self._simulation, index)
         return value - (1 << pin.width) if pin.signed and value >> (pin.width - 1) else value
+
+
+def _nanoseconds(cycle: int, reset: bool) -> int:
+    """When a cycle begins in a waveform, of 10 ns each; two of reset come before the first."""
+    return 0 if cycle == 0 else 10 * (cycle + 2 * reset)

@@ -209,6 +209,10 @@ def test_waveforms_are_written(sampler: Path, tmp_path: Path) -> None:
         assert "$timescale" in text and "i__payload" in text
         # Two dumps a cycle, five nanoseconds apart, two cycles of reset before the first.
         assert f"#{(run.total_cycles + 2) * 10 - 5}" in text
+        model.run({"i": beats(6)}, {"o": 6}, wave=wave, wave_from=3)
+        times = [int(line[1:]) for line in wave.read_text().splitlines() if line.startswith("#")]
+        # The model's time has gone on from the first run.
+        assert times[0] == (run.total_cycles + 2) * 10 + 50
         with pytest.raises(InvalidInput, match=r"^Waveform file of this model must end in \.vcd, not 'a\.fst'$"):
             model.run({}, {}, wave=tmp_path / "a.fst")
         with pytest.raises(InvalidInput, match=r"^Waveform must be in a folder that exists, not .*none/a\.vcd$"):
