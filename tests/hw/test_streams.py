@@ -15,9 +15,13 @@ def values(beats):
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
-@pytest.mark.parametrize("block", [StreamBuffer(PAYLOAD), Queue(PAYLOAD, 1), Queue(PAYLOAD, 5)], ids=str)
-def test_order_and_payload_are_kept(run_streams, block, seed):
-    got = run_streams(block, {"i": BEATS}, {"o": len(BEATS)}, seed=seed)
+@pytest.mark.parametrize(
+    "make",
+    [lambda: StreamBuffer(PAYLOAD), lambda: Queue(PAYLOAD, 1), lambda: Queue(PAYLOAD, 5)],
+    ids=["buffer", "queue of 1", "queue of 5"],
+)
+def test_order_and_payload_are_kept(run_streams, make, seed):
+    got = run_streams(make(), {"i": BEATS}, {"o": len(BEATS)}, seed=seed)
     assert values(got["o"]) == BEATS
 
 
