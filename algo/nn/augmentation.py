@@ -8,14 +8,19 @@ from torch import Tensor
 __all__ = ["random_shift"]
 
 
-def random_shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """Images (batch, ..., height, width), each moved by -most to most pixels on both axes, zeros moving in."""
-    if most == 0:
+def random_shift(images: Tensor, most: int, generator: torch.Generator, share: float = 1.0) -> Tensor:
+    """Images (batch, ..., height, width), some moved by -most to most pixels on both axes, zeros moving in.
+
+    Each image is moved with the probability `share`.
+    """
+    if most == 0 or share == 0:
         return images
     height, width = images.shape[-2:]
     padded = torch.nn.functional.pad(images, (most, most, most, most))
     count = len(images)
-    offsets = torch.randint(0, 2 * most + 1, (2, count), generator=generator).to(images.device)
+    offsets = torch.randint(0, 2 * most + 1, (2, count), generator=generator)
+    chosen = torch.rand(count, generator=generator) < share
+    offsets = torch.where(chosen, offsets, most).to(images.device)
     rows = offsets[0][:, None] + torch.arange(height, device=images.device)
     columns = offsets[1][:, None] + torch.arange(width, device=images.device)
     index = torch.arange(count, device=images.device)[:, None, None]

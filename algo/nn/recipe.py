@@ -45,8 +45,8 @@ class Recipe:
     """Data, network, float twin and schedule under a name.
 
     `network` and `twin` build untrained models; the twin has the same shape with float weights and is trained with the
-    same phases. `most_shift` is the most pixels by which a training image is moved at random in either direction, and
-    `step_rate` the learning rate of ADC steps relative to that of the weights.
+    same phases. A `shift_share` of the training images is moved at random, by at most `most_shift` pixels in either
+    direction. `step_rate` is the learning rate of ADC steps relative to that of the weights.
 
     Raises
     ------
@@ -62,6 +62,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch: int = 64
     most_shift: int = 0
+    shift_share: float = 1.0
     label_smoothing: float = 0.0
     step_rate: float = 10.0
     mantissa_bits: int = 16
@@ -76,6 +77,8 @@ class Recipe:
             raise InvalidInput(f"Recipe {self.name!r} must have batches of 2 or more images, not {self.batch}")
         if self.most_shift < 0:
             raise InvalidInput(f"Recipe {self.name!r} must shift images by 0 or more pixels, not {self.most_shift}")
+        if not 0 <= self.shift_share <= 1:
+            raise InvalidInput(f"Recipe {self.name!r} must shift a share from 0 to 1, not {self.shift_share}")
 
     @property
     def epochs(self) -> int:

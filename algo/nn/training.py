@@ -104,8 +104,11 @@ def train(
     Raises
     ------
     InvalidInput
-        If there are fewer epochs than phases, or the checkpoint is not of this run or cannot be written.
+        If the seed has no 32 bits, there are fewer epochs than phases, or the checkpoint is not of this run or cannot
+        be written.
     """
+    if not 0 <= seed < 1 << 32:
+        raise InvalidInput(f"Seed must be from 0 to {(1 << 32) - 1}, not {seed}")
     phases = _rescaled(recipe.phases, epochs)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     data = dataset(recipe.data)
@@ -196,7 +199,7 @@ class _Run:
             rate = phase.learning_rate * 0.5 * (1 + cos(pi * share))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group["rate"]
-            images = random_shift(self.images[batch], self.recipe.most_shift, generator)
+            images = random_shift(self.images[batch], self.recipe.most_shift, generator, self.recipe.shift_share)
             loss = F.cross_entropy(model(images), self.labels[batch], label_smoothing=self.recipe.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()

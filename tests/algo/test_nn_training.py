@@ -60,7 +60,7 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize("after", [1, 6, 13, 24])
 def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, after: int) -> None:
-    recipe = replace(TINY, most_shift=1)
+    recipe = replace(TINY, most_shift=1, shift_share=0.5)
     straight = train(recipe, seed=3)
     path = tmp_path / "run" / "checkpoint.pt"
 
@@ -132,6 +132,9 @@ def test_shift_moves_zeros_in() -> None:
     many = random_shift(torch.ones(50, 2, 4, 5), 2, torch.Generator().manual_seed(0))
     assert many.shape == (50, 2, 4, 5) and torch.equal(many[:, 0], many[:, 1])
     assert random_shift(image, 0, torch.Generator()) is image
+    some = random_shift(torch.ones(4000, 3, 3), 1, torch.Generator().manual_seed(0), share=0.25)
+    # Eight of nine moves change an image of ones.
+    assert float((some.sum(dim=(1, 2)) < 9).float().mean()) == pytest.approx(0.25 * 8 / 9, abs=0.03)
 
 
 @pytest.mark.parametrize(("epochs", "counts"), [(None, [4, 8]), (2, [1, 1]), (3, [1, 2]), (24, [8, 16]), (7, [2, 5])])
@@ -155,6 +158,8 @@ PHASE = TINY.phases[0]
         ),
         (lambda: replace(TINY, batch=1), r"^Recipe 'tiny' must have batches of 2 or more images, not 1$"),
         (lambda: replace(TINY, most_shift=-1), r"^Recipe 'tiny' must shift images by 0 or more pixels, not -1$"),
+        (lambda: replace(TINY, shift_share=1.5), r"^Recipe 'tiny' must shift a share from 0 to 1, not 1\.5$"),
+        (lambda: train(TINY, seed=-1), r"^Seed must be from 0 to 4294967295, not -1$"),
         (lambda: train(TINY, epochs=1), r"^Epochs must be at least 2, one for each phase, not 1$"),
     ],
 )

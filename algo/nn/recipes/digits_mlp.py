@@ -1,4 +1,7 @@
-"""digits-mlp: scikit-learn's digits on a perceptron of binary weights, for one 128 x 128 macro."""
+"""digits-mlp: scikit-learn's digits on a perceptron of binary weights, for one 128 x 128 macro.
+
+Two phases: a warm start with exact sums, then the converters, calibrated on the partial sums that occur in training.
+"""
 
 from quadrille.algo.nn.models import cim_mlp, float_mlp
 from quadrille.algo.nn.recipe import Phase, Recipe
