@@ -236,3 +236,12 @@ def test_ladder_counts_every_threshold(run_streams: Any, adc_bits: int) -> None:
 def test_refused(kind: Any, parameters: dict[str, int], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         kind(**parameters)
+
+
+def test_converter_must_say_how() -> None:
+    class Silent:
+        convert = Converter.convert
+
+    silent: Any = Silent()
+    with pytest.raises(TypeError, match=r"^Silent must say how it converts$"):
+        silent.convert(None, None, None, 0)
