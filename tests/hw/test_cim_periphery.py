@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -244,4 +245,4 @@ def test_converter_must_say_how() -> None:
 
     silent: Any = Silent()
     with pytest.raises(TypeError, match=r"^Silent must say how it converts$"):
-        silent.convert(None, None, None, 0)
+        silent.convert(*([None] * (len(signature(Converter.convert).parameters) - 1)))
