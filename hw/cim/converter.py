@@ -119,8 +119,8 @@ class Converter(Block):
         """The field `lanes` of the row, if there is one."""
         return {}
 
-    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
-        """The code of P = `value`; may register it and `row.common` `stages` times."""
+    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
+        """The code of P = `value` from the shared fields and the lane's own; may register both `stages` times."""
         raise TypeError(f"{type(self).__name__} must say how it converts")
 
     def elaborate(self, platform: object) -> Module:
@@ -177,8 +177,9 @@ class ConverterCore(Core):
         product = Signal(value_shape)
         m.d.comb += product.eq(waiting.reference * fetched.common.reference_weight)
         values = [Signal(value_shape, name=f"value_{n}", reset_less=True) for n in range(block.lanes)]
-        row: Any = flat_register(block.row, "row")
-        m.d.sync += row.as_value().eq(self.row)
+        common: Any = Signal(block.row["common"].shape, reset_less=True)
+        m.d.sync += common.eq(fetched.common)
+        rows = self.lane_rows(m)
         m.d.sync += [values[n].eq((sums[n] << fetched.common.double) - product) for n in range(block.lanes)]
 
         # Stages 3 and on: codes, with what travels along.
@@ -192,10 +193,23 @@ class ConverterCore(Core):
         before, final = passed[-2], passed[-1]
         for n in range(block.lanes):
             code = Signal(value_shape, name=f"code_{n}", reset_less=True)
-            m.d.sync += code.eq(Mux(uses[-2], before.reference, block.convert(m, values[n], row, n)))
+            m.d.sync += code.eq(Mux(uses[-2], before.reference, block.convert(m, values[n], common, rows[n], n)))
             m.d.comb += self.o.codes[n].eq(code)
         m.d.comb += [self.o[name].eq(final[name]) for name in control.members]
         return m
+
+    def lane_rows(self, m: Module) -> list[Any]:
+        """Each lane's part of the row, registered by itself: many cuts out of one wide word take long to elaborate."""
+        layout = self.block.row
+        if "lanes" not in layout.members:
+            return [None] * self.block.lanes
+        lanes: Any = layout["lanes"].shape
+        lane = lanes.elem_shape
+        rows = [flat_register(lane, f"row_{n}") for n in range(self.block.lanes)]
+        for n, row in enumerate(rows):
+            start = layout["lanes"].offset + n * lane.size
+            m.d.sync += row.as_value().eq(self.row[start : start + lane.size])
+        return rows
 
 
 class ExactConverter(Converter):
@@ -206,7 +220,7 @@ class ExactConverter(Converter):
 
     block_name = "exact-converter"
 
-    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
         """P itself."""
         return value
 
@@ -231,13 +245,13 @@ class LadderConverter(Converter):
         """The thresholds of each lane."""
         return {"lanes": ArrayLayout(ArrayLayout(signed(self.code_bits), (1 << self.adc_bits) - 1), self.lanes)}
 
-    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
         """As many of the comparators as fire, added in a balanced tree, above the lowest code."""
-        terms: list[Value] = [value >= row.lanes[lane][j] for j in range((1 << self.adc_bits) - 1)]
+        terms: list[Value] = [value >= row[j] for j in range((1 << self.adc_bits) - 1)]
         while len(terms) > 1:
             pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
             terms = pairs + terms[len(terms) & ~1 :]
-        return truncate(row.common.low + terms[0], signed(self.code_bits))
+        return truncate(common.low + terms[0], signed(self.code_bits))
 
 
 class MultiplyShiftConverter(Converter):
@@ -275,12 +289,12 @@ class MultiplyShiftConverter(Converter):
             )
         }
 
-    def convert(self, m: Module, value: Value, row: Any, lane: int) -> Value:
+    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
         """The line in one stage, its clamp in the next."""
         products = Interval(-(1 << (self.code_bits - 1)), 0) * IntFormat(self.multiplier_bits).interval
         bound = max(-products.lo, 1 << (self.offset_bits - 1)).bit_length() + 2
         line = Signal(signed(bound), name=f"line_{lane}", reset_less=True)
         low = Signal(signed(self.code_bits), name=f"low_{lane}", reset_less=True)
-        m.d.sync += [line.eq(value * row.lanes[lane].multiplier + row.lanes[lane].offset), low.eq(row.common.low)]
+        m.d.sync += [line.eq(value * row.multiplier + row.offset), low.eq(common.low)]
         code = line.shift_right(self.shift) if self.shift else line
         return truncate(clamp(code, low, low + ((1 << self.adc_bits) - 1)), signed(self.code_bits))
