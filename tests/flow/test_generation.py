@@ -69,7 +69,8 @@ def test_another_network_comes_to_the_same_hardware(network_path: Path, make_per
     assert (tmp_path / "second" / "accelerator.v").read_bytes() == (tmp_path / "first" / "accelerator.v").read_bytes()
     assert (tmp_path / "second" / "program.bin").read_bytes() != (tmp_path / "first" / "program.bin").read_bytes()
     large = write_network(make_perceptron(widths=(64, 60, 10)), tmp_path / "large.safetensors")
-    with pytest.raises(InvalidInput, match=r"^Parameter vectors of accelerator must be at least 2 for network 'small', not 1$"):
+    message = r"^Parameter vectors of accelerator must be at least 2 for network 'small', not 1$"
+    with pytest.raises(InvalidInput, match=message):
         generate(large, tmp_path / "third", accelerator=first.folder)
 
 

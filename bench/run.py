@@ -1,0 +1,35 @@
+"""`make bench`: all figures in one table, each part as soon as it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cocotb_macro
+import digits
+import macro
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Row = tuple[str, str, str]
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "macro, beside its plain form (minutes: that is what the plain form takes to build)": macro.rows,
+    "macro in cocotb": cocotb_macro.rows,
+    "digits on RTL": digits.rows,
+}
+
+
+def main() -> None:
+    errors = Console(stderr=True)
+    widths = (44, 34)
+    for name, measure in PARTS.items():
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=errors, transient=True) as progress:
+            progress.add_task(name, total=None)
+            rows = measure()
+        for what, figure, wanted in rows:
+            print(f"{what:<{widths[0]}}  {figure:<{widths[1]}}  {wanted}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
