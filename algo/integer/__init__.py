@@ -1,8 +1,7 @@
 """The truth: bit-exact integer functions, one module for each hardware room. numpy, and safetensors for the file."""
 
 from .execution import Executor, execute
-from .inspection import describe
 from .network_file import read_network, write_network
 from .tensors import array_of, tensor_of
 
-__all__ = ["Executor", "array_of", "describe", "execute", "read_network", "tensor_of", "write_network"]
+__all__ = ["Executor", "array_of", "execute", "read_network", "tensor_of", "write_network"]

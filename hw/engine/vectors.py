@@ -6,27 +6,14 @@ from typing import Any
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from quadrille.hw.cim.macro import plane_layout
+
 from .configuration import Configuration
 
-__all__ = ["VectorMemory", "VectorReader", "plane_layout"]
-
-
-def plane_layout(*, rows: int, signed: bool, weight_planes: int, tag_bits: int) -> StructLayout:
-    """One bit plane of a vector, as the macro takes it."""
-    return StructLayout(
-        {
-            "bits": rows,
-            "first": 1,
-            "last": 1,
-            **({"negative": 1} if signed else {}),
-            **({"swap": 1} if weight_planes == 2 else {}),
-            **({"tag": tag_bits} if tag_bits else {}),
-        }
-    )
+__all__ = ["VectorMemory", "VectorReader"]
 
 
 class VectorMemory(wiring.Component):
@@ -110,7 +97,7 @@ class VectorReader(wiring.Component):
         self.plane = plane_layout(
             rows=configuration.rows,
             signed=configuration.signed,
-            weight_planes=configuration.weight_planes,
+            planes=configuration.weight_planes,
             tag_bits=configuration.tag.size,
         )
         super().__init__(
