@@ -123,8 +123,8 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
     from quadrille.hw.export import export
 
     if name == "sequencer":
-        configuration = Configuration(**{**Configuration.defaults(), **parameters})  # pyright: ignore[reportArgumentType]
-        export(Sequencer(configuration), folder)
+        values: dict[str, Any] = {**Configuration.defaults(), **parameters}
+        export(Sequencer(Configuration(**values)), folder)
         return
     if "network" not in parameters:
         component(name, folder, parameters)

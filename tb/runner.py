@@ -259,7 +259,7 @@ def simulate(
     except subprocess.TimeoutExpired:
         problem = f" within {timeout:.0f} s"
     except (subprocess.CalledProcessError, SystemExit):
-        pass
+        pass  # what failed stands in the results, or, if there are none, in the log: both are read below
     outcomes = _outcomes(results)
     if not outcomes or problem:
         tail = "\n".join(_text_of(log).splitlines()[-20:])

@@ -22,8 +22,7 @@ def group_columns(columns: int) -> list[int]:
 
     The hardware is the same however it is cut; the simulator is not. Verilator turns a word operation into one machine
     operation on 64 bits or, where the C++ compiler vectorises it, on 256; words between the two become many small
-    operations, and their code overflows the instruction cache (measured: two words of 64 run twice as fast as one of
-    128).
+    operations (measured: two words of 64 run twice as fast as one of 128; that it is the instruction cache is a guess).
     """
     wide, rest = divmod(columns, WIDE)
     narrow, last = divmod(rest, NARROW)
