@@ -6,9 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from quadrille.algo.integer import tensor_of
 from quadrille.algo.spec import Adc, Argmax, CellEncoding, Dequantize, Input, IntFormat, Linear, Network, Node, RowSum
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Layers draw their first weights from PyTorch's own generator: each test gets the same ones, in any order."""
+    torch.manual_seed(0)
 
 
 def build_network(
