@@ -5,17 +5,38 @@ from .converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 from .errors import InvalidInput, MissingTool, QuadrilleError
 from .formats import Interval, IntFormat
 from .network import Network
-from .nodes import NODE_KINDS, Adc, Argmax, Dequantize, Edge, Input, Linear, Node, RowSum
+from .nodes import (
+    NODE_KINDS,
+    Adc,
+    Add,
+    Argmax,
+    Conv2d,
+    Dequantize,
+    Edge,
+    Flatten,
+    Input,
+    Linear,
+    MaxPool,
+    Node,
+    Requantize,
+    RowSum,
+    Subsample,
+    SumPool,
+    Window,
+)
 from .rounding import Overflow, Rounding
 from .tensor import IntTensor
 
 __all__ = [
     "NODE_KINDS",
     "Adc",
+    "Add",
     "Argmax",
     "CellEncoding",
+    "Conv2d",
     "Dequantize",
     "Edge",
+    "Flatten",
     "Input",
     "IntFormat",
     "IntTensor",
@@ -23,14 +44,19 @@ __all__ = [
     "InvalidInput",
     "Ladder",
     "Linear",
+    "MaxPool",
     "MissingTool",
     "MultiplyShift",
     "Network",
     "Node",
     "Overflow",
     "QuadrilleError",
+    "Requantize",
     "Rounding",
     "RowSum",
+    "Subsample",
+    "SumPool",
+    "Window",
     "ladders_of",
     "shared_multiply_shift",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .errors import InvalidInput
 from .formats import Interval
-from .linear import Linear
+from .linear import Conv2d, Linear
 
 __all__ = ["GREATEST_CONVERTER_SHIFT", "Ladder", "MultiplyShift", "ladders_of", "shared_multiply_shift"]
 
@@ -177,8 +177,8 @@ def shared_multiply_shift(
     return MultiplyShift(shift, tuple(multipliers), tuple(offsets))
 
 
-def ladders_of(node: Linear, source: Interval) -> tuple[Ladder, ...]:
-    """The ladder of each column of `node`, in row-major order of (tile, slice, output), for inputs in `source`.
+def ladders_of(node: Linear | Conv2d, source: Interval) -> tuple[Ladder, ...]:
+    """The ladder of each column of `node`, in row-major order of (tile, slice, output), for rows in `source`.
 
     Raises
     ------

@@ -23,7 +23,8 @@ class Dequantize(Node):
 
     `acc[o] = bias[o] + sum_{t,s} mantissa[t,s,o]*code[t,s,o] + sum_t sum_mantissa[t,o]*X[t]`,
     `y[o] = saturate(round_shift(acc[o], shift), format)`, with `round_shift(v, n) = (v + (1 << (n-1))) >> n`.
-    The second input, the sums X of a RowSum, goes with `sum_mantissa`: both or neither. Output shape (outputs,).
+    The second input, the sums X of a RowSum, goes with `sum_mantissa`: both or neither. Output shape (outputs,); after
+    a Conv2d (outputs, windows down, windows across), the same tables for every window, X that of the output's group.
     """
 
     kind: ClassVar[str] = "dequantize"
@@ -36,10 +37,10 @@ class Dequantize(Node):
     sum_mantissa: IntTensor | None = None  # (tiles, outputs)
 
     def infer(self, inputs: Sequence[Edge]) -> Edge:
-        """Values of shape (outputs,), of the format `format`."""
+        """Values of shape (outputs, *windows), of the format `format`, with the interval of each output."""
         accumulators = self.accumulator_intervals(inputs)
         results = tuple(acc.round_shift(self.shift).clamp(self.format.interval) for acc in accumulators)
-        return Edge((len(results),), self.format, Interval.hull(*results), results)
+        return Edge((len(results), *inputs[0].shape[3:]), self.format, Interval.hull(*results), results)
 
     def accumulator_intervals(self, inputs: Sequence[Edge]) -> tuple[Interval, ...]:
         """The interval of acc[o] for each output o, over all partial sums on the way as well.
@@ -50,10 +51,10 @@ class Dequantize(Node):
             If a table has another shape than the codes ask for, or values outside its range.
         """
         codes = inputs[0]
-        if len(codes.shape) != 3:
-            raise InvalidInput(f"codes must have shape [tiles, slices, outputs], not {list(codes.shape)}")
-        tiles, slices, outputs = codes.shape
-        self._check_table("mantissa", self.mantissa, codes.shape)
+        if len(codes.shape) not in (3, 5):
+            raise InvalidInput(f"codes must have shape [tiles, slices, outputs, windows], not {list(codes.shape)}")
+        (tiles, slices, outputs), windows = codes.shape[:3], codes.shape[3:]
+        self._check_table("mantissa", self.mantissa, codes.shape[:3])
         if not 0 <= self.shift <= MAXIMUM_SHIFT:
             raise InvalidInput(f"shift must be from 0 to {MAXIMUM_SHIFT}, not {self.shift}")
         if self.bias.shape != (outputs,):
@@ -61,8 +62,10 @@ class Dequantize(Node):
         if (self.sum_mantissa is None) != (len(inputs) == 1):
             raise InvalidInput("row sums and their mantissas must be given together, not one without the other")
         if self.sum_mantissa is not None:
-            if inputs[1].shape != (tiles,):
-                raise InvalidInput(f"row sums must have shape [{tiles}], not {list(inputs[1].shape)}")
+            sums = inputs[1].shape
+            if sums[0] != tiles or sums[2:] != windows or (len(sums) > 1 and (not windows or outputs % sums[1])):
+                wanted = ", ".join(map(str, (tiles, "groups", *windows) if windows else (tiles,)))
+                raise InvalidInput(f"row sums must have shape [{wanted}], not {list(sums)}")
             self._check_table("sum mantissa", self.sum_mantissa, (tiles, outputs))
         bound = IntFormat(63, signed=True).interval
         intervals: list[Interval] = []

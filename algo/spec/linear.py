@@ -14,8 +14,9 @@ from .formats import Interval
 from .kinds import check_kinds
 from .node import Edge, Node
 from .tensor import IntTensor
+from .window import Window, check_map
 
-__all__ = ["Adc", "Linear", "RowSum"]
+__all__ = ["Adc", "Conv2d", "Linear", "RowSum"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,88 @@ def check_tile_rows(tile_rows: tuple[int, ...], rows: int) -> None:
         raise InvalidInput(f"row tiles must be positive and add up to {rows} rows, not {list(tile_rows)}")
 
 
+def check_weights(weight: IntTensor, encoding: CellEncoding) -> None:
+    """Refuse weights that the encoding does not have."""
+    if weight.interval not in encoding.interval or (encoding.binary and 0 in weight.flat):
+        allowed = "-1 or +1" if encoding.binary else f"in {encoding.interval}"
+        raise InvalidInput(f"weights of {encoding.weight_bits} bits must be {allowed}, not in {weight.interval}")
+
+
+def column_intervals(
+    weight: IntTensor, tile_rows: tuple[int, ...], encoding: CellEncoding, source: Interval
+) -> tuple[Interval, ...]:
+    """The exact interval of P[t,s,o] for inputs in `source`, in row-major order of (t, s, o).
+
+    `weight` holds its outputs on the first axis, the rows of each in row-major order of the others.
+    """
+    weights, outputs = weight.flat, weight.shape[0]
+    inputs = prod(weight.shape[1:])
+    columns: list[Interval] = []
+    start = 0
+    span = range(encoding.interval.lo, encoding.interval.hi + 1)
+    for rows in tile_rows:
+        # Few distinct weights, many rows: what counts is how often each occurs.
+        begins = range(start, start + outputs * inputs, inputs)
+        counts = [Counter(weights[begin : begin + rows]) for begin in begins]
+        for index in range(encoding.slices):
+            gain, reference = encoding.gain(index), encoding.reference_weight(index)
+            factor = {q: gain * encoding.digit(q, index) - reference for q in span}
+            for count in counts:
+                terms = [(factor[q], n) for q, n in count.items()]
+                positive = sum(f * n for f, n in terms if f > 0)
+                negative = sum(f * n for f, n in terms if f < 0)
+                columns.append(
+                    Interval(positive * source.lo + negative * source.hi, positive * source.hi + negative * source.lo)
+                )
+        start += rows
+    return tuple(columns)
+
+
+class _Columns:
+    """What the nodes on macros have in common: a matrix of weights, cut into row tiles and slices, and an ADC."""
+
+    weight: IntTensor
+    weight_bits: int
+    cell_bits: int
+    tile_rows: tuple[int, ...]
+    adc: Adc | None
+
+    @property
+    def encoding(self) -> CellEncoding:
+        """How the weights are cut into cells."""
+        return CellEncoding(self.weight_bits, self.cell_bits)
+
+    @property
+    def outputs(self) -> int:
+        """Output channels."""
+        return self.weight.shape[0]
+
+    @property
+    def columns(self) -> tuple[int, int, int]:
+        """Row tiles, slices, outputs."""
+        return (len(self.tile_rows), self.encoding.slices, self.outputs)
+
+    def column_intervals(self, source: Interval) -> tuple[Interval, ...]:
+        """The exact interval of P[t,s,o] for inputs in `source`, in row-major order of (t, s, o)."""
+        return column_intervals(self.weight, self.tile_rows, self.encoding, source)
+
+    def codes(self, source: Interval, trailing: tuple[int, ...] = ()) -> Edge:
+        """Codes of shape (tiles, slices, outputs, *trailing), with the interval of each column."""
+        columns = self.column_intervals(source)
+        shape = (*self.columns, *trailing)
+        if self.adc is None:
+            hull = Interval.hull(*columns)
+            return Edge(shape, hull.format, hull, columns)
+        self.adc.check(self.columns)
+        codes = tuple(
+            Interval(self.adc.code(index, column.lo), self.adc.code(index, column.hi))
+            for index, column in enumerate(columns)
+        )
+        return Edge(shape, self.adc.interval.format, Interval.hull(*codes), codes)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Linear(Node):
+class Linear(_Columns, Node):
     """A matrix on macros: one code per (tile t, slice s, output o).
 
     `P[t,s,o] = gain(s) * sum_{i in tile t} d[s,o,i]*x[i] - reference_weight(s) * sum_{i in tile t} x[i]` with the
@@ -83,79 +164,82 @@ class Linear(Node):
     tile_rows: tuple[int, ...]
     adc: Adc | None = None
 
-    @property
-    def encoding(self) -> CellEncoding:
-        """How the weights are cut into cells."""
-        return CellEncoding(self.weight_bits, self.cell_bits)
-
-    @property
-    def outputs(self) -> int:
-        """Output channels."""
-        return self.weight.shape[0]
-
     def infer(self, inputs: Sequence[Edge]) -> Edge:
         """Codes of shape (tiles, slices, outputs), with the interval of each column."""
-        encoding, (source,) = self.encoding, inputs
+        (source,) = inputs
         if len(self.weight.shape) != 2 or self.weight.shape[1] != prod(source.shape) or self.weight.shape[0] < 1:
             raise InvalidInput(f"weight must have shape [outputs, {prod(source.shape)}], not {list(self.weight.shape)}")
-        if self.weight.interval not in encoding.interval or (encoding.binary and 0 in self.weight.flat):
-            allowed = "-1 or +1" if encoding.binary else f"in {encoding.interval}"
-            raise InvalidInput(f"weights of {self.weight_bits} bits must be {allowed}, not in {self.weight.interval}")
+        check_weights(self.weight, self.encoding)
         check_tile_rows(self.tile_rows, self.weight.shape[1])
-        columns = self.column_intervals(source.interval)
-        shape = (len(self.tile_rows), encoding.slices, self.outputs)
-        if self.adc is None:
-            hull = Interval.hull(*columns)
-            return Edge(shape, hull.format, hull, columns)
-        self.adc.check(shape)
-        codes = tuple(
-            Interval(self.adc.code(index, column.lo), self.adc.code(index, column.hi))
-            for index, column in enumerate(columns)
-        )
-        return Edge(shape, self.adc.interval.format, Interval.hull(*codes), codes)
+        return self.codes(source.interval)
 
-    def column_intervals(self, source: Interval) -> tuple[Interval, ...]:
-        """The exact interval of P[t,s,o] for inputs in `source`, in row-major order of (t, s, o)."""
-        encoding, weights, inputs = self.encoding, self.weight.flat, self.weight.shape[1]
-        columns: list[Interval] = []
-        start = 0
-        for rows in self.tile_rows:
-            # Few distinct weights, many rows: what counts is how often each occurs.
-            begins = range(start, start + self.outputs * inputs, inputs)
-            counts = [Counter(weights[begin : begin + rows]) for begin in begins]
-            for index in range(encoding.slices):
-                gain, reference = encoding.gain(index), encoding.reference_weight(index)
-                span = range(encoding.interval.lo, encoding.interval.hi + 1)
-                factor = {q: gain * encoding.digit(q, index) - reference for q in span}
-                for count in counts:
-                    terms = [(factor[q], n) for q, n in count.items()]
-                    positive = sum(f * n for f, n in terms if f > 0)
-                    negative = sum(f * n for f, n in terms if f < 0)
-                    columns.append(
-                        Interval(
-                            positive * source.lo + negative * source.hi, positive * source.hi + negative * source.lo
-                        )
-                    )
-            start += rows
-        return tuple(columns)
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2d(_Columns, Node):
+    """A convolution on macros: one code per (tile t, slice s, output o) and window (y, x).
+
+    The rows of the matrix of each output are its kernels in row-major order (channel of the group, i, j), cut into
+    tiles as those of Linear; x[i] of the equation there is the map's element under row i at window (y, x), 0 in the
+    padding. Output shape (tiles, slices, outputs, windows down, windows across).
+    """
+
+    kind: ClassVar[str] = "conv2d"
+    arity: ClassVar[tuple[int, int]] = (1, 1)
+
+    weight: IntTensor  # (outputs, channels / groups, kernel height, kernel width)
+    weight_bits: int
+    cell_bits: int
+    tile_rows: tuple[int, ...]
+    window: Window
+    adc: Adc | None = None
+
+    def infer(self, inputs: Sequence[Edge]) -> Edge:
+        """Codes of shape (tiles, slices, outputs, windows down, windows across), with the interval of each column."""
+        channels, height, width = check_map("conv2d", inputs[0].shape)
+        size = self.window.output_size(height, width)
+        rows = self.window.rows(channels)
+        expected = (channels // self.window.groups, *self.window.kernel)
+        if len(self.weight.shape) != 4 or self.weight.shape[1:] != expected or self.weight.shape[0] < 1:
+            wanted = ", ".join(map(str, expected))
+            raise InvalidInput(f"weight must have shape [outputs, {wanted}], not {list(self.weight.shape)}")
+        if self.outputs % self.window.groups:
+            raise InvalidInput(f"groups must divide the {self.outputs} outputs, not {self.window.groups}")
+        check_weights(self.weight, self.encoding)
+        check_tile_rows(self.tile_rows, rows)
+        return self.codes(self.seen(inputs[0].interval), size)
+
+    def seen(self, source: Interval) -> Interval:
+        """What stands under a row for inputs in `source`: 0 too, if there is padding."""
+        return Interval.hull(source, Interval(0, 0)) if any(self.window.padding) else source
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowSum(Node):
     """The reference column: `X[t] = sum_{i in tile t} x[i]`, one sum per row tile, never through an ADC.
 
-    An affine weight `alpha*B + beta` needs it: `sum (alpha*B + beta)*x = alpha * sum B*x + beta * sum x`.
+    An affine weight `alpha*B + beta` needs it: `sum (alpha*B + beta)*x = alpha * sum B*x + beta * sum x`. Without
+    `window` it belongs to a Linear, output shape (tiles,); with one to a Conv2d, rows in the order described there,
+    output shape (tiles, groups, windows down, windows across).
     """
 
     kind: ClassVar[str] = "row-sum"
     arity: ClassVar[tuple[int, int]] = (1, 1)
 
     tile_rows: tuple[int, ...]
+    window: Window | None = None
 
     def infer(self, inputs: Sequence[Edge]) -> Edge:
-        """Sums of shape (tiles,)."""
+        """Sums of shape (tiles,) or (tiles, groups, windows down, windows across), with the interval of each tile."""
         (source,) = inputs
-        check_tile_rows(self.tile_rows, prod(source.shape))
-        sums = tuple(source.interval.sum_of(rows) for rows in self.tile_rows)
+        interval, trailing = source.interval, ()
+        if self.window is None:
+            check_tile_rows(self.tile_rows, prod(source.shape))
+        else:
+            channels, height, width = check_map("row-sum", source.shape)
+            trailing = (self.window.groups, *self.window.output_size(height, width))
+            check_tile_rows(self.tile_rows, self.window.rows(channels))
+            if any(self.window.padding):
+                interval = Interval.hull(interval, Interval(0, 0))
+        sums = tuple(interval.sum_of(rows) for rows in self.tile_rows)
         hull = Interval.hull(*sums)
-        return Edge((len(self.tile_rows),), hull.format, hull, sums)
+        return Edge((len(self.tile_rows), *trailing), hull.format, hull, sums)

@@ -13,10 +13,30 @@ from typing import ClassVar
 from .dequantize import Dequantize
 from .errors import InvalidInput
 from .formats import Interval
-from .linear import Adc, Linear, RowSum
+from .linear import Adc, Conv2d, Linear, RowSum
+from .maps import Add, Flatten, MaxPool, Requantize, Subsample, SumPool
 from .node import NODE_KINDS, Edge, Input, Node
+from .window import Window
 
-__all__ = ["NODE_KINDS", "Adc", "Argmax", "Dequantize", "Edge", "Input", "Linear", "Node", "RowSum"]
+__all__ = [
+    "NODE_KINDS",
+    "Adc",
+    "Add",
+    "Argmax",
+    "Conv2d",
+    "Dequantize",
+    "Edge",
+    "Flatten",
+    "Input",
+    "Linear",
+    "MaxPool",
+    "Node",
+    "Requantize",
+    "RowSum",
+    "Subsample",
+    "SumPool",
+    "Window",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
