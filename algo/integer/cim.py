@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrille.algo.spec import Adc, CellEncoding, Interval, IntFormat, IntTensor, InvalidInput, Linear, RowSum
+from quadrille.algo.spec import Adc, CellEncoding, Conv2d, Interval, IntFormat, IntTensor, InvalidInput, Linear, RowSum
 
 from .arithmetic import IntArray, check_interval, check_shape, integers, wrap
 from .converters import exact_converter, ladder_converter, multiply_shift_converter, multiply_shift_for
@@ -34,6 +34,7 @@ __all__ = [
     "multiply_shift_converter",
     "multiply_shift_for",
     "row_sums",
+    "stored_cells",
 ]
 
 
@@ -153,19 +154,26 @@ def cells(weight: IntTensor, encoding: CellEncoding) -> IntArray:
     return digits[:, values - encoding.interval.lo]
 
 
+def stored_cells(node: Linear | Conv2d) -> IntArray:
+    """What the cells of `node` hold, (slices, outputs, rows): digits of the weights, or the node's conductances."""
+    if node.conductance is not None:
+        return array_of(node.conductance.values)
+    return cells(node.weight, node.encoding).reshape(node.encoding.slices, node.outputs, -1)
+
+
 class ColumnMatrix:
     """The recovered factors of a Linear, ready to multiply inputs in `source`.
 
-    `P[t,s,o] = sum_{i in tile t} (gain(s)*d[s,o,i] - reference_weight(s)) * x[i]`: recovery is linear, so the sums of
-    macro and reference column need not be computed apart.
+    `P[t,s,o] = sum_{i in tile t} (gain(s)*v[s,o,i] - reference(s)) * x[i]` with the values v of the cells: recovery is
+    linear, so the sums of macro and reference column need not be computed apart.
     """
 
     def __init__(self, node: Linear, source: Interval) -> None:
-        encoding, digits = node.encoding, cells(node.weight, node.encoding)
+        encoding, values = node.encoding, stored_cells(node)
         self.shape = (len(node.tile_rows), encoding.slices, node.outputs)
         gain = np.array([encoding.gain(index) for index in range(encoding.slices)])
-        offset = np.array([encoding.reference_weight(index) for index in range(encoding.slices)])
-        factors = gain[:, None, None] * digits - offset[:, None, None]
+        offset = np.array([node.reference(index) for index in range(encoding.slices)])
+        factors = gain[:, None, None] * values - offset[:, None, None]
         edges = np.cumsum([0, *node.tile_rows])
         self.tiles = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
         self.matrices = [

@@ -1,6 +1,7 @@
 """Frozen values that cross room borders: formats, intervals, tensors, Network and its nodes. Standard library only."""
 
 from .cells import CellEncoding
+from .conductance import Conductance
 from .converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 from .errors import InvalidInput, MissingTool, QuadrilleError
 from .formats import Interval, IntFormat
@@ -33,6 +34,7 @@ __all__ = [
     "Add",
     "Argmax",
     "CellEncoding",
+    "Conductance",
     "Conv2d",
     "Dequantize",
     "Edge",

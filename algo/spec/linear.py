@@ -9,6 +9,7 @@ from math import prod
 from typing import ClassVar
 
 from .cells import CellEncoding
+from .conductance import Conductance
 from .errors import InvalidInput
 from .formats import Interval
 from .kinds import check_kinds
@@ -110,6 +111,7 @@ class _Columns:
     cell_bits: int
     tile_rows: tuple[int, ...]
     adc: Adc | None
+    conductance: Conductance | None
 
     @property
     def encoding(self) -> CellEncoding:
@@ -126,12 +128,46 @@ class _Columns:
         """Row tiles, slices, outputs."""
         return (len(self.tile_rows), self.encoding.slices, self.outputs)
 
+    @property
+    def rows(self) -> int:
+        """Rows of the matrix, over all tiles."""
+        return prod(self.weight.shape[1:])
+
+    @property
+    def fraction_bits(self) -> int:
+        """Column sums and thresholds are in units of `2**-fraction_bits`: 0 but for conductances."""
+        return 0 if self.conductance is None else self.conductance.fraction_bits
+
+    @property
+    def cell_value_bits(self) -> int:
+        """The bits that the greatest value of a cell takes."""
+        if self.conductance is None:
+            return max(self.encoding.slice_bits(index) for index in range(self.encoding.slices))
+        return max(1, self.conductance.values.interval.hi.bit_length())
+
+    def reference(self, index: int) -> int:
+        """What the reference sum is multiplied by before it is subtracted from slice `index`."""
+        return self.encoding.reference_weight(index) << self.fraction_bits
+
+    def cell_values(self) -> memoryview:
+        """What each cell holds, indexed [slice, output, row]: the digits of the weights, or the conductances."""
+        encoding, shape = self.encoding, [self.encoding.slices, self.outputs, self.rows]
+        if self.conductance is not None:
+            return memoryview(bytes(self.conductance.values.flat)).cast("B", shape)
+        span = range(encoding.interval.lo, encoding.interval.hi + 1)
+        digits = [{q: encoding.digit(q, index) for q in span} for index in range(encoding.slices)]
+        return memoryview(bytes(digit[q] for digit in digits for q in self.weight.flat)).cast("B", shape)
+
     def column_intervals(self, source: Interval) -> tuple[Interval, ...]:
         """The exact interval of P[t,s,o] for inputs in `source`, in row-major order of (t, s, o)."""
+        if self.conductance is not None:
+            return self.conductance.column_intervals(self.tile_rows, self.encoding, source)
         return column_intervals(self.weight, self.tile_rows, self.encoding, source)
 
     def codes(self, source: Interval, trailing: tuple[int, ...] = ()) -> Edge:
         """Codes of shape (tiles, slices, outputs, *trailing), with the interval of each column."""
+        if self.conductance is not None:
+            self.conductance.check((self.encoding.slices, self.outputs, self.rows), converted=self.adc is not None)
         columns = self.column_intervals(source)
         shape = (*self.columns, *trailing)
         if self.adc is None:
@@ -152,7 +188,7 @@ class Linear(_Columns, Node):
     `P[t,s,o] = gain(s) * sum_{i in tile t} d[s,o,i]*x[i] - reference_weight(s) * sum_{i in tile t} x[i]` with the
     digits d of `weight[o,i]` (CellEncoding); the code is P itself, or its ADC code. Output shape (tiles, slices,
     outputs). Tile t covers the `tile_rows[t]` inputs that follow those of the tiles before it; an input of more than
-    one axis is read in row-major order.
+    one axis is read in row-major order. With a `conductance` the cells hold its values instead of the digits.
     """
 
     kind: ClassVar[str] = "linear"
@@ -163,6 +199,7 @@ class Linear(_Columns, Node):
     cell_bits: int
     tile_rows: tuple[int, ...]
     adc: Adc | None = None
+    conductance: Conductance | None = None
 
     def infer(self, inputs: Sequence[Edge]) -> Edge:
         """Codes of shape (tiles, slices, outputs), with the interval of each column."""
@@ -192,6 +229,7 @@ class Conv2d(_Columns, Node):
     tile_rows: tuple[int, ...]
     window: Window
     adc: Adc | None = None
+    conductance: Conductance | None = None
 
     def infer(self, inputs: Sequence[Edge]) -> Edge:
         """Codes of shape (tiles, slices, outputs, windows down, windows across), with the interval of each column."""
