@@ -16,7 +16,7 @@ __all__ = ["exact_converter", "ladder_converter", "multiply_shift_converter", "m
 
 
 class _Recovery:
-    """What the three converters share: `P = (S << double) - reference_weight * X`, or X itself where asked for."""
+    """What the three converters share: `P = (S << double) - reference_weight * X`, and what goes past the ADC."""
 
     def __init__(
         self, sums: IntArray, reference: IntArray, address: IntArray, table: Mapping[str, IntArray], lanes: int
@@ -29,13 +29,14 @@ class _Recovery:
         check_shape("Reference", self.reference, (len(sums),))
         check_shape("Address", self.address, (len(sums),))
         check_interval("Address", self.address, Interval(0, self.rows - 1))
-        for name in ("double", "reference_weight", "use_reference"):
+        for name in ("double", "reference_weight", "use_reference", "exact"):
             check_shape(f"Table field {name}", self.table[name], (self.rows,))
         weight = self.table["reference_weight"][self.address] * self.reference
         self.sums = (sums << self.table["double"][self.address, None]) - weight[:, None]
 
     def codes(self, codes: IntArray) -> IntArray:
-        """`codes`, or X in every lane where the table's row uses the reference."""
+        """`codes`, or P where the table's row is exact, or X in every lane where it uses the reference."""
+        codes = np.where(self.table["exact"][self.address, None] != 0, self.sums, codes)
         return np.where(self.table["use_reference"][self.address, None] != 0, self.reference[:, None], codes)
 
 
@@ -51,9 +52,9 @@ def exact_converter(
 ) -> IntArray:
     """`code = P = (S << double) - reference_weight * X`, or X where `use_reference` is set: codes (n, lanes).
 
-    `sums` (n, lanes), `reference` and `address` (n,). `table` has the fields `double`, `reference_weight` and
-    `use_reference`, each (addresses,): the row at `address` holds for the beat. `widths` are the widths of the
-    hardware's fields.
+    `sums` (n, lanes), `reference` and `address` (n,). `table` has the fields `double`, `reference_weight`,
+    `use_reference` and `exact`, each (addresses,): the row at `address` holds for the beat. `exact` changes nothing
+    here. `widths` are the widths of the hardware's fields.
 
     Raises
     ------
@@ -77,6 +78,7 @@ def ladder_converter(
 ) -> IntArray:
     """`code = low + #{ j : P >= thresholds[lane, j] }`, P and the arguments as of `exact_converter`: codes (n, lanes).
 
+    Where the row says `exact` the code is P itself, where it says `use_reference` X, both without an ADC.
     `table` has, besides, `low` (addresses,) and `thresholds` (addresses, lanes, levels), not descending.
 
     Raises
@@ -115,7 +117,7 @@ def multiply_shift_converter(
     """`code = clamp((P*multiplier + offset) >> shift, low, low + 2**adc_bits - 1)`: codes (n, lanes).
 
     P and the arguments as of `exact_converter`; `table` has, besides, `low` (addresses,), `multiplier` and `offset`
-    (addresses, lanes).
+    (addresses, lanes). Where the row says `exact` the code is P itself, where it says `use_reference` X.
 
     Raises
     ------

@@ -24,7 +24,7 @@ COMMON = (
     Parameter("reference_bits", 11, 1, 32, "width of the reference sum"),
     Flag("reference_signed", False, "whether the reference sum is signed"),
     Parameter("code_bits", 13, 1, 34, "width of a signed code, and of P: it must hold every P, and X"),
-    Parameter("cell_bits", 1, 1, 4, "bits of a cell, which bound the reference weight"),
+    Parameter("cell_bits", 1, 1, 8, "bits of a cell, which bound the reference weight"),
     Parameter("table_rows", 64, 1, 1 << 16, "rows of the table: column steps of a program"),
     Parameter("frame_bits", 5, 1, 16, "width of a frame number"),
 )
@@ -33,8 +33,9 @@ COMMON = (
 class Converter(Block):
     """What the converters share: the table, and the recovery of the signed sum.
 
-    `P = (S << double) - reference_weight * X` with `S = (sum + carry) mod 2**partial_bits`; the code is made of P, or
-    is X itself in a step whose row says `use_reference`. The row is that of the step's `address`.
+    `P = (S << double) - reference_weight * X` with `S = (sum + carry) mod 2**partial_bits`; the code is made of P by
+    the ADC, or is P itself in a step whose row says `exact`, or X in one whose row says `use_reference`. The row is
+    that of the step's `address`.
 
     Members
     -------
@@ -108,6 +109,7 @@ class Converter(Block):
             "double": 1,
             "reference_weight": range((1 << (self.cell_bits - 1)) + 1),
             "use_reference": 1,
+            "exact": 1,
         }
         return StructLayout({"common": StructLayout(common | self.common_fields()), **self.lane_fields()})
 
@@ -180,22 +182,29 @@ class ConverterCore(Core):
         common: Any = Signal(block.row["common"].shape, reset_less=True)
         m.d.sync += common.eq(fetched.common)
         rows = self.lane_rows(m)
-        m.d.sync += [values[n].eq((sums[n] << fetched.common.double) - product) for n in range(block.lanes)]
+        for n in range(block.lanes):
+            recovered = (sums[n] << fetched.common.double) - product
+            m.d.sync += values[n].eq(Mux(fetched.common.use_reference, waiting.reference, recovered))
 
-        # Stages 3 and on: codes, with what travels along.
-        passed, uses = [waiting], [fetched.common.use_reference]
+        # Stages 3 and on: codes, with what travels along. What needs no ADC goes past it.
+        passed, exact = [waiting], [fetched.common.use_reference | fetched.common.exact]
         for n in range(2 + block.stages):
             beat: Any = Signal(control, name=f"beat_{n}", reset_less=True)
-            use = Signal(name=f"use_reference_{n}", reset_less=True)
-            m.d.sync += [beat.eq(passed[-1]), use.eq(uses[-1])]
+            past = Signal(name=f"exact_{n}", reset_less=True)
+            m.d.sync += [beat.eq(passed[-1]), past.eq(exact[-1])]
             passed.append(beat)
-            uses.append(use)
-        before, final = passed[-2], passed[-1]
+            exact.append(past)
         for n in range(block.lanes):
+            value: Value = values[n]
+            converted = block.convert(m, value, common, rows[n], n)
+            for stage in range(block.stages):
+                later = Signal(value_shape, name=f"value_{n}_{stage}", reset_less=True)
+                m.d.sync += later.eq(value)
+                value = later
             code = Signal(value_shape, name=f"code_{n}", reset_less=True)
-            m.d.sync += code.eq(Mux(uses[-2], before.reference, block.convert(m, values[n], common, rows[n], n)))
+            m.d.sync += code.eq(Mux(exact[-2], value, converted))
             m.d.comb += self.o.codes[n].eq(code)
-        m.d.comb += [self.o[name].eq(final[name]) for name in control.members]
+        m.d.comb += [self.o[name].eq(passed[-1][name]) for name in control.members]
         return m
 
     def lane_rows(self, m: Module) -> list[Any]:
@@ -215,7 +224,7 @@ class ConverterCore(Core):
 class ExactConverter(Converter):
     """No ADC: `code = P = (S << double) - reference_weight * X`, or X where the row says `use_reference`.
 
-    Row of the table: {common: {double, reference_weight, use_reference}}.
+    Row of the table: {common: {double, reference_weight, use_reference, exact}}; `exact` changes nothing here.
     """
 
     block_name = "exact-converter"
@@ -228,7 +237,8 @@ class ExactConverter(Converter):
 class LadderConverter(Converter):
     """The ADC as a ladder of comparators: `code = low + #{ j : P >= thresholds[j] }`.
 
-    Row: {common: {double, reference_weight, use_reference, low}, lanes: thresholds of each lane, not descending}.
+    Row: {common: {double, reference_weight, use_reference, exact, low}, lanes: thresholds of each lane, not
+    descending}.
     Source: ColumnQuant (arXiv 2502.07842), its rounding turned into integer comparisons [INFERRED].
     """
 
@@ -258,7 +268,8 @@ class MultiplyShiftConverter(Converter):
     """The ADC as one multiplication: `code = clamp((P*multiplier + offset) >> shift, low, low + 2**adc_bits - 1)`.
 
     Equal to a ladder where algo.spec.converter has found a multiplier and an offset that give its code for every P that
-    can occur. Row: {common: {double, reference_weight, use_reference, low}, lanes: {multiplier, offset} of each lane}.
+    can occur. Row: {common: {double, reference_weight, use_reference, exact, low}, lanes: {multiplier, offset} of each
+    lane}.
     """
 
     block_name = "multiply-shift-converter"

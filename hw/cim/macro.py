@@ -74,7 +74,7 @@ class CimMacro(Block):
         Parameter("columns", 128, 1, 1 << 16, "columns that share the row words"),
         Parameter("activation_bits", 4, 1, 16, "most planes of a vector; they size the sums"),
         Flag("signed", False, "whether planes can be subtracted, for activations in two's complement"),
-        Parameter("cell_bits", 1, 1, 4, "bits of a cell"),
+        Parameter("cell_bits", 1, 1, 8, "bits of a cell, of its fraction too"),
         Parameter("planes", 1, 1, 2, "weight planes: with 2, one is written while the other computes"),
         Parameter("cuts", 0, 0, 8, "register cuts in the compressor tree"),
         Parameter("tag_bits", 0, 0, 64, "bits that travel along with a vector"),

@@ -31,7 +31,8 @@ class ColumnDequantizer(Block):
     lanes, code_bits, reference_bits, mantissa_bits, bias_bits, accumulator_bits, result_bits, shift_bits
         Widths and number of lanes; codes, mantissas, biases and results are signed.
     table_rows, bias_rows, groups, frames
-        Rows of the two tables; groups of sums per frame, and frames.
+        Rows of the two tables; groups of sums per frame, and frames: of a network of convolutions, positions of a
+        window in a frame.
     destination_bits
         A field of the row that is handed on with the result.
 
@@ -65,7 +66,7 @@ class ColumnDequantizer(Block):
         Parameter("table_rows", 64, 1, 1 << 16, "rows of the mantissa table: column steps of a program"),
         Parameter("bias_rows", 16, 1, 1 << 16, "rows of the bias table: output groups of a program"),
         Parameter("groups", 4, 1, 1 << 12, "groups of sums held for each frame"),
-        Parameter("frames", 32, 1, 1 << 12, "frames in flight"),
+        Parameter("frames", 32, 1, 1 << 16, "frames in flight, each window of one counted by itself"),
         Parameter("destination_bits", 8, 1, 32, "width of the field handed on with a result"),
     )
 

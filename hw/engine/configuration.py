@@ -21,7 +21,7 @@ PARAMETERS = (
     Parameter("lanes", 32, 1, 1024, "columns converted and dequantized in one cycle"),
     Parameter("activation_bits", 4, 1, 16, "most bits of an activation, one cycle each"),
     Flag("signed", False, "whether activations may be signed"),
-    Parameter("cell_bits", 1, 1, 4, "bits of a cell"),
+    Parameter("cell_bits", 1, 1, 8, "bits of a cell, of its fraction too"),
     Parameter("weight_planes", 2, 1, 2, "2: a tile is written while the other computes"),
     Parameter("cuts", 1, 0, 8, "register cuts in the compressor tree"),
     Choice("converter", "multiply-shift", ("exact", "ladder", "multiply-shift"), "how column sums become codes"),

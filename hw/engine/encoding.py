@@ -168,6 +168,7 @@ def _converter_rows(
             "double": int(step.slice is not None and encoding.gain(s) == 2),
             "reference_weight": encoding.reference_weight(s) if step.slice is not None else 0,
             "use_reference": int(step.slice is None),
+            "exact": int(layer.linear.adc is None),
         }
         columns = [
             None if output == PADDING or step.slice is None else (tile.index * encoding.slices + s) * outputs + output

@@ -89,7 +89,7 @@ def test_reader_sustains_a_step_per_cycle(run_streams: Any) -> None:
 
 PARAMETERS: list[tuple[type[Converter], dict[str, int]]] = [
     (ExactConverter, {"lanes": 3, "code_bits": 9}),
-    (ExactConverter, {"lanes": 1, "code_bits": 12, "cell_bits": 3, "partial_signed": True, "reference_signed": True}),
+    (ExactConverter, {"lanes": 1, "code_bits": 14, "cell_bits": 8, "partial_signed": True, "reference_signed": True}),
     (LadderConverter, {"lanes": 3, "code_bits": 9, "adc_bits": 2}),
     (LadderConverter, {"lanes": 2, "code_bits": 9, "adc_bits": 3, "partial_signed": True, "reference_signed": True}),
     (
@@ -115,6 +115,7 @@ def table_of(chance: random.Random, dut: Converter) -> dict[str, Any]:
         "double": [chance.randrange(2) for _ in rows],
         "reference_weight": [chance.choice([0, 1, 1 << (dut.cell_bits - 1)]) for _ in rows],
         "use_reference": [int(chance.random() < 0.2) for _ in rows],
+        "exact": [int(chance.random() < 0.3) for _ in rows],
     }
     if not isinstance(dut, ExactConverter):
         table["low"] = [chance.choice([0, -2, -17]) for _ in rows]
@@ -129,7 +130,7 @@ def table_of(chance: random.Random, dut: Converter) -> dict[str, Any]:
 
 
 def writes_of(dut: Converter, table: dict[str, Any]) -> list[dict[str, Any]]:
-    common = [name for name in ("double", "reference_weight", "use_reference", "low") if name in table]
+    common = [name for name in ("double", "reference_weight", "use_reference", "exact", "low") if name in table]
     beats = []
     for n in range(dut.table_rows):
         row: dict[str, Any] = {"common": {name: table[name][n] for name in common}}
@@ -208,7 +209,8 @@ def test_ladder_counts_every_threshold(run_streams: Any, adc_bits: int) -> None:
     """Every P of seven bits against thresholds that repeat and reach both ends."""
     dut = LadderConverter(lanes=1, adc_bits=adc_bits, code_bits=7, partial_bits=6, partial_signed=True, table_rows=1)
     thresholds = sorted([-64, 63, -3, 0, 5, 5, 20][: (1 << adc_bits) - 1])
-    row = {"common": {"double": 1, "reference_weight": 0, "use_reference": 0, "low": -2}, "lanes": [thresholds]}
+    common = {"double": 1, "reference_weight": 0, "use_reference": 0, "exact": 0, "low": -2}
+    row = {"common": common, "lanes": [thresholds]}
     beats = [
         {"sum": [value % 64], "carry": [0], "reference": 0, "address": 0, "frame": 0, "last": 0}
         for value in range(-32, 32)

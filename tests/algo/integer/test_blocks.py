@@ -108,6 +108,7 @@ def test_blocks_in_a_row_make_a_layer(make_network, weight_bits, cell_bits):
         "double": np.array([encoding.gain(s) == 2 for s in range(encoding.slices)]).repeat(steps).astype(int),
         "reference_weight": np.array([encoding.reference_weight(s) for s in range(encoding.slices)]).repeat(steps),
         "use_reference": np.zeros(count, dtype=int),
+        "exact": np.zeros(count, dtype=int),
         "low": np.full(count, node.adc.low),
     }
     inputs = (beats["sum"], beats["reference"], beats["address"])
@@ -118,34 +119,39 @@ def test_blocks_in_a_row_make_a_layer(make_network, weight_bits, cell_bits):
     table["thresholds"] = thresholds.reshape(count, lanes, 7)
     codes = ladder_converter(*inputs, table, lanes=lanes)
     assert codes.reshape(7, encoding.slices, -1)[:, :, :9].tolist() == expected_codes.tolist()
+    table["exact"][:] = 1
+    assert ladder_converter(*inputs, table, lanes=lanes).tolist() == exact.tolist()
     assert columns == expected_codes[0].size
 
 
 def test_a_line_stands_for_its_ladders():
     """Both converters, on ladders for which a line was found."""
     generator = np.random.default_rng(0)
-    steps = generator.uniform(4, 30, (3, 4, 1))
-    thresholds = np.ceil((np.arange(1, 8) - 4.5) * steps + generator.uniform(-9, 9, (3, 4, 1))).astype(np.int64)
+    steps = generator.uniform(4, 30, (4, 4, 1))
+    thresholds = np.ceil((np.arange(1, 8) - 4.5) * steps + generator.uniform(-9, 9, (4, 4, 1))).astype(np.int64)
     tried = [multiply_shift_for(row.tolist(), -4, 3, Interval(-99, 99)) for row in thresholds.reshape(-1, 7)]
     found = [entry for entry in tried if entry]
     assert len(found) == len(tried)
     shift = max(entry[2] for entry in found)
-    sums, address = generator.integers(-45, 55, (200, 4)), generator.integers(0, 3, 200)
+    sums, address = generator.integers(-45, 55, (200, 4)), generator.integers(0, 4, 200)
     reference = generator.integers(0, 10, 200)
     table = {
-        "double": np.array([1, 0, 0]),
-        "reference_weight": np.array([1, 2, 0]),
-        "use_reference": np.array([0, 0, 1]),
-        "low": np.array([-4, -4, -4]),
+        "double": np.array([1, 0, 0, 1]),
+        "reference_weight": np.array([1, 2, 0, 1]),
+        "use_reference": np.array([0, 0, 1, 0]),
+        "exact": np.array([0, 0, 0, 1]),
+        "low": np.array([-4, -4, -4, -4]),
         "thresholds": thresholds,
-        "multiplier": np.array([m << (shift - s) for m, _, s in found]).reshape(3, 4),
-        "offset": np.array([b << (shift - s) for _, b, s in found]).reshape(3, 4),
+        "multiplier": np.array([m << (shift - s) for m, _, s in found]).reshape(4, 4),
+        "offset": np.array([b << (shift - s) for _, b, s in found]).reshape(4, 4),
     }
     ladder = ladder_converter(sums, reference, address, table, lanes=4)
     line = multiply_shift_converter(sums, reference, address, table, lanes=4, adc_bits=3, shift=shift)
     inside = np.abs(exact_converter(sums, reference, address, table, lanes=4)).max(axis=1) <= 99
     assert inside.sum() > 100
     assert ladder[inside].tolist() == line[inside].tolist()
+    recovered = (sums << 1) - reference[:, None]
+    assert ladder[address == 3].tolist() == line[address == 3].tolist() == recovered[address == 3].tolist()
     assert ladder[address == 2].tolist() == reference[address == 2].repeat(4).reshape(-1, 4).tolist()
     assert ladder_converter(sums[:0], reference[:0], address[:0], table, lanes=4).shape == (0, 4)
 
@@ -161,7 +167,7 @@ def test_the_search_over_a_layer_is_the_search_over_its_columns(make_network):
     assert multiply_shift_for([0, 1, 100], 0, 2, Interval(-200, 200)) is None
 
 
-ROW = {"double": np.array([0]), "reference_weight": np.array([0]), "use_reference": np.array([0])}
+ROW = {name: np.array([0]) for name in ("double", "reference_weight", "use_reference", "exact")}
 LADDER = ROW | {"low": np.array([0]), "thresholds": np.array([[[1, 2, 3], [1, 2, 3]]])}
 LINE = ROW | {"low": np.array([0]), "multiplier": np.array([[1, 1]]), "offset": np.array([[0, 0]])}
 BEATS = (np.zeros((1, 2), dtype=int), np.zeros(1, dtype=int), np.zeros(1, dtype=int))
