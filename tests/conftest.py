@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +115,22 @@ def make_network(
 def make_network_fixture() -> Callable[..., Network]:
     """`make_network` for tests, which cannot import a neighbour."""
     return make_network
+
+
+BESIDE = Path(__file__).parents[2] / "shared" / "data"  # where some machines have the real data sets
+
+
+@pytest.fixture
+def data_set(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """`dataset` for real data in files: the test is skipped where the folder of data sets has none of that name."""
+    if not os.environ.get("QUADRILLE_DATA") and BESIDE.is_dir():
+        monkeypatch.setenv("QUADRILLE_DATA", str(BESIDE))
+
+    def load(name: str) -> Any:
+        if not (Path(os.environ.get("QUADRILLE_DATA") or os.devnull) / name).is_dir():
+            pytest.skip(f"real data set {name} is not here: QUADRILLE_DATA names no folder that has it")
+        from quadrille.algo.data import dataset  # takes seconds, which few tests need
+
+        return dataset(name)
+
+    return load

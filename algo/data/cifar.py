@@ -31,16 +31,21 @@ TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 NPZ_TRAIN, NPZ_TRAIN_COUNT = "cifar10_train_first25k.npz", 25_000
 NPZ_TEST, NPZ_TEST_COUNT = "cifar10_test.npz", 10_000
 
-_array = np.zeros(1, np.uint8)
-# What numpy's own pickles name, by the module paths of numpy 1 and 2; the functions themselves are not public.
+
+def _maker(protocol: int) -> Callable[..., Any]:
+    """The function of numpy that a pickle of this protocol names to make an array; it is not public by name."""
+    named: Any = np.zeros(1, np.uint8).__reduce_ex__(protocol)[0]
+    return named
+
+
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    **{
-        (f"numpy.{core}.{module}", name): _array.__reduce_ex__(protocol)[0]  # pyright: ignore[reportArgumentType]
-        for core in ("core", "_core")
-        for module, name, protocol in (("multiarray", "_reconstruct", 2), ("numeric", "_frombuffer", 5))
-    },
+    # By the module paths of numpy 1 and 2.
+    ("numpy.core.multiarray", "_reconstruct"): _maker(2),
+    ("numpy._core.multiarray", "_reconstruct"): _maker(2),
+    ("numpy.core.numeric", "_frombuffer"): _maker(5),
+    ("numpy._core.numeric", "_frombuffer"): _maker(5),
 }
 
 
@@ -93,7 +98,7 @@ def read_npz(path: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
         If the file is missing or damaged, or holds anything else.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if not {"x", "y"} <= set(arrays.files):
                 raise InvalidInput(f"File {path} must hold the arrays x and y, not {', '.join(sorted(arrays.files))}")
             images, labels = arrays["x"], arrays["y"]
