@@ -11,10 +11,10 @@ from .formats import Interval, IntFormat
 from .kinds import check_kinds
 from .tensor import IntTensor
 
-__all__ = ["CELL_VALUE_BITS", "Conductance"]
+__all__ = ["CELL_VALUES", "CELL_VALUE_BITS", "Conductance"]
 
 CELL_VALUE_BITS = 8  # the widest cell of a macro
-_GREATEST = IntFormat(CELL_VALUE_BITS).interval
+CELL_VALUES = IntFormat(CELL_VALUE_BITS).interval
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Conductance:
             raise InvalidInput(
                 f"Fraction bits of a conductance must be from 0 to {CELL_VALUE_BITS - 1}, not {self.fraction_bits}"
             )
-        if self.values.data and self.values.interval not in _GREATEST:
-            raise InvalidInput(f"Conductance values must lie in {_GREATEST}, not in {self.values.interval}")
+        if self.values.data and self.values.interval not in CELL_VALUES:
+            raise InvalidInput(f"Conductance values must lie in {CELL_VALUES}, not in {self.values.interval}")
 
     def check(self, shape: tuple[int, int, int], *, converted: bool) -> None:
         """Refuse values that do not fit cells of `shape`, (slices, outputs, rows), and columns without an ADC."""
