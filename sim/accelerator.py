@@ -13,14 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrille.algo.integer.network_file import read_network
-from quadrille.algo.spec import InvalidInput, Network, RowSum
+from quadrille.algo.spec import Flatten, InvalidInput, Network, Subsample
 
-from .beats import PADDING, Beats, Column, code_columns, ends, output_beats, reference_columns
+from .beats import PADDING, Beats
+from .description import code_beats, ends, output_beats, reference_beats, result_beats
 from .manifest import Manifest, read_manifest
+from .payload import empty_field
 
 __all__ = ["Accelerator", "read_accelerator"]
 
-SCHEMA = 1
+SCHEMA = 2
+
+CYCLE_BYTES = 8
+TENSOR_BYTES = 9
+"""Of each element: an int64, and whether it is wrong."""
+
+EXEMPT = (Subsample, Flatten)
+"""Nodes that only address what other nodes made, which is shown."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,9 @@ class Accelerator:
     ----------
     program : uint64 words that load and start it
     frames : most images of a batch
-    codes, references, results, output : what leaves on the taps `o_codes` (codes, and the sum of a row tile's inputs),
-        `o_results`, and on the stream `o`; `ends` is the flag beside each word of `o`
+    codes, references : what leaves on the tap `o_codes`: codes, and the sum of a row tile's inputs
+    taps : what leaves on the other taps by name: `o_results`, and those of the units that the hardware has
+    output, ends : what leaves on the stream `o`: words, and the flag beside each
     """
 
     folder: Path
@@ -43,9 +53,25 @@ class Accelerator:
     frames: int
     codes: Beats
     references: Beats
-    results: Beats
+    taps: dict[str, Beats]
     output: Beats
     ends: Beats
+
+    @property
+    def delivered(self) -> dict[str, Beats]:
+        """What leaves on each tap and stream."""
+        return {"o_codes": self.codes, **self.taps, "o": self.output}
+
+    @property
+    def bytes_per_image(self) -> int:
+        """Memory that an image takes while it is compared: what was captured, and the reference's tensors."""
+        captured = 0
+        for name, beats in self.delivered.items():
+            fields = self.manifest.output(name).fields
+            row = sum(empty_field(field, 1).nbytes for field in fields)
+            captured += beats.per_image * (row + CYCLE_BYTES)
+        tensors = sum(prod(edge.shape) for edge in self.network.edges.values())
+        return captured + TENSOR_BYTES * tensors
 
     def input_words(self, images: NDArray[Any]) -> NDArray[np.uint64]:
         """The data-port words of all batches of `images` (n, *shape): a header word and the images of each."""
@@ -117,6 +143,8 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"Program {path} must be readable, and is not: {error.strerror}") from None
     except ValueError as error:
         raise InvalidInput(f"Program {path} must be the one that was generated, and is not: {error}") from None
+    if isinstance(description, dict) and description.get("schema") == 1:  # TEMPORARY
+        return _upgraded(description)
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         schema = description.get("schema") if isinstance(description, dict) else None
         raise InvalidInput(f"Program {path} must have schema {SCHEMA}, not {schema!r}")
@@ -126,8 +154,8 @@ def _read_description(path: Path) -> dict[str, Any]:
 def _accelerator(
     folder: Path, manifest: Manifest, network: Network, program: NDArray[np.uint64], description: dict[str, Any]
 ) -> Accelerator:
-    steps, results, output = description["steps"], description["results"], description["output"]
-    leaving = output_beats(results, output)
+    steps, results, taps = description["steps"], description["results"], description.get("taps", {})
+    leaving = output_beats(results, list(taps.values()), description["output"], network)
     accelerator = Accelerator(
         folder=folder,
         manifest=manifest,
@@ -135,9 +163,9 @@ def _accelerator(
         program=program,
         description=description,
         frames=description["frames"],
-        codes=Beats(tuple(tuple(code_columns(step, network)) for step in steps)),
-        references=Beats(tuple(tuple(reference_columns(step, network)) for step in steps)),
-        results=Beats(tuple(tuple(Column.of(g["node"], (), g["outputs"]) for g in groups) for groups in results)),
+        codes=code_beats(steps, network),
+        references=reference_beats(steps, network),
+        taps={name: result_beats(shown, network) for name, shown in {"o_results": results, **taps}.items()},
         output=leaving,
         ends=ends(leaving),
     )
@@ -152,16 +180,27 @@ def _check(accelerator: Accelerator) -> None:
     order = inputs["order"]
     if len(order) != inputs["words_per_frame"] * inputs["elements_per_word"] or {*order} - {PADDING} != {*range(size)}:
         raise InvalidInput(f"Program of {accelerator.folder} must take every element of an image of {size} elements")
-    seen: dict[str, set[tuple[int, ...]]] = {}
-    for beats in (accelerator.codes, accelerator.results, accelerator.output):
-        for columns in beats.steps:
-            for column in columns:
-                cells = [column.place] if column.spread else [(*column.place, int(o)) for o in column.outputs]
-                seen.setdefault(column.node, set()).update(cells)
+    seen: dict[str, NDArray[np.bool_]] = {}
+    for beats in (*accelerator.delivered.values(), accelerator.references):
+        for elements, windows in ((part, step.windows) for step in beats.steps for part in step.elements):
+            tensor = elements.tensor
+            if windows != prod(tensor.windows):
+                raise InvalidInput(
+                    f"Program of {accelerator.folder} must show {prod(tensor.windows)} windows of node "
+                    f"{tensor.node!r}, not {windows}"
+                )
+            seen.setdefault(tensor.node, np.zeros(tensor.places * windows, bool)).reshape(-1, windows)[
+                elements.places
+            ] = True
     for node in network.nodes[1:]:
         want = prod(network.edges[node.name].shape)
-        have = len(seen.get(node.name, ()))
-        if have != want and not isinstance(node, RowSum):
+        have = int(np.count_nonzero(seen.get(node.name, ())))
+        if have != want and not isinstance(node, EXEMPT):
             raise InvalidInput(
                 f"Program of {accelerator.folder} must show {want} integers of node {node.name!r}, not {have}"
             )
+
+
+def _upgraded(d: dict[str, Any]) -> dict[str, Any]:  # TEMPORARY
+    steps = [{**step, "windows": 1} for step in d["steps"]]
+    return {**d, "steps": steps, "results": [{"windows": 1, "groups": groups} for groups in d["results"]]}

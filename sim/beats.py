@@ -2,148 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrille.algo.spec import Network, RowSum
-
-__all__ = [
-    "END",
-    "PADDING",
-    "Beats",
-    "Column",
-    "code_columns",
-    "ends",
-    "output_beats",
-    "reference_columns",
-    "row_sum_name",
-]
+__all__ = ["PADDING", "Beats", "Block", "Elements", "Index", "Step", "Tensor"]
 
 PADDING = -1
-END = "end of image"
-"""Where a node is named, the flag that marks the last output word of an image; its tensor is [0, 1] for each."""
+
+Index = slice | NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Column:
-    """One beat for each image: which elements of which tensor its lanes carry.
+class Tensor:
+    """A tensor as beats carry it: an element has a place among `shape`, and a window among `windows` of a map.
 
-    Lane `lanes[k]` carries element `(*place, outputs[k])` of the tensor of `node`; with `spread`, all of them carry
-    element `place`. `axes` names the indices for people.
+    `axes` names the indices of both for people.
     """
 
     node: str
-    place: tuple[int, ...]
+    shape: tuple[int, ...]
+    windows: tuple[int, ...]
+    axes: tuple[str, ...]
+
+    @property
+    def places(self) -> int:
+        """Elements at one window."""
+        return prod(self.shape)
+
+    def index(self, place: int, window: int) -> tuple[int, ...]:
+        """The index of an element, one integer for each of `axes`."""
+        at = (*np.unravel_index(place, self.shape), *np.unravel_index(window, self.windows))
+        return tuple(map(int, at))[: len(self.axes)]
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Elements of one tensor in the beats of a step, the same at every window.
+
+    Place `places[k]` is carried by lane `lanes[k]` of the `columns[k]`-th beat of a window.
+    """
+
+    tensor: Tensor
+    places: NDArray[np.intp]
+    columns: NDArray[np.intp]
     lanes: NDArray[np.intp]
-    outputs: NDArray[np.intp]
-    spread: bool = False
-    axes: tuple[str, ...] = ("output",)
 
     @classmethod
-    def of(
-        cls,
-        node: str,
-        place: tuple[int, ...],
-        outputs: list[int],
-        spread: bool = False,
-        axes: tuple[str, ...] = ("output",),
-    ) -> Column:
-        """From the output in each lane, or PADDING."""
-        array = np.asarray(outputs, np.intp)
-        lanes = np.flatnonzero(array != PADDING)
-        return cls(node, place, lanes, array[lanes], spread, axes)
+    def of(cls, tensor: Tensor, columns: Sequence[tuple[int, Sequence[int]]]) -> Elements:
+        """From pairs: the beat's number within a window, and the place in each of its lanes, or PADDING."""
+        found = [np.asarray(places, np.intp) for _, places in columns]
+        lanes = [np.flatnonzero(places != PADDING) for places in found]
+        return cls(
+            tensor,
+            np.concatenate([places[used] for places, used in zip(found, lanes, strict=True)]),
+            np.concatenate([np.full(len(used), c) for (c, _), used in zip(columns, lanes, strict=True)]),
+            np.concatenate(lanes),
+        )
 
-    def expected(self, tensors: dict[str, NDArray[Any]]) -> NDArray[Any]:
-        """What the lanes should carry, (images, lanes), from the tensors (images, ...) by node."""
-        values = tensors[self.node][(slice(None), *self.place)]
-        if self.spread:
-            return np.broadcast_to(values[:, np.newaxis], (len(values), len(self.lanes)))
-        return values.reshape(len(values), -1)[:, self.outputs]
+    @cached_property
+    def source(self) -> Index:
+        """`places` to index the tensor with: a slice where it can be one, of a single place if all are the same."""
+        if len(self.places) and (self.places == self.places[0]).all():
+            return slice(int(self.places[0]), int(self.places[0]) + 1)
+        return _compact(self.places)
+
+    def target(self, lanes: int) -> Index:
+        """Where they stand in the beats of one window, laid end to end with `lanes` lanes each."""
+        return _compact(self.columns * lanes + self.lanes)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The beats of one instruction of the program: `columns` for each window of each image."""
+
+    windows: int
+    columns: int
+    elements: tuple[Elements, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Beats of one step in `batches` batches of `frames` images each, the first of which is number `image`."""
+
+    step: Step
+    image: int
+    batches: int
+    frames: int
+    first: int  # beat of the stream with which the first of the batches begins
+    per_batch: int
+    before: int  # beats of a batch before those of the step
+
+    def beats(self, array: NDArray[Any]) -> NDArray[Any]:
+        """From an array of all beats, (beats, ...), those here: a view (batches, frames, windows, columns, ...)."""
+        rest, step = array.shape[1:], self.step
+        batches = array[self.first : self.first + self.batches * self.per_batch]
+        batches = batches.reshape(self.batches, self.per_batch, *rest)
+        count = self.frames * step.windows * step.columns
+        here = batches[:, self.before : self.before + count]
+        return here.reshape(self.batches, self.frames, step.windows, step.columns, *rest)
+
+    def carried(self, array: NDArray[Any], elements: Elements) -> NDArray[Any]:
+        """What the lanes `array` (beats, lanes) carry of `elements`: (batches, frames, windows, elements)."""
+        here = self.beats(array)
+        lanes = here.shape[-1]
+        return here.reshape(*here.shape[:3], -1)[..., elements.target(lanes)]
+
+    def shaped(self, tensor: NDArray[Any], elements: Elements) -> NDArray[Any]:
+        """The images here of a tensor (images, ...): a view (batches, frames, places, windows)."""
+        images = tensor[self.image : self.image + self.batches * self.frames]
+        return images.reshape(self.batches, self.frames, elements.tensor.places, self.step.windows)
+
+    def expected(self, tensor: NDArray[Any], elements: Elements) -> NDArray[Any]:
+        """What they should carry, from a tensor (images, ...); the last axis may be 1 for all elements."""
+        return self.shaped(tensor, elements)[:, :, elements.source].swapaxes(2, 3)
 
 
 @dataclass(frozen=True)
 class Beats:
-    """The beats of one stream or tap: for each step of the program its columns, in the order of a single image.
+    """The beats of one stream or tap, by step of the program.
 
-    They leave in the order batch, step, image of the batch, column.
+    They leave in the order batch, step, image of the batch, window, column.
     """
 
-    steps: tuple[tuple[Column, ...], ...]
+    steps: tuple[Step, ...]
 
-    @property
+    @cached_property
     def per_image(self) -> int:
         """Beats for one image."""
-        return sum(map(len, self.steps))
+        return sum(step.windows * step.columns for step in self.steps)
 
-    def places(self, images: int, frames: int) -> Iterator[tuple[Column, NDArray[np.intp]]]:
-        """Each column with the position of its beat for each of `images` images, sent in batches of `frames`."""
-        image = np.arange(images)
-        batch, frame = np.divmod(image, frames)
-        size = np.minimum(frames, images - batch * frames)
-        start = batch * frames * self.per_image
-        before = 0
-        for columns in self.steps:
-            for index, column in enumerate(columns):
-                yield column, start + before * size + frame * len(columns) + index
-            before += len(columns)
-
-
-def code_columns(step: dict[str, Any], network: Network) -> Iterator[Column]:
-    """A column of codes carries a slice of a row tile; that of the reference carries the row sum in all lanes."""
-    for column in step["columns"]:
-        if column["slice"] is None:
-            yield Column.of(row_sum_name(step["node"], network), (step["tile"],), column["outputs"], True, ("tile",))
-        else:
-            place = (step["tile"], column["slice"])
-            yield Column.of(step["node"], place, column["outputs"], False, ("tile", "slice", "output"))
+    def blocks(self, images: int, frames: int) -> Iterator[Block]:
+        """All beats of `images` images, sent in batches of `frames`: whole batches step by step, then the rest."""
+        whole, rest = divmod(images, frames)
+        for image, batches, count in ((0, whole, frames), (whole * frames, 1, rest)):
+            if batches * count == 0:
+                continue
+            before = 0
+            for step in self.steps:
+                if step.elements:
+                    yield Block(
+                        step, image, batches, count, image * self.per_image, count * self.per_image, before * count
+                    )
+                before += step.windows * step.columns
 
 
-def reference_columns(step: dict[str, Any], network: Network) -> Iterator[Column]:
-    """Beside its codes, every beat carries the sum of the row tile's inputs."""
-    for _ in step["columns"]:
-        yield Column.of(row_sum_name(step["node"], network), (step["tile"],), [0], True, ("tile",))
-
-
-def row_sum_name(linear: str, network: Network) -> str:
-    """The tensor of the row sums of a linear node: a node of the network where it has one, else named after it."""
-    node = network.node(linear)
-    for other in network.of_kind(RowSum):
-        if other.inputs == node.inputs and other.tile_rows == getattr(node, "tile_rows", None):
-            return other.name
-    return f"{linear} (row sums)"
-
-
-def output_beats(results: list[Any], output: dict[str, Any]) -> Beats:
-    """Values leave group by group, as many in a word as it holds; an index leaves once for each image, at its end."""
-    node, per_word = output["node"], output["elements_per_word"]
-    if output["kind"] == "index":
-        last = max((index for index, groups in enumerate(results) if groups), default=0)
-        return Beats(
-            tuple((Column.of(node, (), [0], axes=()),) if index == last else () for index in range(len(results)))
-        )
-    steps: list[tuple[Column, ...]] = []
-    for groups in results:
-        words: list[Column] = []
-        for group in groups:
-            members = [index for index in group["outputs"] if index != PADDING] if group["node"] == node else []
-            words += [Column.of(node, (), members[k : k + per_word]) for k in range(0, len(members), per_word)]
-        steps.append(tuple(words))
-    return Beats(tuple(steps))
-
-
-def ends(output: Beats) -> Beats:
-    """The flag of each output word, element 0 or 1 of END: set for the last word of an image."""
-    final = max((index for index, words in enumerate(output.steps) if words), default=0)
-    return Beats(
-        tuple(
-            tuple(
-                Column.of(END, (int(index == final and word == len(words) - 1),), [0], True, ("flag",))
-                for word in range(len(words))
-            )
-            for index, words in enumerate(output.steps)
-        )
-    )
+def _compact(index: NDArray[np.intp]) -> Index:
+    """A slice where `index` counts up by one, as slices need no copies."""
+    if len(index) and (np.diff(index) == 1).all():
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quadrille.algo.integer.cim import row_sums
 from quadrille.algo.integer.execution import Executor
-from quadrille.algo.spec import Linear
+from quadrille.algo.spec import Conv2d, Linear
 
 from .accelerator import Accelerator
-from .beats import END, Beats, row_sum_name
+from .beats import Beats, Block, Elements
+from .description import END, row_sum_of
 from .model import Model, Run, SimulationFault
 
-__all__ = ["Chunk", "Mismatch", "Reference", "compare", "simulate"]
+__all__ = ["Agreement", "Chunk", "Mismatch", "Reference", "Tally", "compare", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Mismatch:
     ----------
     node : whose tensor it belongs to
     place, axes : its index in that tensor, and what the indices are: tile, slice and output of a linear node, tile of
-        row sums, output of others
+        row sums, output of others; on maps y and x as well
     lane : of the beat that carried it
     image : index among all images verified
     cycle : in which the beat left, 0 being the first after reset of the run that `image` was in
@@ -54,6 +56,17 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How many integers of a node's tensor were compared, and how many were wrong."""
+
+    integers: int = 0
+    mismatches: int = 0
+
+    def __add__(self, other: Agreement) -> Agreement:
+        return Agreement(self.integers + other.integers, self.mismatches + other.mismatches)
+
+
+@dataclass(frozen=True)
 class Chunk:
     """What came of the images `start` to `start + images - 1`.
 
@@ -63,8 +76,7 @@ class Chunk:
 
     start: int
     images: int
-    integers: int
-    mismatches: int
+    nodes: dict[str, Agreement]
     first: Mismatch | None
     cycles: int
     rtl_seconds: float
@@ -79,17 +91,20 @@ class Reference:
     def __init__(self, accelerator: Accelerator) -> None:
         self.network = accelerator.network
         self.executor = Executor(self.network)
+        present = {node.name for node in self.network.nodes}
+        sums = [
+            row_sum_of(self.network, node.name) for node in self.network.nodes if isinstance(node, (Linear, Conv2d))
+        ]
+        self.row_sums = [node for node in sums if node.name not in present]
+        self.windows = max(step.windows for step in accelerator.output.steps if step.columns)
 
     def tensors(self, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
         """Every tensor by node, (images, ...)."""
         tensors = self.executor.run(images)
-        for node in self.network.of_kind(Linear):
-            name = row_sum_name(node.name, self.network)
-            if name not in tensors:
-                vectors = tensors[node.inputs[0]].reshape(len(images), -1)
-                starts = np.cumsum([0, *node.tile_rows[:-1]])
-                tensors[name] = np.add.reduceat(vectors, starts, axis=1, dtype=np.int64)
-        tensors[END] = np.tile(np.arange(2), (len(images), 1))
+        for node in self.row_sums:
+            tensors[node.name] = row_sums(node, tensors[node.inputs[0]])
+        tensors[END] = np.zeros((len(images), 2, self.windows), np.int64)
+        tensors[END][:, 1, -1] = 1
         return tensors
 
 
@@ -97,11 +112,7 @@ def simulate(accelerator: Accelerator, model: Model, images: NDArray[Any], *, wa
     """Reset, load the program, and run `images` through in one go."""
     words = np.concatenate([accelerator.program, accelerator.input_words(images)])
     count = len(images)
-    expected = {
-        "o_codes": accelerator.codes.per_image * count,
-        "o_results": accelerator.results.per_image * count,
-        "o": accelerator.output.per_image * count,
-    }
+    expected = {name: beats.per_image * count for name, beats in accelerator.delivered.items()}
     # The waveform begins when the program is loaded, which takes a cycle or more for each word.
     run = model.run({"i": words[:, np.newaxis]}, expected, wave=wave, wave_from=len(accelerator.program))
     for name, capture in run.streams.items():
@@ -117,72 +128,95 @@ def compare(accelerator: Accelerator, model: Model, reference: Reference, start:
     executed = time.perf_counter()
     run = simulate(accelerator, model, images)
     count, frames = len(images), accelerator.frames
-    codes, results, output = (run.streams[name] for name in ("o_codes", "o_results", "o"))
+    codes, output = run.streams["o_codes"], run.streams["o"]
     values = accelerator.output_values(output.fields["data"].view(np.uint64))
-    result = np.zeros_like(tensors[accelerator.network.result.name])
-    tally = _Tally()
-    tally.take(accelerator.codes, codes.fields["codes"], codes.cycles, tensors, count, frames)
-    tally.take(accelerator.references, codes.fields["reference"][:, np.newaxis], codes.cycles, tensors, count, frames)
-    tally.take(accelerator.results, results.fields["values"], results.cycles, tensors, count, frames)
-    tally.take(accelerator.output, values, output.cycles, tensors, count, frames)
-    tally.take(accelerator.ends, output.fields["last"][:, np.newaxis], output.cycles, tensors, count, frames)
-    for column, place in accelerator.output.places(count, frames):
-        result.reshape(count, -1)[:, column.outputs] = values[place][:, column.lanes]
+    tally = Tally(tensors, count, frames)
+    tally.take(accelerator.codes, codes.fields["codes"], codes.cycles)
+    tally.take(accelerator.references, codes.fields["reference"][:, np.newaxis], codes.cycles)
+    for name, beats in accelerator.taps.items():
+        tally.take(beats, run.streams[name].fields["values"], run.streams[name].cycles)
+    tally.take(accelerator.output, values, output.cycles)
+    tally.take(accelerator.ends, output.fields["last"][:, np.newaxis], output.cycles)
     first = tally.first and replace(tally.first, image=tally.first.image + start)
     accepted = run.input_cycles["i"][len(accelerator.program)]
+    reference_values = tensors[accelerator.network.result.name]
     return Chunk(
         start=start,
         images=count,
-        integers=tally.integers,
-        mismatches=tally.mismatches,
+        nodes=tally.nodes,
         first=first,
         cycles=int(output.cycles[-1] - accepted) + 1,
         rtl_seconds=time.perf_counter() - executed,
         reference_seconds=executed - begin,
-        values=result,
-        reference=tensors[accelerator.network.result.name],
+        values=_gathered(accelerator.output, values, reference_values, frames),
+        reference=reference_values,
     )
 
 
-class _Tally:
-    """Integers compared and mismatches found so far; `first` is the one that left first."""
+def _gathered(output: Beats, values: NDArray[Any], like: NDArray[np.int64], frames: int) -> NDArray[np.int64]:
+    """The network's result as it left, from the lanes of the output words."""
+    result = np.zeros_like(like)
+    for block in output.blocks(len(like), frames):
+        for elements in block.step.elements:
+            block.shaped(result, elements)[:, :, elements.source] = block.carried(values, elements).swapaxes(2, 3)
+    return result
 
-    def __init__(self) -> None:
-        self.integers = self.mismatches = 0
+
+class Tally:
+    """Compares streams with `tensors` by node, of `images` images that were sent in batches of `frames`.
+
+    Attributes
+    ----------
+    nodes : integers compared and found wrong so far
+    first : the mismatch that left first
+    """
+
+    def __init__(self, tensors: dict[str, NDArray[np.int64]], images: int, frames: int) -> None:
+        self.tensors, self.images, self.frames = tensors, images, frames
+        self.nodes: dict[str, Agreement] = {}
         self.first: Mismatch | None = None
 
-    def take(
+    def take(self, beats: Beats, got: NDArray[Any], cycles: NDArray[np.int64]) -> None:
+        """Compare the lanes `got` (beats, lanes) of a stream; `cycles` says when its beats left."""
+        for block in beats.blocks(self.images, self.frames):
+            for elements in block.step.elements:
+                found = block.carried(got, elements)
+                name = elements.tensor.node
+                expected = block.expected(self.tensors[name], elements)
+                wrong = expected != found
+                mismatches = int(np.count_nonzero(wrong))
+                self.nodes[name] = self.nodes.get(name, Agreement()) + Agreement(wrong.size, mismatches)
+                if mismatches:
+                    self.locate(block, elements, wrong, expected, found, block.beats(cycles))
+
+    def locate(
         self,
-        beats: Beats,
-        got: NDArray[Any],
+        block: Block,
+        elements: Elements,
+        wrong: NDArray[np.bool_],
+        expected: NDArray[np.int64],
+        found: NDArray[Any],
         cycles: NDArray[np.int64],
-        tensors: dict[str, NDArray[np.int64]],
-        images: int,
-        frames: int,
     ) -> None:
-        """Compare the lanes `got` (beats, lanes) of a stream with the tensors."""
-        for column, position in beats.places(images, frames):
-            expected = column.expected(tensors)
-            found = got[position][:, column.lanes]
-            self.integers += expected.size
-            wrong = expected != found
-            if not wrong.any():
-                continue
-            self.mismatches += int(np.count_nonzero(wrong))
-            faulty = np.flatnonzero(wrong.any(axis=1))
-            image = int(faulty[np.argmin(cycles[position[faulty]])])
-            cycle = int(cycles[position[image]])
-            if self.first is not None and self.first.cycle <= cycle:
-                continue
-            lane = int(np.flatnonzero(wrong[image])[0])
-            place = column.place if column.spread else (*column.place, int(column.outputs[lane]))
-            self.first = Mismatch(
-                node=column.node,
-                place=place[: len(column.axes)],
-                axes=column.axes,
-                lane=int(column.lanes[lane]),
-                image=image,
-                cycle=cycle,
-                expected=int(expected[image, lane]),
-                got=int(found[image, lane]),
-            )
+        """Note the first of the elements that are `wrong`, unless one left before; cycles are by column of a window."""
+        batch, frame, window = (
+            int(n) for n in np.unravel_index(int(np.argmax(wrong.any(axis=3))), wrong.shape[:3])
+        )  # in a step, beats leave in just this order
+        candidates = np.flatnonzero(wrong[batch, frame, window])
+        column, lane = elements.columns[candidates], elements.lanes[candidates]
+        element = int(candidates[np.lexsort((lane, column))[0]])
+        at = (batch, frame, window)
+        cycle = int(cycles[(*at, int(elements.columns[element]))])
+        if self.first is not None and self.first.cycle <= cycle:
+            return
+        tensor = elements.tensor
+        self.first = Mismatch(
+            node=tensor.node,
+            place=tensor.index(int(elements.places[element]), window),
+            axes=tensor.axes,
+            lane=int(elements.lanes[element]),
+            image=block.image + batch * block.frames + frame,
+            cycle=cycle,
+            expected=int(np.broadcast_to(expected, wrong.shape)[(*at, element)]),
+            got=int(found[(*at, element)]),
+        )

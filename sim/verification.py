@@ -16,7 +16,7 @@ from quadrille.algo.spec import Argmax, InvalidInput
 
 from .accelerator import Accelerator, read_accelerator
 from .build import build
-from .comparison import Chunk, Mismatch, Reference, compare, simulate
+from .comparison import Agreement, Chunk, Mismatch, Reference, compare, simulate
 from .model import Model
 from .workers import Workers
 
@@ -26,7 +26,10 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much (0: not known)."""
 
 CHUNK_BATCHES = 32
-"""Batches in one continuous simulation: what bounds the memory."""
+"""Most batches in one continuous simulation: how often progress is heard of."""
+
+CHUNK_BYTES = 192 << 20
+"""Memory for the images of one continuous simulation, in each process; a batch is the least."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Verification:
     Attributes
     ----------
     images, integers, mismatches : how many were run, compared, wrong
+    nodes : the same by node, with row sums that the network does not have, and the flag of an image's end
     first : the mismatch that left the hardware first, in the first chunk that has one
     cycles : simulated, from the first data word of a batch to the last output word, summed over `spans`
     spans : images and cycles of each continuous simulation
@@ -49,8 +53,7 @@ class Verification:
     """
 
     images: int
-    integers: int
-    mismatches: int
+    nodes: dict[str, Agreement]
     first: Mismatch | None
     cycles: int
     spans: tuple[tuple[int, int], ...]
@@ -62,6 +65,16 @@ class Verification:
     integer_accuracy: float | None
     values: NDArray[np.int64]
     wave: Path | None
+
+    @property
+    def integers(self) -> int:
+        """How many were compared."""
+        return sum(node.integers for node in self.nodes.values())
+
+    @property
+    def mismatches(self) -> int:
+        """How many were wrong."""
+        return sum(node.mismatches for node in self.nodes.values())
 
     @property
     def cycles_per_image(self) -> float:
@@ -130,8 +143,7 @@ def verify(
     reference = np.concatenate([chunk.reference for chunk in chunks])
     return Verification(
         images=len(pictures),
-        integers=sum(chunk.integers for chunk in chunks),
-        mismatches=sum(chunk.mismatches for chunk in chunks),
+        nodes=_summed(chunks),
         first=first,
         cycles=sum(chunk.cycles for chunk in chunks),
         spans=tuple((chunk.images, chunk.cycles) for chunk in chunks),
@@ -146,6 +158,15 @@ def verify(
     )
 
 
+def _summed(chunks: list[Chunk]) -> dict[str, Agreement]:
+    """The agreement of each node in all chunks."""
+    nodes: dict[str, Agreement] = {}
+    for chunk in chunks:
+        for name, agreement in chunk.nodes.items():
+            nodes[name] = nodes.get(name, Agreement()) + agreement
+    return nodes
+
+
 def _labels(accelerator: Accelerator, labels: Any, images: int) -> NDArray[Any] | None:
     """The labels, checked; None where there are none or the network does not end in a class."""
     if labels is None:
@@ -156,17 +177,19 @@ def _labels(accelerator: Accelerator, labels: Any, images: int) -> NDArray[Any] 
     return array if isinstance(accelerator.network.result, Argmax) else None
 
 
-def _shares(images: int, frames: int, jobs: int) -> list[range]:
-    """The images of each continuous simulation: whole batches, evenly split, at most CHUNK_BATCHES of them."""
+def _shares(images: int, accelerator: Accelerator, jobs: int) -> list[range]:
+    """The images of each continuous simulation: whole batches, evenly split, as many as the memory is for."""
+    frames = accelerator.frames
     batches = -(-images // frames)
-    chunks = max(min(jobs, batches), -(-batches // CHUNK_BATCHES))
+    most = max(1, min(CHUNK_BATCHES, CHUNK_BYTES // (accelerator.bytes_per_image * frames)))
+    chunks = max(min(jobs, batches), -(-batches // most))
     bounds = [min(images, frames * (batches * index // chunks)) for index in range(chunks + 1)]
     return [range(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False) if stop > start]
 
 
 def _run(accelerator: Accelerator, images: NDArray[Any], jobs: int, tell: Progress) -> list[Chunk]:
     """All chunks, in order."""
-    shares = _shares(len(images), accelerator.frames, jobs)
+    shares = _shares(len(images), accelerator, jobs)
     done = 0
     tell("simulating", done, len(images))
 

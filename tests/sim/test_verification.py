@@ -30,6 +30,14 @@ IMAGES = np.random.default_rng(5).integers(0, 8, (23, 6))
 FRAMES = 4
 
 
+def upgraded(d: dict[str, Any]) -> dict[str, Any]:  # TEMPORARY
+    if d["schema"] == 2:
+        return d
+    steps = [{**step, "windows": 1} for step in d["steps"]]
+    results = [{"windows": 1, "groups": groups} for groups in d["results"]]
+    return {**d, "schema": 2, "steps": steps, "results": results}
+
+
 @pytest.fixture(scope="module")
 def folder(make_network: Callable[..., Network], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of two layers, row sums and several row tiles on one small macro."""
@@ -39,7 +47,7 @@ def folder(make_network: Callable[..., Network], tmp_path_factory: pytest.TempPa
         design_files(Accelerator(**dataclasses.asdict(program.configuration)), "accelerator")
     )
     files["program.bin"] = program.data
-    files["program.json"] = json.dumps(program.description())
+    files["program.json"] = json.dumps(upgraded(program.description()))
     folder = publish(tmp_path_factory.mktemp("accelerator"), files)
     write_network(network, folder / "network.safetensors")
     return folder
@@ -151,7 +159,7 @@ def test_a_broken_adder_is_found(
     accelerator = read_accelerator(broken)
     with Model(accelerator.manifest) as model:
         chunk = compare(accelerator, model, Reference(accelerator), 100, IMAGES)
-    assert chunk.mismatches > 0 and chunk.first is not None
+    assert chunk.nodes["linear1"].mismatches > 0 and chunk.first is not None
     assert chunk.first.node == "linear1"
     assert chunk.first.image >= 100
 
@@ -161,7 +169,7 @@ def test_beats_beyond_the_program_are_a_fault(folder: Path) -> None:
     accelerator = read_accelerator(folder)
     message = r"^Stream o_results delivered \d+ beats more than the program says$"
     with Model(accelerator.manifest) as model, pytest.raises(SimulationFault, match=message):
-        simulate(dataclasses.replace(accelerator, results=Beats(((),))), model, IMAGES)
+        simulate(dataclasses.replace(accelerator, taps={"o_results": Beats(())}), model, IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -196,18 +204,22 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
         lambda f: (f / "program.json").write_text("{"),
         r"^Program .*program\.json must be the one that was generated, and is not: Expecting",
     ),
-    (lambda f: (f / "program.json").write_text("[]"), r"^Program .*program\.json must have schema 1, not None$"),
+    (lambda f: (f / "program.json").write_text("[]"), r"^Program .*program\.json must have schema 2, not None$"),
     (
         lambda f: edit_description(f, lambda d: d.update(schema=7)),
-        r"^Program .*program\.json must have schema 1, not 7$",
+        r"^Program .*program\.json must have schema 2, not 7$",
     ),
     (
         lambda f: edit_description(f, lambda d: d.pop("steps")),
         r"^Program .*program\.json must be the one that was generated, and is not: key 'steps' is missing$",
     ),
     (
-        lambda f: edit_description(f, lambda d: d["results"][-1].pop()),
+        lambda f: edit_description(f, lambda d: d["results"][-1]["groups"].pop()),
         r"^Program of .* must show 3 integers of node 'layer2', not \d$",
+    ),
+    (
+        lambda f: edit_description(f, lambda d: d["steps"][0].update(windows=2)),
+        r"^Program of .* must show 1 windows of node 'linear1', not 2$",
     ),
     (
         lambda f: edit_description(f, lambda d: d["input"]["order"].__setitem__(0, -1)),
