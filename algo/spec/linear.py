@@ -153,7 +153,7 @@ class _Columns:
         """What each cell holds, indexed [slice, output, row]: the digits of the weights, or the conductances."""
         encoding, shape = self.encoding, [self.encoding.slices, self.outputs, self.rows]
         if self.conductance is not None:
-            return memoryview(bytes(self.conductance.values.flat)).cast("B", shape)
+            return memoryview(bytes(self.conductance.values.flat.tolist())).cast("B", shape)
         span = range(encoding.interval.lo, encoding.interval.hi + 1)
         digits = [{q: encoding.digit(q, index) for q in span} for index in range(encoding.slices)]
         return memoryview(bytes(digit[q] for digit in digits for q in self.weight.flat)).cast("B", shape)
