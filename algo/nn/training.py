@@ -44,7 +44,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: `model` is "network" or "float twin", `done` of `total` epochs of both models together."""
+    """How far a run is: `model` is "network" or "float twin", `done` of `total` epochs of all its models together."""
 
     model: str
     latest: Epoch
@@ -54,13 +54,13 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Both models of a recipe after training, on the CPU and in evaluation mode, and how they got there."""
+    """The models of a recipe after training, on the CPU and in evaluation mode, and how they got there."""
 
     recipe: Recipe
     seed: int
     data: Dataset
     network: CimClassifier
-    twin: nn.Module
+    twin: nn.Module | None
     history: dict[str, tuple[Epoch, ...]]  # by model: "network", "float twin"
     accuracies: dict[str, float]  # by model, on the held-out images
 
@@ -94,12 +94,14 @@ def train(
     progress: Callable[[Progress], None] | None = None,
     epochs: int | None = None,
     device: str | None = None,
+    data: Dataset | None = None,
+    twin: bool = True,
 ) -> Trained:
-    """Train the network of `recipe` and its float twin.
+    """Train the network of `recipe` and, unless `twin` is False, its float twin.
 
     The result depends on recipe, seed, epochs and device alone: an interrupted run that is started again with the same
     `checkpoint` ends in the same numbers. `epochs` stretches or shrinks the phases to another total. `device` is CUDA
-    where there is one, else the CPU.
+    where there is one, else the CPU. `data` takes the place of the recipe's data set: a part of it, for instance.
 
     Raises
     ------
@@ -111,13 +113,14 @@ def train(
         raise InvalidInput(f"Seed must be from 0 to {(1 << 32) - 1}, not {seed}")
     phases = _rescaled(recipe.phases, epochs)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    data = dataset(recipe.data)
+    data = dataset(recipe.data) if data is None else data
+    builders = {"network": recipe.network, **({"float twin": recipe.twin} if twin else {})}
     identity = {"recipe": recipe.name, "seed": seed, "epochs": sum(p.epochs for p in phases), "device": place.type}
     state = {} if checkpoint is None else load_checkpoint(checkpoint, identity) or {}
-    total = 2 * identity["epochs"]
+    total = len(builders) * identity["epochs"]
     runs: dict[str, _Run] = {}
     with _threads(1):
-        for offset, (model, build) in enumerate({"network": recipe.network, "float twin": recipe.twin}.items()):
+        for offset, (model, build) in enumerate(builders.items()):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 run = _Run(recipe, phases, data, build().to(place), seed)
@@ -135,7 +138,7 @@ def train(
     assert isinstance(network, CimClassifier)
     accuracies = {name: accuracy(m, data.held_out_images, data.held_out_labels) for name, m in networks.items()}
     history = {name: tuple(run.history) for name, run in runs.items()}
-    return Trained(recipe, seed, data, network, networks["float twin"], history, accuracies)
+    return Trained(recipe, seed, data, network, networks.get("float twin"), history, accuracies)
 
 
 class _Run:

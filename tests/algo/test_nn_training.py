@@ -49,6 +49,7 @@ def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def same(first: Trained, second: Trained) -> bool:
+    assert first.twin is not None and second.twin is not None
     states = [(t.network.state_dict(), t.twin.state_dict()) for t in (first, second)]
     equal = all(torch.equal(a[key], b[key]) for a, b in zip(*states, strict=True) for key in a)
     return equal and first.history == second.history and first.accuracies == second.accuracies
@@ -213,3 +214,14 @@ def test_unwritable_checkpoint_is_refused_and_leaves_the_old_one(
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be writable: File exists$"):
         save_checkpoint(tmp_path / "file" / "checkpoint.pt", {}, {})
+
+
+def test_data_and_twin_are_a_choice() -> None:
+    data = bars()
+    part = replace(data, train_images=data.train_images[:40], train_labels=data.train_labels[:40])
+    told: list[Progress] = []
+    trained = train(TINY, seed=3, data=part, twin=False, progress=told.append)
+    assert trained.twin is None and trained.data is part and list(trained.accuracies) == ["network"]
+    assert [each.done for each in told] == list(range(1, 13)) and told[0].total == 12
+    whole = train(TINY, seed=3)
+    assert trained.accuracies["network"] != whole.accuracies["network"] or trained.history != whole.history
