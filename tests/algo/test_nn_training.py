@@ -49,8 +49,10 @@ def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def same(first: Trained, second: Trained) -> bool:
-    assert first.twin is not None and second.twin is not None
-    states = [(t.network.state_dict(), t.twin.state_dict()) for t in (first, second)]
+    states = []
+    for trained in (first, second):
+        assert trained.twin is not None
+        states.append((trained.network.state_dict(), trained.twin.state_dict()))
     equal = all(torch.equal(a[key], b[key]) for a, b in zip(*states, strict=True) for key in a)
     return equal and first.history == second.history and first.accuracies == second.accuracies
 
