@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,25 +109,41 @@ class Reference:
         return tensors
 
 
-def simulate(accelerator: Accelerator, model: Model, images: NDArray[Any], *, wave: Path | None = None) -> Run:
-    """Reset, load the program, and run `images` through in one go."""
+def simulate(
+    accelerator: Accelerator,
+    model: Model,
+    images: NDArray[Any],
+    *,
+    wave: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Run:
+    """Reset, load the program, and run `images` through in one go; `progress` is told the share that is done."""
     words = np.concatenate([accelerator.program, accelerator.input_words(images)])
     count = len(images)
     expected = {name: beats.per_image * count for name, beats in accelerator.delivered.items()}
     # The waveform begins when the program is loaded, which takes a cycle or more for each word.
-    run = model.run({"i": words[:, np.newaxis]}, expected, wave=wave, wave_from=len(accelerator.program))
+    run = model.run(
+        {"i": words[:, np.newaxis]}, expected, wave=wave, wave_from=len(accelerator.program), progress=progress
+    )
     for name, capture in run.streams.items():
         if capture.surplus:
             raise SimulationFault(f"Stream {name} delivered {capture.surplus} beats more than the program says")
     return run
 
 
-def compare(accelerator: Accelerator, model: Model, reference: Reference, start: int, images: NDArray[Any]) -> Chunk:
+def compare(
+    accelerator: Accelerator,
+    model: Model,
+    reference: Reference,
+    start: int,
+    images: NDArray[Any],
+    progress: Callable[[float], None] | None = None,
+) -> Chunk:
     """Simulate `images`, the first of which is number `start`, and compare every integer that leaves."""
     begin = time.perf_counter()
     tensors = reference.tensors(images)
     executed = time.perf_counter()
-    run = simulate(accelerator, model, images)
+    run = simulate(accelerator, model, images, progress=progress)
     count, frames = len(images), accelerator.frames
     codes, output = run.streams["o_codes"], run.streams["o"]
     values = accelerator.output_values(output.fields["data"].view(np.uint64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from .stimulus import Capture, Stall, Stimulus
 
 __all__ = ["Capture", "Model", "Run", "SimulationFault", "Stall"]
 
-SLICE = 2_000_000
-"""Cycles between two returns to Python, so that Ctrl-C is heard."""
+SLICE = 200_000
+"""Cycles between two returns to Python, so that Ctrl-C is heard and progress told."""
 
 IDLE_CYCLES = 1_000_000
 
@@ -93,6 +93,7 @@ class Model:
         wave: Path | str | None = None,
         wave_from: int = 0,
         pins: Mapping[str, int] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Run:
         """Reset, feed every input stream its beats, and stop when every listed output has delivered its number.
 
@@ -109,6 +110,7 @@ class Model:
         wave : a file for the waveform, which a model with `trace` writes.
         wave_from : the first cycle that the waveform shows; with 0, reset comes before it.
         pins : values of inputs that belong to no stream, 0 by default.
+        progress : told now and then what share of the expected beats has come.
 
         Raises
         ------
@@ -138,6 +140,8 @@ class Model:
             while outcome == Outcome.PAUSED:
                 plan.pause_at = plan.cycle + SLICE
                 outcome = Outcome(self._library.run(self._simulation, plan))
+                if progress is not None and outcome == Outcome.PAUSED:
+                    progress(stimulus.share())
         finally:
             if wave is not None:
                 self._library.end_wave(self._simulation)

@@ -108,6 +108,11 @@ class Stimulus:
                 return f"{stream.name} delivered {plan.taken} of {beats} beats"
         raise AssertionError("a run that stops early is short of a beat")
 
+    def share(self) -> float:
+        """How many of the expected beats have come."""
+        taken = sum(plan.taken for plan, _ in zip(self.output_plans, self.outputs, strict=False))
+        return taken / max(1, sum(self.beats))
+
     def captures(self) -> dict[str, Capture]:
         """The listed outputs."""
         return {

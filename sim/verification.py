@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrille.algo.integer.execution import check_images
-from quadrille.algo.spec import Argmax, InvalidInput
+from quadrille.algo.spec import Argmax, Input, InvalidInput
 
 from .accelerator import Accelerator, read_accelerator
 from .build import build
@@ -30,6 +31,9 @@ CHUNK_BATCHES = 32
 
 CHUNK_BYTES = 192 << 20
 """Memory for the images of one continuous simulation, in each process; a batch is the least."""
+
+PIECE = 1024
+"""Images that are checked at a time."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def verify(
     """
     tell = progress or (lambda label, done, total: None)
     accelerator = read_accelerator(folder)
-    pictures = check_images(accelerator.network.input, images)
+    pictures = _narrowed(accelerator.network.input, images)
     if len(pictures) == 0:
         raise InvalidInput("Images must be one or more, not 0")
     if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
@@ -191,12 +195,17 @@ def _run(accelerator: Accelerator, images: NDArray[Any], jobs: int, tell: Progre
     """All chunks, in order."""
     shares = _shares(len(images), accelerator, jobs)
     done = 0
-    tell("simulating", done, len(images))
+    begin = time.perf_counter()
+    tell("simulating", 0, len(images))
+
+    def told(more: float = 0.0) -> None:
+        rate = (done + more) / (time.perf_counter() - begin)
+        tell(f"simulating, {rate:,.{0 if rate >= 100 else 1}f} images per second", done + int(more), len(images))
 
     def finished(chunk: Chunk) -> None:
         nonlocal done
         done += chunk.images
-        tell("simulating", done, len(images))
+        told()
 
     if jobs > 1 and len(shares) > 1:
         with Workers(min(jobs, len(shares)), accelerator.folder) as workers:
@@ -205,9 +214,27 @@ def _run(accelerator: Accelerator, images: NDArray[Any], jobs: int, tell: Progre
     reference = Reference(accelerator)
     with Model(accelerator.manifest) as model:
         for share in shares:
-            chunks.append(compare(accelerator, model, reference, share.start, images[share.start : share.stop]))
+            part = images[share.start : share.stop]
+            within = partial(_within, told, len(part))
+            chunks.append(compare(accelerator, model, reference, share.start, part, within))
             finished(chunks[-1])
     return chunks
+
+
+def _within(told: Callable[[float], None], images: int, share: float) -> None:
+    """What is told of a chunk that is not finished."""
+    told(images * share)
+
+
+def _narrowed(node: Input, images: Any) -> NDArray[Any]:
+    """The images, checked, in the narrowest integers: piece by piece, as their number may be any."""
+    array = np.asarray(images)
+    if len(array.shape) == 0 or len(array) == 0:
+        return check_images(node, array)
+    interval = node.format.interval
+    kind = np.result_type(np.min_scalar_type(interval.lo), np.min_scalar_type(interval.hi))
+    pieces = [check_images(node, array[n : n + PIECE]).astype(kind) for n in range(0, len(array), PIECE)]
+    return np.concatenate(pieces)
 
 
 def _busiest(chunks: list[Chunk], jobs: int, seconds: str) -> float:
