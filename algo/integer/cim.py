@@ -11,14 +11,14 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from quadrille.algo.spec import Adc, CellEncoding, Conv2d, Interval, IntFormat, IntTensor, InvalidInput, Linear, RowSum
 
 from .arithmetic import IntArray, check_interval, check_shape, integers, wrap
 from .converters import exact_converter, ladder_converter, multiply_shift_converter, multiply_shift_for
 from .ladder import LadderTable
-from .product import IntegerMatrix
+from .product import IntegerMatrix, exact_type
 from .tensors import array_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "adc_codes",
     "cells",
     "cim_macro",
+    "column_factors",
     "column_reader",
     "column_sums",
     "exact_converter",
@@ -161,6 +162,17 @@ def stored_cells(node: Linear | Conv2d) -> IntArray:
     return cells(node.weight, node.encoding).reshape(node.encoding.slices, node.outputs, -1)
 
 
+def column_factors(node: Linear | Conv2d) -> IntArray:
+    """What each input is multiplied by in P: `gain(s)*v[s,o,i] - reference(s)`, (slices, outputs, rows).
+
+    v are the values of the cells, digits or conductances.
+    """
+    encoding = node.encoding
+    gain = np.array([encoding.gain(index) for index in range(encoding.slices)])
+    offset = np.array([node.reference(index) for index in range(encoding.slices)])
+    return gain[:, None, None] * stored_cells(node) - offset[:, None, None]
+
+
 class ColumnMatrix:
     """The recovered factors of a Linear, ready to multiply inputs in `source`.
 
@@ -192,29 +204,36 @@ class ColumnMatrix:
         parts = zip(self.tiles, self.matrices, strict=True)
         return [matrix.product(vectors[:, begin:end]) for (begin, end), matrix in parts]
 
-    def sums(self, vectors: NDArray[Any]) -> IntArray:
-        """The sums P (n, tiles, slices, outputs)."""
-        out = np.empty((len(vectors), len(self.tiles), self.shape[1] * self.shape[2]), dtype=np.int64)
-        for tile, product in enumerate(self.products(vectors)):
+    def exact(self, vectors: NDArray[Any]) -> NDArray[Any]:
+        """The sums P (n, tiles, slices, outputs), integers of whatever type computed them."""
+        products = self.products(vectors)
+        if len(products) == 1:
+            return products[0].reshape(len(vectors), *self.shape)
+        out = np.empty((len(vectors), len(products), products[0].shape[1]), dtype=exact_type(self.bound))
+        for tile, product in enumerate(products):
             out[:, tile] = product
         return out.reshape(len(vectors), *self.shape)
 
+    def sums(self, vectors: NDArray[Any]) -> IntArray:
+        """The sums P (n, tiles, slices, outputs) in int64."""
+        return self.exact(vectors).astype(np.int64, copy=False)
+
 
 class ColumnConverter:
-    """The ADC of a Linear, ready for sums of magnitude at most `bound`."""
+    """The ADC of a Linear, ready for sums of magnitude at most `bound`: codes in type `dtype`, which must hold them."""
 
-    def __init__(self, adc: Adc, shape: tuple[int, int, int], bound: int) -> None:
+    def __init__(self, adc: Adc, shape: tuple[int, int, int], bound: int, dtype: DTypeLike = np.int64) -> None:
         adc.check(shape)
         tiles, slices, outputs = self.shape = shape
         thresholds = array_of(adc.thresholds).reshape(tiles, slices * outputs, -1)
         lows = np.full(slices * outputs, adc.low, dtype=np.int64)
-        self.tables = [LadderTable(tile, lows, Interval(-bound, bound)) for tile in thresholds]
+        self.tables = [LadderTable(tile, lows, Interval(-bound, bound), dtype=dtype) for tile in thresholds]
 
-    def codes(self, products: list[NDArray[Any]]) -> IntArray:
+    def codes(self, products: list[NDArray[Any]]) -> NDArray[Any]:
         """The codes (n, tiles, slices, outputs) of each tile's sums (n, slices * outputs)."""
         if len(products) == 1:
             return self.tables[0].codes(products[0]).reshape(-1, *self.shape)
-        out = np.empty((len(products[0]), len(products), products[0].shape[1]), dtype=np.int64)
+        out = np.empty((len(products[0]), len(products), products[0].shape[1]), dtype=self.tables[0].dtype)
         for tile, (table, product) in enumerate(zip(self.tables, products, strict=True)):
             out[:, tile] = table.codes(product)
         return out.reshape(-1, *self.shape)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quadrille.algo.spec import Dequantize, Interval, IntFormat, InvalidInput
+from quadrille.algo.spec import Dequantize, Edge, Interval, IntFormat, InvalidInput
 
 from .arithmetic import IntArray, check_interval, check_shape, clamp, integers, round_shift, wrap
+from .product import exact_type
+from .rescaling import Rescaling, greatest
 from .tensors import array_of
 
 __all__ = ["ColumnDequantization", "column_dequantizer", "dequantize"]
@@ -82,30 +87,66 @@ def column_dequantizer(
 
 
 class ColumnDequantization:
-    """A Dequantize node, ready: `saturate(round_shift(bias + sum m*code + sum m'*X, shift), format)`."""
+    """A Dequantize node, ready: `saturate(round_shift(bias + sum m*code + sum m'*X, shift), format)`.
 
-    def __init__(self, node: Dequantize) -> None:
-        self.mantissa = array_of(node.mantissa).reshape(-1, node.mantissa.shape[-1])
-        self.sum_mantissa = None if node.sum_mantissa is None else array_of(node.sum_mantissa)
+    `inputs` are the edges that it reads, which say how far its accumulators reach; without them they may use the 63
+    bits that every valid Network leaves them.
+    """
+
+    def __init__(self, node: Dequantize, inputs: Sequence[Edge] | None = None) -> None:
+        bound = (1 << 62) - 1
+        if inputs is not None:
+            bound = min(bound, max(_reach(node, inputs), *(greatest(edge.interval) for edge in inputs)))
+        self.rescaling = Rescaling(node.shift, node.format, bound)
+        kind = self.rescaling.type
+        self.result_type = kind if inputs is None else exact_type(greatest(node.format.interval))
+        self.mantissa = array_of(node.mantissa).astype(kind)[..., None]  # (tiles, slices, outputs, 1)
         # The half that rounds is added once, beforehand; an accumulator has 63 bits, so that there is room for it.
-        self.start = array_of(node.bias) + (1 << node.shift >> 1)
-        self.shift, self.interval = node.shift, node.format.interval
-        self.name = node.name
+        self.start = (array_of(node.bias) + self.rescaling.half).astype(kind)[:, None]
+        self.sum_mantissa = None
+        if node.sum_mantissa is not None:
+            self.sum_mantissa = np.ascontiguousarray(array_of(node.sum_mantissa).T.astype(kind))  # (outputs, tiles)
 
-    def values(self, codes: IntArray, sums: IntArray | None = None) -> IntArray:
-        """Values (n, outputs) of codes (n, tiles, slices, outputs) and row sums (n, tiles)."""
-        columns = codes.reshape(len(codes), *self.mantissa.shape)
-        accumulator = columns[:, 0] * self.mantissa[0]
-        accumulator += self.start
-        for column in range(1, len(self.mantissa)):
-            accumulator += columns[:, column] * self.mantissa[column]
-        if sums is not None and self.sum_mantissa is not None:
-            for tile, mantissa in enumerate(self.sum_mantissa):
-                accumulator += sums[:, tile, None] * mantissa
-        accumulator >>= self.shift
-        limits = np.iinfo(np.int64)
-        low, high = max(self.interval.lo, limits.min), min(self.interval.hi, limits.max)
-        return np.clip(accumulator, low, high, out=accumulator)
+    def values(self, codes: NDArray[Any], sums: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Values (n, outputs, *windows) of codes (n, tiles, slices, outputs, *windows) and their row sums.
+
+        Row sums are (n, tiles) for codes without windows, else (n, tiles, groups, *windows).
+        """
+        kind, windows = self.rescaling.type, codes.shape[4:]
+        tiles, slices, outputs, _ = self.mantissa.shape
+        codes = codes.reshape(len(codes), tiles, slices, outputs, prod(windows))
+        if kind.kind == "i":
+            codes = codes.astype(kind, copy=False)  # float64 times int64 would be float64
+        if sums is None or self.sum_mantissa is None:
+            total = codes[:, 0, 0] * self.mantissa[0, 0]
+            total += self.start
+            done = 1
+        else:
+            # (groups, outputs of a group, tiles) on (n, groups, tiles, windows)
+            groups = sums.shape[2] if windows else 1
+            sums = sums.reshape(len(codes), tiles, groups, prod(windows)).swapaxes(1, 2)
+            weights = self.sum_mantissa.reshape(groups, outputs // groups, tiles)
+            total = np.matmul(weights, sums.astype(kind, copy=False)).reshape(len(codes), outputs, prod(windows))
+            total += self.start
+            done = 0
+        for column in range(done, tiles * slices):
+            tile, piece = divmod(column, slices)
+            total += codes[:, tile, piece] * self.mantissa[tile, piece]
+        result = self.rescaling.settle(total).astype(self.result_type, copy=False)
+        return result.reshape(len(codes), outputs, *windows)
+
+
+def _reach(node: Dequantize, inputs: Sequence[Edge]) -> int:
+    """The greatest magnitude of any sum of terms of an accumulator: that of all terms' magnitudes together."""
+    tiles, _, outputs = node.mantissa.shape
+    totals = [abs(bias) for bias in node.bias.flat]
+    for column, mantissa in enumerate(node.mantissa.flat):
+        totals[column % outputs] += max(1, abs(mantissa)) * max(1, greatest(inputs[0].channel(column)))
+    if node.sum_mantissa is not None:
+        for column, mantissa in enumerate(node.sum_mantissa.flat):
+            tile = column // outputs
+            totals[column % outputs] += max(1, abs(mantissa)) * max(1, greatest(inputs[1].channel(tile)))
+    return max(totals)
 
 
 def dequantize(node: Dequantize, codes: IntArray, sums: IntArray | None = None) -> IntArray:

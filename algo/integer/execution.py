@@ -9,16 +9,40 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrille.algo.spec import Argmax, Dequantize, Edge, Input, InvalidInput, Linear, Network, Node, RowSum
+from quadrille.algo.spec import (
+    Add,
+    Argmax,
+    Conv2d,
+    Dequantize,
+    Edge,
+    Flatten,
+    Input,
+    InvalidInput,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Requantize,
+    RowSum,
+    Subsample,
+    SumPool,
+)
 
 from .arithmetic import IntArray, integers
-from .cim import ColumnConverter, ColumnMatrix, row_sums
+from .cim import ColumnConverter, ColumnMatrix
+from .convolution import Convolution, WindowSums
 from .dequant import ColumnDequantization
+from .maps import Addition, Requantization, max_pool, subsample, sum_pool
+from .product import IntegerMatrix, exact_type
+from .rescaling import greatest
 
 __all__ = ["Executor", "Operation", "argmax", "check_images", "execute", "executes"]
 
-Operation = Callable[[Sequence[IntArray]], NDArray[Any]]
-"""From the tensors of a node's inputs, (n, *shape) each, to the node's own."""
+Operation = Callable[[Sequence[NDArray[Any]]], NDArray[Any]]
+"""From the tensors of a node's inputs, (n, *shape) each, to the node's own, which never shares what it then changes.
+
+Tensors hold integers in any type that is exact for them: float32 where it is enough, for it is the fastest.
+"""
 
 NodeT = TypeVar("NodeT", bound=Node)
 
@@ -42,20 +66,66 @@ def _linear(node: Linear, inputs: Sequence[Edge]) -> Operation:
     matrix = ColumnMatrix(node, inputs[0].interval)
     elements = node.weight.shape[1]
     if node.adc is None:
-        return lambda tensors: matrix.sums(tensors[0].reshape(-1, elements))
-    converter = ColumnConverter(node.adc, matrix.shape, matrix.bound)
+        return lambda tensors: matrix.exact(tensors[0].reshape(-1, elements))
+    kind = exact_type(greatest(node.adc.interval))
+    converter = ColumnConverter(node.adc, matrix.shape, matrix.bound, kind)
     return lambda tensors: converter.codes(matrix.products(tensors[0].reshape(-1, elements)))
+
+
+@executes(Conv2d)
+def _conv2d(node: Conv2d, inputs: Sequence[Edge]) -> Operation:
+    convolution = Convolution(node, inputs[0].interval)
+    return lambda tensors: convolution.codes(tensors[0])
 
 
 @executes(RowSum)
 def _row_sum(node: RowSum, inputs: Sequence[Edge]) -> Operation:
-    return lambda tensors: row_sums(node, tensors[0])
+    if node.window is not None:
+        windows = WindowSums(node, inputs[0].interval)
+        return lambda tensors: windows.sums(tensors[0])
+    tiles = len(node.tile_rows)
+    ones = np.repeat(np.eye(tiles, dtype=np.int64), node.tile_rows, axis=0)
+    matrix = IntegerMatrix(ones, inputs[0].interval)
+    return lambda tensors: matrix.product(tensors[0].reshape(-1, len(ones)))
 
 
 @executes(Dequantize)
 def _dequantize(node: Dequantize, inputs: Sequence[Edge]) -> Operation:
-    dequantization = ColumnDequantization(node)
+    dequantization = ColumnDequantization(node, inputs)
     return lambda tensors: dequantization.values(*tensors)
+
+
+@executes(Add)
+def _add(node: Add, inputs: Sequence[Edge]) -> Operation:
+    addition = Addition(node, (inputs[0].interval, inputs[1].interval))
+    return lambda tensors: addition.values(*tensors)
+
+
+@executes(Requantize)
+def _requantize(node: Requantize, inputs: Sequence[Edge]) -> Operation:
+    requantization = Requantization(node, inputs[0].interval)
+    return lambda tensors: requantization.values(tensors[0])
+
+
+@executes(MaxPool)
+def _max_pool(node: MaxPool, inputs: Sequence[Edge]) -> Operation:
+    return lambda tensors: max_pool(node, tensors[0])
+
+
+@executes(SumPool)
+def _sum_pool(node: SumPool, inputs: Sequence[Edge]) -> Operation:
+    return lambda tensors: sum_pool(node, inputs[0].interval, tensors[0])
+
+
+@executes(Subsample)
+def _subsample(node: Subsample, inputs: Sequence[Edge]) -> Operation:
+    return lambda tensors: subsample(node, tensors[0])
+
+
+@executes(Flatten)
+def _flatten(node: Flatten, inputs: Sequence[Edge]) -> Operation:
+    elements = prod(inputs[0].shape)
+    return lambda tensors: tensors[0].reshape(len(tensors[0]), elements)
 
 
 @executes(Argmax)
@@ -63,7 +133,7 @@ def _argmax(node: Argmax, inputs: Sequence[Edge]) -> Operation:
     return lambda tensors: argmax(tensors[0])
 
 
-def argmax(values: IntArray) -> IntArray:
+def argmax(values: NDArray[Any]) -> IntArray:
     """The index of the greatest of `values` (n, elements); of equal ones, the lowest index: (n,)."""
     return np.argmax(values, axis=1).astype(np.int64, copy=False)
 
@@ -120,7 +190,7 @@ class Executor:
         last_reader = {source: node.name for node in network.nodes for source in node.inputs}
         for begin in range(0, len(batch), self.chunk):
             part = slice(begin, begin + self.chunk)
-            tensors: dict[str, IntArray] = {}
+            tensors: dict[str, NDArray[Any]] = {}
             for node in network.nodes:
                 if node.name == names[0]:
                     tensors[node.name] = batch[part]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from quadrille.algo.spec import Interval, InvalidInput
 
@@ -31,8 +31,17 @@ class LadderTable:
         If the thresholds of all columns together span 63 bits.
     """
 
-    def __init__(self, thresholds: IntArray, lows: IntArray, source: Interval) -> None:
+    def __init__(
+        self,
+        thresholds: IntArray,
+        lows: IntArray,
+        source: Interval,
+        *,
+        trailing: int = 0,
+        dtype: DTypeLike = np.int64,
+    ) -> None:
         columns, levels = thresholds.shape
+        self.dtype = np.dtype(dtype)
         # What lies outside the sums is as good as at their ends, and keeps every difference within int64.
         ladders = np.clip(thresholds, source.lo, source.hi + 1)
         self.first, self.last = ladders[:, 0] - 1, ladders[:, -1]
@@ -49,13 +58,16 @@ class LadderTable:
             ones = np.ones((columns, 1), dtype=np.int64)
             repeats = np.concatenate([ones, np.diff(ladders, axis=1), ones], axis=1)
             steps = np.repeat(np.tile(np.arange(levels + 1, dtype=np.uint8), columns), repeats.ravel())
-            self.table = steps + np.repeat(lows, spans) if total <= SMALL_TABLE else steps
+            self.table = (steps + np.repeat(lows, spans)).astype(self.dtype) if total <= SMALL_TABLE else steps
         else:
             self.keys = (ladders + self.shift[:, None]).ravel()
             self.lows = lows - np.arange(columns) * levels
+        across = (columns, *[1] * trailing)
+        self.first, self.last = self.first.reshape(across), self.last.reshape(across)
+        self.shift, self.lows = self.shift.reshape(across), self.lows.reshape(across)
 
-    def codes(self, sums: NDArray[Any], columns: IntArray | None = None) -> IntArray:
-        """The codes of `sums` (..., columns), integers of any type; or of column `columns[...]` for each sum."""
+    def codes(self, sums: NDArray[Any], columns: IntArray | None = None) -> NDArray[Any]:
+        """The codes of `sums`, integers of any type; or, without trailing axes, of column `columns[...]` for each."""
         first, last, shift, lows = (
             values if columns is None else values[columns] for values in (self.first, self.last, self.shift, self.lows)
         )
@@ -66,6 +78,6 @@ class LadderTable:
         np.minimum(keys, last.astype(kind), out=keys)
         keys += shift.astype(kind)
         if self.table is None:
-            return np.searchsorted(self.keys, keys, side="right") + lows
+            return (np.searchsorted(self.keys, keys, side="right") + lows).astype(self.dtype, copy=False)
         codes = self.table.take(keys.astype(np.intp, copy=False), mode="clip")
-        return codes if codes.dtype == np.int64 else codes + lows
+        return codes if self.table.dtype == self.dtype else (codes + lows).astype(self.dtype, copy=False)

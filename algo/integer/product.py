@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +11,27 @@ from quadrille.algo.spec import Interval, InvalidInput
 
 from .arithmetic import IntArray
 
-__all__ = ["IntegerMatrix"]
+__all__ = ["IntegerMatrix", "exact_type"]
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
+
+
+def exact_type(bound: int) -> np.dtype[Any]:
+    """The fastest type that holds every integer of magnitude up to `bound`: float32, float64 or int64.
+
+    Sums and products that stay within `bound` are exact in it, in whatever order they are computed.
+
+    Raises
+    ------
+    InvalidInput
+        If `bound` does not fit 63 bits.
+    """
+    if bound >= 1 << 63:
+        raise InvalidInput(f"Sums must fit 64 bits signed, and may reach {bound}")
+    if bound <= FLOAT32_EXACT:
+        return np.dtype(np.float32)
+    return np.dtype(np.float64 if bound <= FLOAT64_EXACT else np.int64)
 
 
 class IntegerMatrix:
@@ -36,14 +55,7 @@ class IntegerMatrix:
         else:
             steepest = greatest * len(matrix)
         self.bound = max(steepest * largest, steepest, largest)
-        if self.bound >= 1 << 63:
-            raise InvalidInput(f"Sums must fit 64 bits signed, and may reach {self.bound}")
-        if self.bound <= FLOAT32_EXACT:
-            self.dtype = np.dtype(np.float32)
-        elif self.bound <= FLOAT64_EXACT:
-            self.dtype = np.dtype(np.float64)
-        else:
-            self.dtype = np.dtype(np.int64)
+        self.dtype = exact_type(self.bound)
         self.matrix = np.ascontiguousarray(matrix, dtype=self.dtype)
 
     def product(self, vectors: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -85,9 +85,9 @@ def array(name, make):
         (
             put("kind", "convolution", 1),
             None,
-            r"^Node 'linear0': kind must be one of input, linear, row-sum, dequantize, argmax, not 'convolution'$",
+            r"^Node 'linear0': kind must be one of input, linear, conv2d, row-sum, .*, argmax, not 'convolution'$",
         ),
-        (drop("kind", 1), "linear0", r"^kind must be one of input, linear, row-sum, dequantize, argmax, not None$"),
+        (drop("kind", 1), "linear0", r"^kind must be one of input, linear, conv2d, .*, argmax, not None$"),
         (put("colour", 1, 1), "linear0", r"^field colour must be one of name, inputs, weight, weight_bits, cell_bits,"),
         (drop("weight", 1), None, r"^Node 'linear0': field weight must be given, and is missing$"),
         (put("weight_bits", "1", 1), "linear0", r"^field weight_bits must be an integer, not '1'$"),

@@ -1,0 +1,161 @@
+"""Convolutions in integers: patches under the windows, column sums of each row tile, their codes, the row sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrille.algo.spec import Conv2d, Interval, RowSum, Window
+
+from .cim import column_factors
+from .ladder import LadderTable
+from .product import exact_type
+from .tensors import array_of
+
+__all__ = ["Convolution", "WindowSums", "padded", "patches"]
+
+BLOCK_BYTES = 1 << 19  # of patches: they are read while they are still in a processor's second cache
+
+
+def padded(maps: NDArray[Any], window: Window, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """`maps` (n, channels, height, width) in type `dtype`, with the zeros of the window's padding around them."""
+    count, channels, height, width = maps.shape
+    down, across = window.padding
+    if not down and not across:
+        return maps.astype(dtype, copy=False)
+    out = np.zeros((count, channels, height + 2 * down, width + 2 * across), dtype=dtype)
+    out[:, :, down : down + height, across : across + width] = maps
+    return out
+
+
+def patches(maps: NDArray[Any], window: Window) -> NDArray[Any]:
+    """What stands under each row of the kernels at each window: (n, channels, taps, windows) of padded `maps`.
+
+    Taps are in row-major order (i, j), windows in row-major order (y, x).
+    """
+    count, channels, height, width = maps.shape
+    (rows, columns), (down, across) = window.kernel, window.stride
+    high, wide = (height - rows) // down + 1, (width - columns) // across + 1
+    if rows == columns == down == across == 1:
+        return maps.reshape(count, channels, 1, height * width)
+    out = np.empty((count, channels, rows, columns, high, wide), dtype=maps.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[:, :, i, j] = maps[:, :, i : i + (high - 1) * down + 1 : down, j : j + (wide - 1) * across + 1 : across]
+    return out.reshape(count, channels, rows * columns, high * wide)
+
+
+class Convolution:
+    """A Conv2d on maps with elements in `source`, ready: `code[t,s,o,y,x]` of `P[t,s,o,y,x]`.
+
+    The rows of a group's kernels are the rows of a matrix for each tile, its columns the group's (slice, output) pairs;
+    the products are matrix products on the patches, in the type that is exact for them.
+    """
+
+    def __init__(self, node: Conv2d, source: Interval) -> None:
+        self.window, self.columns = node.window, node.columns
+        _, slices, outputs = node.columns
+        groups = node.window.groups
+        factors = column_factors(node).reshape(slices, groups, outputs // groups, -1).transpose(1, 0, 2, 3)
+        self.factors = factors.reshape(groups, slices * outputs // groups, -1)
+        edges = np.cumsum([0, *node.tile_rows]).tolist()
+        self.tiles = list(zip(edges[:-1], edges[1:], strict=True))
+        steepest = max(int(np.abs(self.factors[:, :, b:e]).sum(axis=2).max()) for b, e in self.tiles)
+        largest = max(abs(source.lo), abs(source.hi))
+        self.bound = max(steepest * largest, steepest, largest)
+        self.dtype = exact_type(self.bound)
+        self.matrices = [np.ascontiguousarray(self.factors[:, :, b:e], dtype=self.dtype) for b, e in self.tiles]
+        self.tables: list[LadderTable] | None = None
+        if node.adc is not None:
+            node.adc.check(node.columns)
+            codes = node.adc.interval
+            self.code_type = exact_type(max(abs(codes.lo), abs(codes.hi)))
+            ladders = array_of(node.adc.thresholds).reshape(len(self.tiles), slices, groups, outputs // groups, -1)
+            ladders = ladders.swapaxes(1, 2).reshape(len(self.tiles), slices * outputs, -1)
+            lows = np.full(slices * outputs, node.adc.low, dtype=np.int64)
+            span = Interval(-self.bound, self.bound)
+            self.tables = [LadderTable(tile, lows, span, trailing=1, dtype=self.code_type) for tile in ladders]
+
+    def codes(self, maps: NDArray[Any], *, convert: bool = True) -> NDArray[Any]:
+        """Codes (n, tiles, slices, outputs, windows down, windows across) of `maps`; the sums without `convert`."""
+        count, _, height, width = maps.shape
+        high, wide = self.window.output_size(height, width)
+        groups, columns, rows = self.factors.shape
+        tables = self.tables if convert else None
+        dtype = self.dtype if tables is None else self.code_type
+        out = np.empty((count, len(self.tiles), groups, columns, high * wide), dtype=dtype)
+        step = max(1, BLOCK_BYTES // (groups * rows * high * wide * self.dtype.itemsize))
+        for part in _parts(count, step):
+            taps = patches(padded(maps[part], self.window, self.dtype), self.window)
+            taps = taps.reshape(len(taps), groups, rows, high * wide)
+            for tile, (begin, end) in enumerate(self.tiles):
+                under = taps[:, :, begin:end]
+                if tables is None:
+                    np.matmul(self.matrices[tile], under, out=out[part, tile])
+                    continue
+                sums = np.matmul(self.matrices[tile], under).reshape(len(taps), groups * columns, high * wide)
+                out[part, tile] = tables[tile].codes(sums).reshape(len(taps), groups, columns, high * wide)
+        tiles, slices, outputs = self.columns
+        out = out.reshape(count, tiles, groups, slices, outputs // groups, high * wide).swapaxes(2, 3)
+        return out.reshape(count, tiles, slices, outputs, high, wide)
+
+
+class WindowSums:
+    """A RowSum with a window on maps with elements in `source`, ready: `X[t,g,y,x]`.
+
+    Each tap (i, j) of a kernel belongs to a run of channels of each tile; the channels are summed first, by a matrix
+    product with ones, and then the taps. Taps whose runs are the same share one sum.
+    """
+
+    def __init__(self, node: RowSum, source: Interval) -> None:
+        window = node.window
+        assert window is not None, "a RowSum without a window sums vectors"
+        self.window = window
+        largest = max(abs(source.lo), abs(source.hi))
+        self.dtype = exact_type(max(node.tile_rows) * max(largest, 1))
+        taps = window.taps
+        channels = sum(node.tile_rows) // taps
+        tile_of = np.repeat(np.arange(len(node.tile_rows)), node.tile_rows).reshape(channels, taps)
+        ones = (tile_of.T[:, None] == np.arange(len(node.tile_rows))[:, None]).astype(self.dtype)
+        self.ones = ones  # (taps, tiles, channels of a group)
+        self.alike = bool((ones == ones[0]).all())
+
+    def sums(self, maps: NDArray[Any]) -> NDArray[Any]:
+        """Sums (n, tiles, groups, windows down, windows across) of `maps` (n, channels, height, width)."""
+        count, _, height, width = maps.shape
+        (rows, columns), (down, across) = self.window.kernel, self.window.stride
+        high, wide = self.window.output_size(height, width)
+        maps = padded(maps, self.window, self.dtype)
+        size = maps.shape[2:]
+        maps = maps.reshape(count, self.window.groups, self.ones.shape[2], size[0] * size[1])
+
+        def channel_sums(tap: int) -> NDArray[Any]:
+            return np.matmul(self.ones[tap], maps).reshape(count, self.window.groups, self.ones.shape[1], *size)
+
+        reach, breadth = (high - 1) * down + 1, (wide - 1) * across + 1
+        if self.alike:
+            total = channel_sums(0)
+            band = sum_of(total[:, :, :, i : i + reach : down] for i in range(rows))
+            result = sum_of(band[..., j : j + breadth : across] for j in range(columns))
+        else:
+            result = sum_of(
+                channel_sums(i * columns + j)[:, :, :, i : i + reach : down, j : j + breadth : across]
+                for i in range(rows)
+                for j in range(columns)
+            )
+        return result.swapaxes(1, 2)
+
+
+def sum_of(terms: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    """The sum of `terms`, as a new array."""
+    total = next(terms).copy()
+    for term in terms:
+        total += term
+    return total
+
+
+def _parts(count: int, step: int) -> Iterator[slice]:
+    return (slice(begin, min(begin + step, count)) for begin in range(0, count, step))
