@@ -102,12 +102,12 @@ class DequantizerCore(Core):
         # Stage 3: sums. The read port is transparent, so a step sees what the step before it wrote.
         accumulator = signed(block.accumulator_bits)
         m.submodules.sums = memory = Memory(
-            shape=block.lanes * block.accumulator_bits, depth=max(2, block.frames * block.groups), init=[]
+            shape=block.lanes * block.accumulator_bits, depth=max(2, block.frames + block.groups - 1), init=[]
         )
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         address = Signal.like(write.addr, reset_less=True)
-        m.d.comb += read.addr.eq(codes.frame * block.groups + row.group)
+        m.d.comb += read.addr.eq(codes.frame + row.group)
         m.d.sync += address.eq(read.addr)
         sums = [Signal(accumulator, name=f"new_sum_{n}") for n in lanes]
         held = View(ArrayLayout(accumulator, block.lanes), read.data)

@@ -20,8 +20,8 @@ class ColumnDequantizer(Block):
     """Codes to values: multiply, accumulate, round, saturate.
 
     For each lane, with the row of the mantissa table that the beat's `address` names:
-    `acc[frame, group] = (bias[lane] if first else acc[frame, group]) + mantissa[lane] * code[lane]`, and if the row
-    says `last`, `y = min(max(round_shift(acc[frame, group], shift), low), high)` leaves on `o`, with
+    `acc[frame + group] = (bias[lane] if first else acc[frame + group]) + mantissa[lane] * code[lane]`, and if the row
+    says `last`, `y = min(max(round_shift(acc[frame + group], shift), low), high)` leaves on `o`, with
     `round_shift(v, n) = (v + (1 << (n-1))) >> n`.
     The accumulator is exact: its width must hold every partial sum, which hw.engine.mapping checks for each network.
     One column step per cycle; a step may add to the sums that the step just before it left.
@@ -31,8 +31,8 @@ class ColumnDequantizer(Block):
     lanes, code_bits, reference_bits, mantissa_bits, bias_bits, accumulator_bits, result_bits, shift_bits
         Widths and number of lanes; codes, mantissas, biases and results are signed.
     table_rows, bias_rows, groups, frames
-        Rows of the two tables; groups of sums per frame, and frames: of a network of convolutions, positions of a
-        window in a frame.
+        Rows of the two tables; groups of sums of a frame, and the accumulators that a frame's groups can start at: the
+        `frame` of a beat is the number of its group 0. Of a network of convolutions, a frame here is one window.
     destination_bits
         A field of the row that is handed on with the result.
 
@@ -66,7 +66,7 @@ class ColumnDequantizer(Block):
         Parameter("table_rows", 64, 1, 1 << 16, "rows of the mantissa table: column steps of a program"),
         Parameter("bias_rows", 16, 1, 1 << 16, "rows of the bias table: output groups of a program"),
         Parameter("groups", 4, 1, 1 << 12, "groups of sums held for each frame"),
-        Parameter("frames", 32, 1, 1 << 16, "frames in flight, each window of one counted by itself"),
+        Parameter("frames", 32, 1, 1 << 20, "accumulators that the groups of a frame can start at"),
         Parameter("destination_bits", 8, 1, 32, "width of the field handed on with a result"),
     )
 
