@@ -42,7 +42,7 @@ def cim_mlp(
 ) -> CimClassifier:
     """A multilayer perceptron on macros: `widths` are the outputs of its layers, the last the classes.
 
-    One-bit weights are BWMA's, per output channel; more bits are column-wise. Activations are unsigned. An input
+    One-bit weights are BWMA's, per output channel unless asked otherwise; more bits are column-wise. Activations are unsigned. An input
     integer of 1 stands for `2**-input_bits`.
 
     Raises
@@ -59,7 +59,13 @@ def cim_mlp(
         if weight_bits == 1:
             weights = BinaryWeights(weight_granularity or PerChannel(0), fit=fit, affine=affine)
         else:
-            weights = ColumnWeights((outputs, inputs), bits=weight_bits, cell_bits=cell_bits, tile_rows=tile_rows)
+            weights = ColumnWeights(
+                (outputs, inputs),
+                bits=weight_bits,
+                cell_bits=cell_bits,
+                tile_rows=tile_rows,
+                granularity=weight_granularity,
+            )
         adc = None
         if adc_bits is not None:
             columns = (-(-inputs // tile_rows), weights.encoding.slices, outputs)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from quadrille.algo.spec import CellEncoding, IntFormat, InvalidInput
 
 from .binary import QuantizedWeight
-from .granularity import PerColumn
+from .granularity import Granularity, PerColumn
 from .lsq import Lsq
 
 __all__ = ["ColumnWeights", "slice_factors"]
@@ -50,7 +50,10 @@ def slice_factors(integer: Tensor, encoding: CellEncoding) -> Tensor:
 
 
 class ColumnWeights(nn.Module):
-    """A quantizer of weights of `shape` (outputs, inputs): signed LSQ codes with one step per column of each array.
+    """A quantizer of weights of `shape` (outputs, inputs): signed LSQ codes with learned steps.
+
+    The `granularity` is PerColumn(tile_rows), one step per column of each array, unless another is given: PerTensor(),
+    PerChannel(0) or PerArray(tile_rows).
 
     Raises
     ------
@@ -58,19 +61,28 @@ class ColumnWeights(nn.Module):
         If `bits` is not from 2 to 8 (one bit is BinaryWeights), or the cells are not of 1 to 4 bits.
     """
 
-    def __init__(self, shape: tuple[int, int], *, bits: int, cell_bits: int = 1, tile_rows: int) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        *,
+        bits: int,
+        cell_bits: int = 1,
+        tile_rows: int,
+        granularity: Granularity | None = None,
+    ) -> None:
         if not 2 <= bits <= 8:
             raise InvalidInput(f"Multi-bit weight width must be from 2 to 8 bits, not {bits}")
         super().__init__()
         self.encoding = CellEncoding(bits, cell_bits)
-        self.granularity = PerColumn(tile_rows)
+        self.tile_rows = tile_rows
+        self.granularity: Granularity = PerColumn(tile_rows) if granularity is None else granularity
         self.quantizer = Lsq(IntFormat(bits, signed=True), shape, self.granularity)
 
     def forward(self, weight: Tensor) -> QuantizedWeight:
         """Codes and steps of `weight`."""
         code, step = self.quantizer(weight)
-        # The step of every element of a block is the same: the first of each is the block's.
-        return QuantizedWeight(code, step[:, :: self.granularity.tile_rows], None)
+        # No granularity cuts a column of an array: the step of its first row is that of all.
+        return QuantizedWeight(code, step[:, :: self.tile_rows], None)
 
     @torch.no_grad()
     def to_int(self, weight: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ shorter, and one scale belongs to each block:
 | granularity       | tensor (outputs, inputs) = (10, 300) | blocks of | scales  |
 |-------------------|--------------------------------------|-----------|---------|
 | PerTensor()       | one scale                            | (10, 300) | (1, 1)  |
+| PerArray(128)     | one per row tile                     | (10, 128) | (1, 3)  |
 | PerChannel(0)     | one per output channel               | (1, 300)  | (10, 1) |
 | PerColumn(128)    | one per output channel and row tile  | (1, 128)  | (10, 3) |
 | PerGroup(32)      | one per 32 neighbours                | (1, 32)   | (10, 10)|
@@ -26,6 +27,7 @@ from quadrille.algo.spec import InvalidInput
 
 __all__ = [
     "Granularity",
+    "PerArray",
     "PerChannel",
     "PerColumn",
     "PerGroup",
@@ -86,6 +88,23 @@ class PerGroup:
         """`size` on `axis`, one on the others."""
         axis = _axis(self.axis, shape)
         return tuple(self.size if index == axis else 1 for index in range(len(shape)))
+
+
+@dataclass(frozen=True)
+class PerArray:
+    """One scale for each array: of weights (outputs, inputs) per `tile_rows` neighbouring inputs, for all outputs.
+
+    The arrays of partial sums (tiles, slices, outputs) lie on their first axis: that is PerChannel(0).
+    """
+
+    tile_rows: int
+
+    def __post_init__(self) -> None:
+        _check_positive("Row count of a tile", self.tile_rows)
+
+    def block(self, shape: Shape) -> Shape:
+        """`tile_rows` on the last axis, everything on the others."""
+        return (*shape[:-1], self.tile_rows)
 
 
 @dataclass(frozen=True)

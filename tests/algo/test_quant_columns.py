@@ -14,9 +14,11 @@ from quadrille.algo.quant import (
     ColumnWeights,
     Granularity,
     PartialSumQuantizer,
+    PerArray,
     PerChannel,
     PerColumn,
     PerTensor,
+    scale_shape,
     slice_factors,
     thresholds,
 )
@@ -65,6 +67,17 @@ def test_column_weights_have_a_step_for_each_tile_and_output() -> None:
     wide = torch.cat([scale[:, :1].expand(4, 6), scale[:, 1:].expand(4, 4)], dim=1)
     inside = (weight / wide > -8) & (weight / wide < 7)
     assert float(((result.integer.detach() * wide - weight) / wide)[inside].abs().max()) <= 0.5001
+
+
+@pytest.mark.parametrize("granularity", [PerTensor(), PerChannel(0), PerArray(6), PerColumn(6)])
+def test_weight_scales_are_as_fine_as_told(granularity: Granularity) -> None:
+    quantizer = ColumnWeights((4, 10), bits=4, tile_rows=6, granularity=granularity)
+    weight = torch.randn(4, 10, generator=torch.Generator().manual_seed(2))
+    result = quantizer(weight)
+    steps = scale_shape(granularity, (4, 10))
+    assert result.scale.shape == (4, 2) and quantizer.quantizer.step.shape == steps
+    assert len(result.scale.unique()) == steps[0] * steps[1]
+    assert torch.equal(result.integer, quantizer.to_int(weight).to(result.integer))
 
 
 @settings(derandomize=True, deadline=None)

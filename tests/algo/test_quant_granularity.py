@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quadrille.algo.quant import (
     Granularity,
+    PerArray,
     PerChannel,
     PerColumn,
     PerGroup,
@@ -29,6 +30,7 @@ from quadrille.algo.spec import InvalidInput
         (PerChannel(0), (10, 1)),
         (PerChannel(-1), (1, 300)),
         (PerColumn(128), (10, 3)),
+        (PerArray(128), (1, 3)),
         (PerGroup(32), (10, 10)),
         (PerGroup(4, axis=0), (3, 300)),
     ],
@@ -72,6 +74,7 @@ def test_reductions_equal_the_plain_loop(rows: int, columns: int, size: int, axi
     ("make", "message"),
     [
         (lambda: PerGroup(0), r"^Group size must be a positive integer, not 0$"),
+        (lambda: PerArray(0), r"^Row count of a tile must be a positive integer, not 0$"),
         (lambda: PerColumn(-1), r"^Row count of a tile must be a positive integer, not -1$"),
         (
             lambda: PerChannel(2).block((3, 4)),
