@@ -1,97 +1,166 @@
-"""Small random networks for the accelerator's testbench: every table random, thresholds where the sums are."""
+"""Small random networks for tests of every room: every table random, thresholds and shifts where the sums are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import gcd
 from random import Random
+from typing import Any
 
 from quadrille.algo.spec import (
-    Adc,
     Argmax,
     CellEncoding,
     Dequantize,
+    Flatten,
     Input,
-    Interval,
     IntFormat,
-    IntTensor,
     Linear,
     Network,
     Node,
     RowSum,
+    Window,
 )
 
-__all__ = ["random_network"]
+from .growth import Growth, cut, random_tensor, random_weights, wide_adc
+
+__all__ = ["random_convolutional_network", "random_linear_network", "random_network"]
 
 
-def random_network(
-    seed: int,
-    sizes: Sequence[int],
+def random_network(seed: int, **settings: Any) -> Network:
+    """A network of convolutions if the settings have a `shape`, else one of linear layers; see the two functions."""
+    make = random_convolutional_network if "shape" in settings else random_linear_network
+    return make(Random(seed), **settings)
+
+
+def random_linear_network(
+    random: Random,
+    sizes: Sequence[int] = (10, 7, 4),
     *,
-    tile_rows: int,
+    tile_rows: int = 8,
     weight_bits: int = 1,
     cell_bits: int = 1,
-    activation_bits: int = 4,
+    activation_bits: int = 3,
+    signed: bool = False,
     adc_bits: int = 0,
+    uniform: bool = True,
+    row_sums: bool = True,
     argmax: bool = True,
+    result_bits: int = 8,
 ) -> Network:
-    """Linear layers of `sizes` (inputs of the first, outputs of each), each with a row sum and a dequantizer.
+    """Linear layers of `sizes` (inputs of the first, outputs of each), each with a dequantizer and maybe row sums.
 
-    `tile_rows` is the most rows of a tile; with `adc_bits` 0 the column sums stay exact.
+    `tile_rows` is the most rows of a tile; with `adc_bits` 0 the column sums stay exact; ladders are even steps unless
+    not `uniform`.
     """
-    random = Random(seed)
-    activation = IntFormat(activation_bits)
-    encoding = CellEncoding(weight_bits, cell_bits)
-    weights = [-1, 1] if encoding.binary else range(encoding.interval.lo, encoding.interval.hi + 1)
+    activation = IntFormat(activation_bits, signed)
     nodes: list[Node] = [Input(name="image", shape=(sizes[0],), format=activation)]
+    encoding = CellEncoding(weight_bits, cell_bits)
     for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
-        source = nodes[-1].name
-        tiles = tuple(min(tile_rows, inputs - start) for start in range(0, inputs, tile_rows))
-        shape = (len(tiles), encoding.slices, outputs)
+        source, final = nodes[-1].name, number == len(sizes) - 1
+        tiles = cut(inputs, tile_rows)
         linear = Linear(
             name=f"linear{number}",
             inputs=(source,),
-            weight=_tensor(random, weights, (outputs, inputs)),
+            weight=random_weights(random, encoding, (outputs, inputs)),
             weight_bits=weight_bits,
             cell_bits=cell_bits,
             tile_rows=tiles,
         )
         if adc_bits:
-            linear = replace(linear, adc=_adc(random, linear, activation.interval, adc_bits))
-        last = number == len(sizes) - 1
-        nodes += [
-            linear,
-            RowSum(name=f"sum{number}", inputs=(source,), tile_rows=tiles),
+            linear = replace(linear, adc=wide_adc(random, linear, activation.interval, adc_bits, uniform))
+        nodes.append(linear)
+        sum_mantissa = None
+        if row_sums:
+            nodes.append(RowSum(name=f"sum{number}", inputs=(source,), tile_rows=tiles))
+            sum_mantissa = random_tensor(random, -99, 99, (len(tiles), outputs))
+        nodes.append(
             Dequantize(
                 name=f"layer{number}",
-                inputs=(linear.name, f"sum{number}"),
-                mantissa=_tensor(random, range(-512, 512), shape),
-                sum_mantissa=_tensor(random, range(-99, 100), (len(tiles), outputs)),
-                bias=_tensor(random, range(-9999, 10000), (outputs,)),
-                shift=random.randint(6, 10),
-                format=IntFormat(9, signed=True) if last else activation,
-            ),
-        ]
+                inputs=(linear.name, f"sum{number}") if row_sums else (linear.name,),
+                mantissa=random_tensor(random, -512, 511, linear.columns),
+                bias=random_tensor(random, -9999, 9999, (outputs,)),
+                shift=random.randint(5, 10),
+                format=IntFormat(result_bits, signed=True) if final else activation,
+                sum_mantissa=sum_mantissa,
+            )
+        )
     if argmax:
         nodes.append(Argmax(name="class", inputs=(nodes[-1].name,)))
     return Network("random", tuple(nodes))
 
 
-def _tensor(random: Random, values: Sequence[int], shape: tuple[int, ...]) -> IntTensor:
-    count = 1
-    for size in shape:
-        count *= size
-    return IntTensor.of([random.choice(values) for _ in range(count)], shape)
+def random_convolutional_network(
+    random: Random,
+    *,
+    shape: tuple[int, int, int] = (3, 8, 8),
+    channels: Sequence[int] = (4, 8),
+    kernel: int = 3,
+    stride: int = 1,
+    padding: int | None = None,
+    groups: int = 1,
+    residual: str | None = None,
+    pool: str | None = None,
+    classes: int | None = 5,
+    activation_bits: int = 4,
+    signed: bool = False,
+    weight_bits: int = 1,
+    cell_bits: int = 1,
+    adc_bits: int = 0,
+    uniform: bool = True,
+    rows: int = 32,
+    fill_rows: bool = False,
+    exact_first: bool = False,
+    exact_last: bool = False,
+    row_sums: bool = True,
+    argmax: bool = True,
+) -> Network:
+    """A chain of convolutions or of residual blocks, then a pool, a linear layer and an argmax.
 
+    Without `residual`, one convolution for each of `channels`, all after the first with `stride`, and the `pool` ("max"
+    or "sum", windows of 2 x 2) after each that leaves a map for it. With `residual`, "subsample" or "projection" (the
+    shortcuts of options A and B), a stem of `channels[0]` and a block of two convolutions for each of `channels`, the
+    first one with `stride` where the channels change; the pool at the end takes the whole map.
+    `classes` None leaves the linear layer out: the result is a feature map. `groups` holds for every convolution that
+    it divides (its greatest common divisor with the channels). Tiles hold whole kernels, or with `fill_rows` just
+    `rows` rows. `exact_first` gives the first layer 8-bit inputs and exact sums, `exact_last` the last one exact sums.
+    """
+    growth = Growth(random, weight_bits, cell_bits, adc_bits, uniform, rows, fill_rows, row_sums)
+    activation = IntFormat(activation_bits, signed)
+    growth.add(Input(name="image", shape=shape, format=IntFormat(8) if exact_first else activation))
+    border = kernel // 2 if padding is None else padding
 
-def _adc(random: Random, linear: Linear, source: Interval, bits: int) -> Adc:
-    """Even steps over a part of what the sums of each column can be."""
-    levels = (1 << bits) - 1
-    thresholds: list[int] = []
-    intervals = linear.column_intervals(source)
-    for interval in intervals:
-        step = max(1, (interval.hi - interval.lo) // (levels + random.randint(0, levels)))
-        start = random.randint(interval.lo, interval.hi) - step * levels // 2
-        thresholds += [start + step * level for level in range(levels)]
-    columns = (len(linear.tile_rows), linear.encoding.slices, linear.weight.shape[0])
-    return Adc(bits, -(1 << bits >> 1), IntTensor.of(thresholds, (*columns, levels)))
+    def window(inputs: int, outputs: int, step: int) -> Window:
+        side = border if residual is None else kernel // 2  # a block adds maps of one size
+        return Window((kernel, kernel), (step, step), (side, side), gcd(groups, inputs, outputs))
+
+    def convolve(source: str, outputs: int, step: int, form: IntFormat, *, exact: bool = False) -> str:
+        return growth.layer(source, outputs, window(growth.edges[source].shape[0], outputs, step), form, exact=exact)
+
+    if residual is None:
+        last = "image"
+        for number, outputs in enumerate(channels):
+            first = number == 0
+            last = convolve(last, outputs, 1 if first else stride, activation, exact=first and exact_first)
+            if pool is not None and min(growth.edges[last].shape[1:]) > 2:
+                last = growth.pool(pool, last, 2, activation)
+    else:
+        stream = IntFormat(activation_bits + 4, signed)
+        last = convolve("image", channels[0], 1, stream, exact=exact_first)
+        for outputs in channels:
+            start = growth.requantize(last, activation, mantissa=1, shift=4)
+            step = stride if outputs != growth.edges[start].shape[0] else 1
+            middle = convolve(start, outputs, step, activation)
+            ahead = convolve(middle, outputs, 1, IntFormat(stream.bits + 2, signed=True))
+            past = growth.shortcut(residual, last, start, growth.edges[ahead].shape, step)
+            last = growth.merge(ahead, past, stream)
+        if pool is not None:
+            last = growth.pool(pool, last, min(growth.edges[last].shape[1:]), activation)
+        elif classes is not None:
+            last = growth.requantize(last, activation, mantissa=1, shift=4)
+    if classes is not None:
+        last = growth.add(Flatten(name="flat", inputs=(last,)))
+        last = growth.layer(last, classes, None, IntFormat(12, signed=True), exact=exact_last)
+        if argmax:
+            growth.add(Argmax(name="class", inputs=(last,)))
+    return Network("random", tuple(growth.nodes))
