@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from .manifest import members, versions
+from .registers import merge_registers
 
 __all__ = ["LINT_NOISE", "control_text", "list_text", "public_text", "verilog_text"]
 
@@ -45,7 +46,7 @@ def verilog_text(component: wiring.Component, top: str) -> str:
     }
     with _builtin_yosys(), _collector_off():
         text = verilog.convert(component, name=top, ports=ports, emit_src=False, strip_internal_attrs=True)
-    return f"// {banner()}\n" + re.sub(r"\A/\*.*?\*/\n", "", text, flags=re.DOTALL)
+    return f"// {banner()}\n" + merge_registers(re.sub(r"\A/\*.*?\*/\n", "", text, flags=re.DOTALL))
 
 
 @contextmanager
