@@ -86,3 +86,16 @@ def test_refusals(task):
     sentence = r"^Network 'logits' must end in an argmax for an accuracy, not dequantize$"
     with pytest.raises(InvalidInput, match=sentence):
         sweep(logits, images, labels, values=(0.1,), seeds=(0,))
+
+
+def test_what_varies_may_be_read_beside_what_came_before(make_network):
+    """Row sums stand before the columns here: the node before the first that varies is not all that is read later."""
+    drawn = make_network(sizes=(12, 9, 5))
+    order = ["image", "sums0", "linear0", "values0", "sums1", "linear1", "values1", "class"]
+    network = Network("mixed", tuple(drawn.node(name) for name in order))
+    images = np.random.default_rng(0).integers(0, 16, (20, 12))
+    for part in (network, exact(network, "linear0")):
+        labels = execute(part, images, keep=["class"])["class"]
+        (point,) = sweep(part, images, labels, values=(0.5,), seeds=(1,))
+        varied = perturb(part, Variation(log_normal=0.5), 1)
+        assert point.accuracies == (accuracy(varied, images, labels),)
