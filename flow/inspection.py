@@ -7,7 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from quadrille.algo.spec import Argmax, Dequantize, Input, Interval, Linear, Network, Node, RowSum
+from quadrille.algo.spec import (
+    Add,
+    Argmax,
+    Conv2d,
+    Dequantize,
+    Flatten,
+    Input,
+    Interval,
+    Linear,
+    MaxPool,
+    Network,
+    Node,
+    Requantize,
+    RowSum,
+    Subsample,
+    SumPool,
+    Window,
+)
 
 from .results import Result
 from .tables import table_html, table_text
@@ -102,7 +119,7 @@ def inspect(source: Network | Path | str) -> Inspection:
 
         path = network_file(source)
         network = read_network(path)
-    weights = sum(len(node.weight.flat) for node in network.of_kind(Linear))
+    weights = sum(len(node.weight.flat) for node in (*network.of_kind(Linear), *network.of_kind(Conv2d)))
     described = tuple(describe(network, node) for node in network.nodes)
     return Inspection(network.name, path, dict(network.notes), weights, described)
 
@@ -110,26 +127,17 @@ def inspect(source: Network | Path | str) -> Inspection:
 def describe(network: Network, node: Node) -> NodeDescription:
     """What there is to say about `node`."""
     edge = network.edges[node.name]
+    sources = network.input_edges(node)
     accumulator: Interval | None = None
     tiles: tuple[int, ...] = ()
-    detail = ""
-    if isinstance(node, Linear):
+    if isinstance(node, (Linear, Conv2d)):
         tiles = node.tile_rows
-        weights = "binary weights" if node.encoding.binary else f"{node.weight_bits}-bit weights"
-        cells = f"{node.encoding.slices} slices of {node.cell_bits}-bit cells, " if node.encoding.slices > 1 else ""
-        converter = "exact sums" if node.adc is None else f"{node.adc.bits}-bit ADC"
-        detail = f"{weights}, {cells}row tiles {'+'.join(map(str, tiles))}, {converter}"
-        accumulator = Interval.hull(*node.column_intervals(network.input_edges(node)[0].interval))
+        source = sources[0].interval
+        accumulator = Interval.hull(*node.column_intervals(node.seen(source) if isinstance(node, Conv2d) else source))
     elif isinstance(node, RowSum):
         tiles = node.tile_rows
-        detail = f"row tiles {'+'.join(map(str, tiles))}"
-    elif isinstance(node, Input):
-        detail = "images, as integers"
-    elif isinstance(node, Argmax):
-        detail = "index of the greatest; of equal ones, the lowest"
     elif isinstance(node, Dequantize):
-        accumulator = Interval.hull(*node.accumulator_intervals(network.input_edges(node)))
-        detail = f"mantissas in {node.mantissa.interval}, shift {node.shift}"
+        accumulator = Interval.hull(*node.accumulator_intervals(sources))
     return NodeDescription(
         name=node.name,
         kind=node.kind,
@@ -140,8 +148,68 @@ def describe(network: Network, node: Node) -> NodeDescription:
         accumulator=None if accumulator is None else (accumulator.lo, accumulator.hi),
         accumulator_format=None if accumulator is None else str(accumulator.format),
         tiles=tiles,
-        detail=detail,
+        detail=detail_of(node),
     )
+
+
+def detail_of(node: Node) -> str:
+    """What is particular to `node`, in a line."""
+    match node:
+        case Input():
+            return "images, as integers"
+        case Linear():
+            return _matrix(node)
+        case Conv2d():
+            return f"{window_text(node.window)}, {_matrix(node)}"
+        case RowSum():
+            return f"row tiles {_tiles(node.tile_rows)}"
+        case Dequantize():
+            return f"mantissas in {node.mantissa.interval}, shift {node.shift}"
+        case Add():
+            return f"mantissas {node.mantissas[0]} and {node.mantissas[1]}, shift {node.shift}"
+        case Requantize():
+            return f"mantissa {node.mantissa}, shift {node.shift}"
+        case MaxPool() | SumPool():
+            return f"windows {window_text(node.window)}"
+        case Subsample():
+            return f"every {node.stride}. element, zeros up to channel {node.channels}"
+        case Flatten():
+            return "row-major"
+        case Argmax():
+            return "index of the greatest; of equal ones, the lowest"
+        case _:
+            return ""
+
+
+def window_text(window: Window) -> str:
+    """A window in words: 3x3, stride 2, padding 1."""
+
+    def both(sizes: tuple[int, ...]) -> str:
+        return str(sizes[0]) if sizes[0] == sizes[1] else "x".join(map(str, sizes))
+
+    parts = ["x".join(map(str, window.kernel))]
+    parts += [f"stride {both(window.stride)}"] if window.stride != (1, 1) else []
+    parts += [f"padding {both(window.padding)}"] if any(window.padding) else []
+    parts += [f"{window.groups} groups"] if window.groups > 1 else []
+    return ", ".join(parts)
+
+
+def _matrix(node: Linear | Conv2d) -> str:
+    weights = "binary weights" if node.encoding.binary else f"{node.weight_bits}-bit weights"
+    cells = f"{node.encoding.slices} slices of {node.cell_bits}-bit cells, " if node.encoding.slices > 1 else ""
+    converter = "exact sums" if node.adc is None else f"{node.adc.bits}-bit ADC"
+    return f"{weights}, {cells}row tiles {_tiles(node.tile_rows)}, {converter}"
+
+
+def _tiles(rows: tuple[int, ...]) -> str:
+    """Row tiles, equal ones counted: 4x126+72."""
+    runs: list[list[int]] = []
+    for size in rows:
+        if runs and runs[-1][1] == size:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, size])
+    return "+".join(f"{count}x{size}" if count > 1 else str(size) for count, size in runs)
 
 
 def _range(interval: tuple[int, int]) -> str:

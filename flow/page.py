@@ -8,17 +8,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from quadrille.algo.spec import Linear, Network
+from quadrille.algo.spec import Conv2d, InvalidInput, Linear, Network
 
 from .conversion import HEADINGS, difference_cells
 from .curves import curves_svg, data_uri
 from .inspection import inspect
-from .pictures import SLICES, UNITS, graph_svg, image_uri, occupancy_svg, schedule_svg
+from .page_array import occupancy, schedule
+from .pictures import graph_svg, image_uri
 from .results import Result, difference, digest, percent, read_json, size
 
 __all__ = ["Page", "report"]
 
 MOST_IMAGES = 24
+MOST_NODES = 24
+"""Nodes up to which the network is drawn; beyond, a table tells more."""
+
 PAGE = "report.html"
 
 
@@ -77,14 +81,10 @@ def contents(folder: Path) -> dict[str, Any]:
         "figures": figures(generation, verified),
         "verification": verified and verification(verified),
         "images": verified and pictures_of_images(network, verified),
-        "images_wrong": bool(verified) and verified["rtl_accuracy"] < 1,
+        "images_wrong": bool(verified) and (verified["rtl_accuracy"] or 1) < 1,
         "training": trained and training(trained),
         "conversion": trained and conversion(trained),
-        "network": {
-            "text": "Each box is a node, each arrow what travels there: shape, format and range that really occurs. "
-            "Accumulators are as wide as the actual weights require.",
-            "graph": graph_svg(inspect(network)),
-        },
+        "network": graph(network),
         "occupancy": occupancy(network, generation, program),
         "schedule": schedule(generation, program, verified),
         "hardware": sorted(
@@ -99,6 +99,20 @@ def contents(folder: Path) -> dict[str, Any]:
     }
 
 
+def graph(network: Network) -> dict[str, Any]:
+    """The picture of the nodes, or their table where there are many."""
+    described = inspect(network)
+    drawn = len(described.nodes) <= MOST_NODES
+    what = "Each box is a node, each arrow what travels there" if drawn else "Each line is a node and what leaves it"
+    return {
+        "text": f"{what}: shape, format and range that really occurs. "
+        "Accumulators are as wide as the actual weights require.",
+        "graph": graph_svg(described) if drawn else "",
+        "headings": described.headings,
+        "rows": [] if drawn else described.cells(),
+    }
+
+
 def optional(path: Path, content_hash: str | None = None) -> dict[str, Any] | None:
     """The JSON object in `path`, or None if there is none, or it is about other hardware than `content_hash`."""
     if not path.is_file():
@@ -109,7 +123,7 @@ def optional(path: Path, content_hash: str | None = None) -> dict[str, Any] | No
 
 def lead(network: Network, generation: Mapping[str, Any]) -> str:
     """The sentence under the title."""
-    layers = list(network.of_kind(Linear))
+    layers = [node for node in network.nodes if isinstance(node, (Linear, Conv2d))]
     weights = sum(len(layer.weight.flat) for layer in layers)
     plural = "" if generation["macros"] == 1 else "s"
     return (
@@ -177,14 +191,30 @@ def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
         "text": "The held-out images went through the Verilog in Verilator; every converter code, every layer's result "
         "and every answer was compared with the integer reference.",
         "rows": rows,
+        "headings": ("node", "kind", "shape", "integers compared", "mismatches"),
+        "nodes": [
+            (
+                node["node"],
+                node["kind"],
+                " x ".join(map(str, node["shape"])) or "1",
+                f"{node['integers']:,}",
+                f"{node['mismatches']:,}",
+            )
+            for node in verified["nodes"]
+        ],
     }
 
 
 def pictures_of_images(network: Network, verified: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Some images with the hardware's answers, the wrong ones first."""
+    """Some images with the hardware's answers, the wrong ones first; none if they are not there."""
     from quadrille.algo.data import dataset
 
-    data = dataset(verified["dataset"])
+    if not verified["answers"]:
+        return []
+    try:
+        data = dataset(verified["dataset"])
+    except InvalidInput:
+        return []
     answers, labels = verified["answers"], data.held_out_labels.tolist()
     order = sorted(range(len(answers)), key=lambda i: answers[i] == labels[i])
     highest = network.input.format.interval.hi
@@ -218,71 +248,6 @@ def conversion(trained: Mapping[str, Any]) -> dict[str, Any] | None:
         "headings": HEADINGS,
         "numbers": (2, 3, 4, 5, 6),
         "rows": difference_cells(converted["layers"]),
-    }
-
-
-def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[str, Any]) -> dict[str, Any]:
-    """The picture of the tiles on the macros."""
-    lanes = generation["parameters"]["lanes"]
-    tiles, pieces = [], set()
-    for number, step in enumerate(program["steps"]):
-        linear = network.node(step["node"])
-        assert isinstance(linear, Linear)
-        runs = []
-        place = 0
-        for column in step["columns"]:
-            used = sum(output >= 0 for output in column["outputs"])
-            if column["slice"] is None:
-                continue  # the reference column is shared and stands beside the array
-            runs.append((place * lanes, used, column["slice"]))
-            pieces.add(column["slice"])
-            place += 1
-        label = f"{number + 1}. {step['node']}, row tile {step['tile']}"
-        tiles.append({"label": label, "rows": linear.tile_rows[step["tile"]], "runs": runs})
-    legend = [{"colour": SLICES[piece % len(SLICES)], "label": f"weight slice {piece}"} for piece in sorted(pieces)]
-    across = generation["columns"] * generation["macros"]
-    return {
-        "text": f"Each square is the array, {generation['rows']} rows x {across} columns, while a tile is in it, in "
-        "the order of computation. White is empty.",
-        "legend": legend if len(legend) > 1 else [],
-        "picture": occupancy_svg(generation["rows"], across, tiles),
-    }
-
-
-def schedule(
-    generation: Mapping[str, Any], program: Mapping[str, Any], verified: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """What each unit does for each tile of a batch, and how long the batch takes."""
-    frames, rows = generation["parameters"]["frames"], generation["rows"]
-    tiles = [
-        (
-            f"{number + 1}. {step['node']}, row tile {step['tile']}",
-            (frames * step["planes"], frames * len(step["columns"]), rows),
-        )
-        for number, step in enumerate(program["steps"])
-    ]
-    busy = sum(max(bars[:2]) for _, bars in tiles)
-    batch = round(generation["cycles_per_image"] * frames)
-    listed = [
-        ("Cycles of a batch, between two others", f"{batch:,} for {frames} images"),
-        ("Cycles per image", f"{generation['cycles_per_image']:,.1f}"),
-        ("Cycles of one image alone", f"{generation['latency']:,}"),
-        ("Share in which array or lanes are the limit", f"{100 * busy / batch:.0f} %"),
-    ]
-    if verified is not None:
-        pair = f"{verified['cycles_predicted']:,} and {verified['cycles_simulated']:,}"
-        listed.append((f"All {verified['images']:,} images, predicted and simulated", pair))
-    labels = {
-        "array": "array: one activation bit per cycle",
-        "lanes": "converters and dequantizers: one column step per cycle",
-        "weights": "writing the next tile's rows, meanwhile",
-    }
-    return {
-        "text": f"Cycles that each unit is at work for each tile, in a batch of {frames} images. A tile takes as "
-        "long as the longer of array and lanes; a tile's weights are written once for all images of the batch.",
-        "legend": [{"colour": UNITS[unit], "label": label} for unit, label in labels.items()],
-        "picture": schedule_svg(tiles, tuple(UNITS.values())),
-        "rows": listed,
     }
 
 

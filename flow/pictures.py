@@ -14,7 +14,16 @@ from .inspection import Inspection, NodeDescription
 __all__ = ["SLICES", "UNITS", "graph_svg", "image_uri", "occupancy_svg", "schedule_svg"]
 
 INK, MUTED, LINE, PALE = "#1f2933", "#66727f", "#c5ced8", "#f4f6f9"
-KINDS = {"input": "#e7f0e4", "linear": "#dce7f7", "row-sum": "#e8eef7", "dequantize": "#f8ead9", "argmax": "#efe4f3"}
+KINDS = {
+    "input": "#e7f0e4",
+    "linear": "#dce7f7",
+    "conv2d": "#dce7f7",
+    "row-sum": "#e8eef7",
+    "dequantize": "#f8ead9",
+    "requantize": "#f8ead9",
+    "add": "#f6e0e0",
+    "argmax": "#efe4f3",
+}
 SLICES = ("#2457a6", "#4f86cf", "#86b0e3", "#b3cdec")
 REFERENCE = "#c2571a"
 UNITS = {"array": "#2457a6", "lanes": "#c2571a", "weights": "#9aa7b5"}
@@ -123,15 +132,24 @@ def schedule_svg(tiles: Sequence[tuple[str, Sequence[int]]], colours: Sequence[s
     return _svg(width, y, drawn, "Work of each unit for each tile")
 
 
-def image_uri(pixels: Sequence[Sequence[int]], highest: int) -> str:
-    """A grey picture, dark ink on white, as the address of a PNG: `pixels` from 0 to `highest`."""
-    height, width = len(pixels), len(pixels[0])
-    lines = b"".join(b"\0" + bytes(255 - 255 * int(value) // highest for value in line) for line in pixels)
+def image_uri(pixels: Sequence[Any], highest: int) -> str:
+    """A picture as the address of a PNG, `pixels` from 0 to `highest`.
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    Rows of one channel are dark ink on white; three channels of rows are red, green and blue.
+    """
+    if isinstance(pixels[0][0], Sequence):
+        channels = pixels if len(pixels) == 3 else [pixels[0]] * 3
+        kind, height, width = 2, len(channels[0]), len(channels[0][0])
+        rows = (zip(*(channel[y] for channel in channels), strict=True) for y in range(height))
+        lines = b"".join(b"\0" + bytes(255 * int(v) // highest for pixel in row for v in pixel) for row in rows)
+    else:
+        kind, height, width = 0, len(pixels), len(pixels[0])
+        lines = b"".join(b"\0" + bytes(255 - 255 * int(value) // highest for value in line) for line in pixels)
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 

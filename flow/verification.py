@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,14 +14,26 @@ from quadrille.algo.spec import InvalidInput, Network
 from .generation import TOP
 from .progress import Report, silent
 from .results import Result, percent, plain, read_json, size
+from .tables import table_html, table_text
 
 if TYPE_CHECKING:
-    from quadrille.sim.verification import Mismatch
+    from quadrille.sim.comparison import Agreement, Mismatch
 
-__all__ = ["Verification", "verify"]
+__all__ = ["NodeAgreement", "Verification", "verify"]
 
 RANDOM_IMAGES = 256
 RANDOM_SEED = 2026
+
+
+@dataclass(frozen=True)
+class NodeAgreement:
+    """A node's tensor: its shape for one image, how many integers of it were compared, and how many differ."""
+
+    node: str
+    kind: str
+    shape: tuple[int, ...]
+    integers: int
+    mismatches: int
 
 
 @dataclass(frozen=True)
@@ -28,12 +41,14 @@ class Verification(Result):
     """What came of a verification; it passed if no integer differs and the cycles are those predicted."""
 
     title: ClassVar[str] = "Verification"
+    headings: ClassVar[tuple[str, ...]] = ("node", "kind", "shape", "integers compared", "mismatches")
 
     network: str
     dataset: str
     images: int
     integers: int
     mismatches: int
+    nodes: tuple[NodeAgreement, ...]
     first_mismatch: Mismatch | None
     float_accuracy: float | None
     integer_accuracy: float | None
@@ -76,6 +91,25 @@ class Verification(Result):
         if self.wave is not None:
             lines.append(("waveform", str(self.wave)))
         return lines
+
+    def cells(self) -> list[list[str]]:
+        """The table of the nodes: a line for each tensor that was compared."""
+        return [
+            [
+                node.node,
+                node.kind,
+                " x ".join(map(str, node.shape)) or "1",
+                f"{node.integers:,}",
+                f"{node.mismatches:,}",
+            ]
+            for node in self.nodes
+        ]
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n\n{table_text(self.headings, self.cells())}"
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + table_html(self.headings, self.cells())
 
     def as_dict(self) -> dict[str, Any]:
         """Every field, the verdict and the cycles per image."""
@@ -124,6 +158,7 @@ def verify(
         images=found.images,
         integers=found.integers,
         mismatches=found.mismatches,
+        nodes=node_agreements(network, found.nodes),
         first_mismatch=found.first,
         float_accuracy=float_accuracy(folder),
         integer_accuracy=found.integer_accuracy,
@@ -142,6 +177,23 @@ def verify(
     )
     publish(folder, {"verification.json": json.dumps(plain(result), indent=1) + "\n"})
     return result
+
+
+def node_agreements(network: Network, compared: Mapping[str, Agreement]) -> tuple[NodeAgreement, ...]:
+    """What was compared, in the order of the network; then what the hardware shows besides."""
+    names = [node.name for node in network.nodes if node.name in compared]
+    names += [name for name in compared if name not in names]
+    kinds = {node.name: node.kind for node in network.nodes}
+    return tuple(
+        NodeAgreement(
+            name,
+            kinds.get(name, ""),
+            network.edges[name].shape if name in kinds else (),
+            compared[name].integers,
+            compared[name].mismatches,
+        )
+        for name in names
+    )
 
 
 def held_out(network: Network, count: int | None) -> tuple[str, Any, Any]:
@@ -183,5 +235,6 @@ def predicted_cycles(network: Network, parameters: dict[str, Any], spans: Sequen
     """Cycles that the program predicts for continuous runs of so many images each."""
     from quadrille.hw.engine import Configuration, compile_network
 
-    program = compile_network(network, configuration=Configuration(**parameters))
-    return sum(program.timing.cycles(images) for images in spans)
+    timing = compile_network(network, configuration=Configuration(**parameters)).timing
+    # Long verifications consist of many runs of a few sizes.
+    return sum(timing.cycles(images) * count for images, count in Counter(spans).items())

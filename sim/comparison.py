@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrille.algo.integer.cim import row_sums
+from quadrille.algo.integer.convolution import WindowSums
 from quadrille.algo.integer.execution import Executor
-from quadrille.algo.spec import Conv2d, Linear
+from quadrille.algo.spec import Conv2d, Linear, Network, RowSum
 
 from .accelerator import Accelerator
 from .beats import Beats, Block, Elements
@@ -96,17 +98,24 @@ class Reference:
         sums = [
             row_sum_of(self.network, node.name) for node in self.network.nodes if isinstance(node, (Linear, Conv2d))
         ]
-        self.row_sums = [node for node in sums if node.name not in present]
+        self.row_sums = [(node, _summing(self.network, node)) for node in sums if node.name not in present]
         self.windows = max(step.windows for step in accelerator.output.steps if step.columns)
 
     def tensors(self, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
         """Every tensor by node, (images, ...)."""
         tensors = self.executor.run(images)
-        for node in self.row_sums:
-            tensors[node.name] = row_sums(node, tensors[node.inputs[0]])
+        for node, summed in self.row_sums:
+            tensors[node.name] = summed(tensors[node.inputs[0]])
         tensors[END] = np.zeros((len(images), 2, self.windows), np.int64)
         tensors[END][:, 1, -1] = 1
         return tensors
+
+
+def _summing(network: Network, node: RowSum) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What makes the row sums `node` of the tensor that it reads."""
+    if node.window is None:
+        return partial(row_sums, node)
+    return WindowSums(node, network.edges[node.inputs[0]].interval).sums
 
 
 def simulate(

@@ -1,11 +1,16 @@
+import base64
 import json
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 from quadrille.algo.integer.network_file import write_network
-from quadrille.algo.spec import Dequantize, InvalidInput, Linear, Network
-from quadrille.flow.inspection import inspect, network_file
+from quadrille.algo.spec import Conv2d, Dequantize, InvalidInput, Linear, Network, Window
+from quadrille.flow.inspection import inspect, network_file, window_text
 from quadrille.flow.pictures import graph_svg, image_uri, occupancy_svg, schedule_svg
 
 
@@ -20,6 +25,35 @@ def test_every_node_is_described(small_network: Network) -> None:
     linear = described.nodes[1]
     assert linear.tiles == (40, 24)
     assert linear.detail == "binary weights, row tiles 40+24, 3-bit ADC"
+
+
+def test_convolutions_are_described(make_convolutional_network: Callable[..., Network]) -> None:
+    network = make_convolutional_network(
+        Random(1), shape=(4, 9, 9), channels=(4, 8), stride=2, groups=2, residual="subsample", rows=16, adc_bits=3
+    )
+    described = {node.name: node for node in inspect(network).nodes}
+    details = {node.kind: node.detail for node in described.values()}
+    assert described["conv1"].detail == "3x3, padding 1, 2 groups, binary weights, row tiles 2x9, 3-bit ADC"
+    assert described["conv4"].detail.startswith("3x3, stride 2, padding 1, 2 groups, binary weights")
+    assert described["conv1"].accumulator is not None
+    assert details["subsample"] == "every 2. element, zeros up to channel 8"
+    assert details["requantize"] == "mantissa 1, shift 4"
+    assert details["flatten"] == "row-major"
+    assert details["add"].startswith("mantissas ")
+    weights = sum(len(node.weight.flat) for node in network.nodes if isinstance(node, (Conv2d, Linear)))
+    assert inspect(network).weights == weights
+
+
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        (Window((3, 3)), "3x3"),
+        (Window((1, 5), (2, 1), (0, 2)), "1x5, stride 2x1, padding 0x2"),
+        (Window((2, 2), (2, 2)), "2x2, stride 2"),
+    ],
+)
+def test_windows_have_words(window: Window, text: str) -> None:
+    assert window_text(window) == text
 
 
 def test_file_and_folder_are_read(small_network: Network, tmp_path: Path) -> None:
@@ -51,4 +85,20 @@ def test_other_pictures_are_drawn() -> None:
     assert "75 %" not in occupancy_svg(16, 8, tiles)
     assert "38 % of the cells" in occupancy_svg(16, 8, tiles)
     assert ">1,234<" in schedule_svg([("1. a", (1234, 5))], ("#000", "#fff"))
-    assert image_uri([[0, 15], [15, 0]], 15).startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kind", "first"),
+    [
+        ([[0, 15], [15, 0]], 0, (255, 0)),
+        ([[[0, 15]], [[3, 0]], [[6, 0]]], 2, (0, 51, 102, 255, 0, 0)),
+        ([[[0, 15]]], 2, (0, 0, 0, 255, 255, 255)),
+    ],
+)
+def test_images_are_grey_or_coloured(pixels: list[Any], kind: int, first: tuple[int, ...]) -> None:
+    address = image_uri(pixels, 15)
+    assert address.startswith("data:image/png;base64,")
+    png = base64.b64decode(address.partition(",")[2])
+    assert png[25] == kind
+    data = zlib.decompress(png[png.index(b"IDAT") + 4 :])
+    assert tuple(data[1 : 1 + len(first)]) == first

@@ -1,14 +1,16 @@
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from quadrille.algo.data import dataset
 from quadrille.algo.integer.network_file import write_network
-from quadrille.algo.spec import InvalidInput, Linear, Network
+from quadrille.algo.spec import Conv2d, InvalidInput, Linear, Network
 from quadrille.flow.page import report
 
 VOID = {"meta", "img", "br", "rect", "path"}
@@ -66,6 +68,7 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
             "node": node.name,
             "tile": tile,
             "planes": 4,
+            "windows": 1,
             "columns": [
                 {"slice": piece, "outputs": [n if n < node.outputs else -1 for n in range(start, start + 4)]}
                 for piece in (0, None)
@@ -88,6 +91,7 @@ def verification(mismatches: int = 0, content_hash: str = "abc") -> dict[str, An
         "images": len(answers),
         "integers": 1_234_567,
         "mismatches": mismatches,
+        "nodes": [{"node": "linear1", "kind": "linear", "shape": [2, 1, 12], "integers": 99, "mismatches": mismatches}],
         "first_mismatch": {"node": "linear1", "image": 3} if mismatches else None,
         "float_accuracy": 0.98,
         "integer_accuracy": 0.9756,
@@ -153,6 +157,28 @@ def test_page_shows_wrong_cycles(folder: Path) -> None:
 def test_verification_of_other_hardware_is_left_out(folder: Path) -> None:
     (folder / "verification.json").write_text(json.dumps(verification(content_hash="other")))
     assert "Not verified yet" in report(folder).path.read_text()
+
+
+def test_page_of_a_deep_network(folder: Path, make_convolutional_network: Callable[..., Network]) -> None:
+    """Tables in place of what would be metres of picture; no images where there are no answers."""
+    network = make_convolutional_network(Random(1), channels=(4, 8), stride=2, residual="subsample", rows=32)
+    write_network(network, folder / "network.safetensors")
+    steps = [
+        {"node": node.name, "tile": tile, "planes": 4, "windows": 64, "columns": [{"slice": 0, "outputs": [0, 1, -1]}]}
+        for node in network.nodes
+        if isinstance(node, (Conv2d, Linear))
+        for tile in range(len(node.tile_rows))
+    ]
+    (folder / "program.json").write_text(json.dumps({"steps": steps * 2}))
+    found = verification() | {"dataset": "random", "answers": [], "rtl_accuracy": None, "integer_accuracy": None}
+    (folder / "verification.json").write_text(json.dumps(found))
+    text = report(folder).path.read_text()
+    outline = Outline(text)
+    assert "Held-out images" not in outline.headings
+    assert text.count("<svg") == 1  # the schedule, a line for each layer
+    assert text.count('class="wide"') == 1
+    assert text.count(">conv5<") == 2  # in the table of nodes and the schedule
+    assert "for each layer" in text
 
 
 def test_page_goes_where_it_is_told(folder: Path) -> None:

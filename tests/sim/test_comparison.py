@@ -1,6 +1,9 @@
 """Captures laid out beat by beat, in loops, against the comparison that takes whole layers at a time."""
 
-from typing import Any
+from collections.abc import Callable
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,12 +27,14 @@ from quadrille.algo.spec import (
     Subsample,
     Window,
 )
+from quadrille.sim.accelerator import Accelerator
 from quadrille.sim.beats import PADDING, Beats
-from quadrille.sim.comparison import Agreement, Tally
+from quadrille.sim.comparison import Agreement, Reference, Tally
 from quadrille.sim.description import END, code_beats, ends, output_beats, reference_beats, result_beats, row_sum_of
 
 LANES = 2
 WINDOW = Window((3, 3), (1, 1), (1, 1), groups=2)
+INDEX = {"node": "class", "kind": "index", "elements_per_word": 1}
 GENERATOR = np.random.default_rng(3)
 
 
@@ -256,10 +261,29 @@ def test_a_map_leaves_in_words(frames: int, images: int) -> None:
 
 
 def test_an_index_leaves_once() -> None:
-    output = {"node": "class", "kind": "index", "elements_per_word": 1}
-    leaving = output_beats(RESULTS, [POOLED, SMALL], output, NETWORK)
+    leaving = output_beats(RESULTS, [POOLED, SMALL], INDEX, NETWORK)
     assert [step.columns * step.windows for step in leaving.steps] == [0, 0, 0, 0, 1]
     assert [step.columns for step in ends(leaving).steps] == [0, 0, 0, 0, 1]
+
+
+def test_row_sums_that_no_node_has(make_convolutional_network: Callable[..., Network]) -> None:
+    """Those of the network with the nodes are those that the reference adds without them."""
+    network = make_convolutional_network(Random(4), shape=(3, 6, 6), rows=16, fill_rows=True, stride=2, row_sums=False)
+    output = output_beats([{"windows": 1, "groups": [{"node": "linear1", "outputs": [0]}]}], [], INDEX, network)
+    reference = Reference(cast("Accelerator", SimpleNamespace(network=network, output=output)))
+    found = reference.tensors(GENERATOR.integers(0, 16, (3, 3, 6, 6)))
+    for node in network.of_kind(Conv2d):
+        sums = row_sum_of(network, node.name)
+        maps = np.pad(found[node.inputs[0]], [(0, 0), (0, 0), (1, 1), (1, 1)])
+        down, across = node.window.output_size(*network.edges[node.inputs[0]].shape[1:])
+        step = node.window.stride[0]
+        starts = np.cumsum([0, *node.tile_rows])
+        for y in range(down):
+            for x in range(across):
+                patch = maps[:, :, step * y : step * y + 3, step * x : step * x + 3].reshape(3, -1)
+                for tile, (begin, end) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+                    want = patch[:, begin:end].sum(axis=1)
+                    np.testing.assert_array_equal(found[sums.name][:, tile, 0, y, x], want)
 
 
 def test_row_sums_belong_to_what_reads_the_same() -> None:

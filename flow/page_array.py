@@ -1,0 +1,108 @@
+"""What the report shows of the array: which tiles fill it, and how long each unit is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quadrille.algo.spec import Conv2d, Linear, Network
+
+from .curves import data_uri
+from .occupancy import TileUse, occupancy_picture
+from .pictures import SLICES, UNITS, occupancy_svg, schedule_svg
+
+__all__ = ["occupancy", "schedule"]
+
+MOST_TILES = 12
+"""Tiles up to which each has a picture and bars of its own."""
+
+
+def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[str, Any]) -> dict[str, Any]:
+    """The picture of the tiles on the macros."""
+    lanes = generation["parameters"]["lanes"]
+    across = generation["columns"] * generation["macros"]
+    tiles, pieces, uses = [], set(), []
+    chunks: dict[tuple[str, int], int] = {}
+    for number, step in enumerate(program["steps"]):
+        matrix = network.node(step["node"])
+        assert isinstance(matrix, (Linear, Conv2d))
+        runs = []
+        place = 0
+        for column in step["columns"]:
+            used = sum(output >= 0 for output in column["outputs"])
+            if column["slice"] is None:
+                continue  # the reference column is shared and stands beside the array
+            runs.append((place * lanes, used, column["slice"]))
+            pieces.add(column["slice"])
+            place += 1
+        rows, tile = matrix.tile_rows[step["tile"]], step["tile"]
+        tiles.append({"label": f"{number + 1}. {step['node']}, row tile {tile}", "rows": rows, "runs": runs})
+        chunk = chunks[step["node"], tile] = chunks.get((step["node"], tile), -1) + 1
+        filled = sum(used for _, used, _ in runs)
+        share = rows * filled / (generation["rows"] * across)
+        uses.append(TileUse(step["node"], tile, chunk, rows, filled, share))
+    text = (
+        f"Each square is the array, {generation['rows']} rows x {across} columns, while a tile is in it, in "
+        "the order of computation. White is empty."
+    )
+    if len(tiles) > MOST_TILES:
+        drawn = data_uri(occupancy_picture(uses, generation["rows"], across, "svg"), "image/svg+xml")
+        picture = f'<img class="wide" alt="Tiles on the macros" src="{drawn}">'
+        return {"text": f"{text} Colours are layers.", "legend": [], "picture": picture}
+    legend = [{"colour": SLICES[piece % len(SLICES)], "label": f"weight slice {piece}"} for piece in sorted(pieces)]
+    return {
+        "text": text,
+        "legend": legend if len(legend) > 1 else [],
+        "picture": occupancy_svg(generation["rows"], across, tiles),
+    }
+
+
+def work_of_tiles(
+    generation: Mapping[str, Any], program: Mapping[str, Any]
+) -> tuple[list[tuple[str, tuple[int, int, int]]], int]:
+    """Cycles that array, lanes and weights are at work in a batch, for each tile or, of many, each layer.
+
+    Beside them the cycles in which array or lanes, whichever takes longer, are at work.
+    """
+    frames, rows = generation["parameters"]["frames"], generation["rows"]
+    layers: dict[str, tuple[int, int, int]] = {}
+    tiles = []
+    for number, step in enumerate(program["steps"]):
+        vectors = frames * step["windows"]
+        bars = (vectors * step["planes"], vectors * len(step["columns"]), rows)
+        tiles.append((f"{number + 1}. {step['node']}, row tile {step['tile']}", bars))
+        before = layers.get(step["node"], (0, 0, 0))
+        layers[step["node"]] = (before[0] + bars[0], before[1] + bars[1], before[2] + bars[2])
+    busy = sum(max(bars[:2]) for _, bars in tiles)
+    return (list(layers.items()) if len(tiles) > MOST_TILES else tiles), busy
+
+
+def schedule(
+    generation: Mapping[str, Any], program: Mapping[str, Any], verified: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What each unit does for each tile of a batch, and how long the batch takes."""
+    frames = generation["parameters"]["frames"]
+    tiles, busy = work_of_tiles(generation, program)
+    batch = round(generation["cycles_per_image"] * frames)
+    listed = [
+        ("Cycles of a batch, between two others", f"{batch:,} for {frames} images"),
+        ("Cycles per image", f"{generation['cycles_per_image']:,.1f}"),
+        ("Cycles of one image alone", f"{generation['latency']:,}"),
+        ("Share in which array or lanes are the limit", f"{100 * busy / batch:.0f} %"),
+    ]
+    if verified is not None:
+        pair = f"{verified['cycles_predicted']:,} and {verified['cycles_simulated']:,}"
+        listed.append((f"All {verified['images']:,} images, predicted and simulated", pair))
+    part = "layer" if len(program["steps"]) > MOST_TILES else "tile"
+    labels = {
+        "array": "array: one activation bit per cycle",
+        "lanes": "converters and dequantizers: one column step per cycle",
+        "weights": "writing the next tile's rows, meanwhile",
+    }
+    return {
+        "text": f"Cycles that each unit is at work for each {part}, in a batch of {frames} images. A {part} takes as "
+        "long as the longer of array and lanes; a tile's weights are written once for all images of the batch.",
+        "legend": [{"colour": UNITS[unit], "label": label} for unit, label in labels.items()],
+        "picture": schedule_svg(tiles, tuple(UNITS.values())),
+        "rows": listed,
+    }
