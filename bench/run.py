@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cocotb_macro
 import digits
 import macro
+import resnet
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -16,6 +17,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "macro, beside its plain form (minutes: that is what the plain form takes to build)": macro.rows,
     "macro in cocotb": cocotb_macro.rows,
     "digits on RTL": digits.rows,
+    "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,
 }
 
 

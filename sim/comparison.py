@@ -83,6 +83,7 @@ class Chunk:
     first: Mismatch | None
     cycles: int
     rtl_seconds: float
+    simulation_seconds: float
     reference_seconds: float
     values: NDArray[np.int64]
     reference: NDArray[np.int64]
@@ -153,6 +154,7 @@ def compare(
     tensors = reference.tensors(images)
     executed = time.perf_counter()
     run = simulate(accelerator, model, images, progress=progress)
+    simulated = time.perf_counter()
     count, frames = len(images), accelerator.frames
     codes, output = run.streams["o_codes"], run.streams["o"]
     values = accelerator.output_values(output.fields["data"].view(np.uint64))
@@ -173,6 +175,7 @@ def compare(
         first=first,
         cycles=int(output.cycles[-1] - accepted) + 1,
         rtl_seconds=time.perf_counter() - executed,
+        simulation_seconds=simulated - executed,
         reference_seconds=executed - begin,
         values=_gathered(accelerator.output, values, reference_values, frames),
         reference=reference_values,

@@ -49,6 +49,7 @@ class Verification:
     spans : images and cycles of each continuous simulation
     build_seconds : until the model was there; next to nothing when the cache has it
     rtl_seconds : wall time of simulation and comparison, of the busiest process
+    simulation_seconds : of the simulation alone
     reference_seconds : wall time of the integer reference, of the busiest process
     jobs : processes
     rtl_accuracy, integer_accuracy : with labels and a network that ends in a class, else None
@@ -63,6 +64,7 @@ class Verification:
     spans: tuple[tuple[int, int], ...]
     build_seconds: float
     rtl_seconds: float
+    simulation_seconds: float
     reference_seconds: float
     jobs: int
     rtl_accuracy: float | None
@@ -153,6 +155,7 @@ def verify(
         spans=tuple((chunk.images, chunk.cycles) for chunk in chunks),
         build_seconds=build_seconds,
         rtl_seconds=_busiest(chunks, jobs, "rtl_seconds"),
+        simulation_seconds=_busiest(chunks, jobs, "simulation_seconds"),
         reference_seconds=_busiest(chunks, jobs, "reference_seconds"),
         jobs=jobs,
         rtl_accuracy=None if truth is None else float(np.mean(values == truth)),
