@@ -15,15 +15,18 @@ class Core(wiring.Component):
     """A fixed-latency pipeline without handshake: `o` belongs to the `i` of `latency` cycles before.
 
     Members `i` and `o` carry payloads of the shapes given. State that outlives a beat (memories, accumulators) is
-    allowed: `Stalled` freezes all of it together, and `i_valid` says which beats are real.
+    allowed: `Stalled` freezes all of it together, and `i_valid` says which beats are real. Bit k of `valid` says the
+    same of the beat before stage k: a stage that does nothing without one saves power, and a simulator its time.
     """
 
     i: Any
     i_valid: Signal
+    valid: Signal
     o: Any
 
     def __init__(self, i_shape: Any, o_shape: Any, members: dict[str, Any] | None = None):
-        super().__init__({"i": In(i_shape), "i_valid": In(1), "o": Out(o_shape), **(members or {})})
+        own = {"i": In(i_shape), "i_valid": In(1), "valid": In(self.latency), "o": Out(o_shape)}
+        super().__init__(own | (members or {}))
 
     @property
     def latency(self) -> int:
@@ -77,6 +80,7 @@ class Stalled(wiring.Component):
             self.i.ready.eq(enable),
             self.core.i.eq(self.i.payload),
             self.core.i_valid.eq(self.i.valid),
+            self.core.valid.eq(Cat(self.i.valid, valid)),
             self.o.valid.eq(valid[-1]),
             self.o.payload.eq(self.core.o),
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from amaranth import Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth import Module, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.wiring import In, Out
@@ -121,8 +121,11 @@ class Converter(Block):
         """The field `lanes` of the row, if there is one."""
         return {}
 
-    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
-        """The code of P = `value` from the shared fields and the lane's own; may register both `stages` times."""
+    def convert(self, m: Module, values: list[Signal], common: Any, rows: list[Any], moves: Value) -> list[Value]:
+        """The codes of P = `values` of all lanes, from the fields that they share and the rows of each.
+
+        They come `stages` registers later; a register of the first of these stages is written where `moves` is set.
+        """
         raise TypeError(f"{type(self).__name__} must say how it converts")
 
     def elaborate(self, platform: object) -> Module:
@@ -137,7 +140,7 @@ class Converter(Block):
             table.i.valid.eq(self.i_table.valid),
             table.i.payload.eq(self.i_table.payload),
             table.address.eq(self.i.payload.address),
-            table.enable.eq(stalled.enable),
+            table.enable.eq(stalled.enable & self.i.valid),
             self.core.row.eq(table.row),
             self.o.valid.eq(stalled.o.valid),
             self.o.payload.eq(stalled.o.payload),
@@ -169,10 +172,11 @@ class ConverterCore(Core):
         # Stage 1: carries are resolved while the table is read.
         control = StructLayout({name: self.i.shape()[name].shape for name in ("reference", "address", "frame", "last")})
         waiting: Any = Signal(control, reset_less=True)
-        m.d.sync += [waiting[name].eq(self.i[name]) for name in control.members]
         partial = Shape(block.partial_bits, block.partial_signed)
         sums = [Signal(partial, name=f"sum_{n}", reset_less=True) for n in range(block.lanes)]
-        m.d.sync += [sums[n].eq(truncate(self.i.sum[n] + self.i.carry[n], partial)) for n in range(block.lanes)]
+        with m.If(self.valid[0]):
+            m.d.sync += [waiting[name].eq(self.i[name]) for name in control.members]
+            m.d.sync += [sums[n].eq(truncate(self.i.sum[n] + self.i.carry[n], partial)) for n in range(block.lanes)]
 
         # Stage 2: P, or X where the step is the reference's. The product is one for all lanes.
         fetched: Any = View(block.row, self.row)
@@ -180,34 +184,40 @@ class ConverterCore(Core):
         m.d.comb += product.eq(waiting.reference * fetched.common.reference_weight)
         values = [Signal(value_shape, name=f"value_{n}", reset_less=True) for n in range(block.lanes)]
         common: Any = Signal(block.row["common"].shape, reset_less=True)
-        m.d.sync += common.eq(fetched.common)
-        rows = self.lane_rows(m)
-        for n in range(block.lanes):
-            recovered = (sums[n] << fetched.common.double) - product
-            m.d.sync += values[n].eq(Mux(fetched.common.use_reference, waiting.reference, recovered))
+        with m.If(self.valid[1]):
+            m.d.sync += common.eq(fetched.common)
+            with m.If(fetched.common.use_reference):
+                m.d.sync += [value.eq(waiting.reference) for value in values]
+            with m.Else():
+                m.d.sync += [values[n].eq((sums[n] << fetched.common.double) - product) for n in range(block.lanes)]
 
         # Stages 3 and on: codes, with what travels along. What needs no ADC goes past it.
-        passed, exact = [waiting], [fetched.common.use_reference | fetched.common.exact]
+        passed, past = [waiting], [fetched.common.use_reference | fetched.common.exact]
         for n in range(2 + block.stages):
             beat: Any = Signal(control, name=f"beat_{n}", reset_less=True)
-            past = Signal(name=f"exact_{n}", reset_less=True)
-            m.d.sync += [beat.eq(passed[-1]), past.eq(exact[-1])]
+            exact = Signal(name=f"exact_{n}", reset_less=True)
+            with m.If(self.valid[1 + n]):
+                m.d.sync += [beat.eq(passed[-1]), exact.eq(past[-1])]
             passed.append(beat)
-            exact.append(past)
-        for n in range(block.lanes):
-            value: Value = values[n]
-            converted = block.convert(m, value, common, rows[n], n)
-            for stage in range(block.stages):
-                later = Signal(value_shape, name=f"value_{n}_{stage}", reset_less=True)
-                m.d.sync += later.eq(value)
-                value = later
-            code = Signal(value_shape, name=f"code_{n}", reset_less=True)
-            m.d.sync += code.eq(Mux(exact[-2], value, converted))
-            m.d.comb += self.o.codes[n].eq(code)
+            past.append(exact)
+        rows = self.lane_rows(m, self.valid[1] & ~past[0])
+        converted = block.convert(m, values, common, rows, self.valid[2] & ~past[1])
+        for stage in range(block.stages):
+            later = [Signal(value_shape, name=f"value_{n}_{stage}", reset_less=True) for n in range(block.lanes)]
+            with m.If(self.valid[2 + stage] & past[1 + stage]):
+                m.d.sync += [register.eq(value) for register, value in zip(later, values, strict=True)]
+            values = later
+        codes = [Signal(value_shape, name=f"code_{n}", reset_less=True) for n in range(block.lanes)]
+        with m.If(self.valid[-1]):
+            with m.If(past[-2]):
+                m.d.sync += [code.eq(value) for code, value in zip(codes, values, strict=True)]
+            with m.Else():
+                m.d.sync += [code.eq(value) for code, value in zip(codes, converted, strict=True)]
+        m.d.comb += [self.o.codes[n].eq(code) for n, code in enumerate(codes)]
         m.d.comb += [self.o[name].eq(passed[-1][name]) for name in control.members]
         return m
 
-    def lane_rows(self, m: Module) -> list[Any]:
+    def lane_rows(self, m: Module, moves: Value) -> list[Any]:
         """Each lane's part of the row, registered by itself: many cuts out of one wide word take long to elaborate."""
         layout = self.block.row
         if "lanes" not in layout.members:
@@ -215,9 +225,10 @@ class ConverterCore(Core):
         lanes: Any = layout["lanes"].shape
         lane = lanes.elem_shape
         rows = [flat_register(lane, f"row_{n}") for n in range(self.block.lanes)]
-        for n, row in enumerate(rows):
-            start = layout["lanes"].offset + n * lane.size
-            m.d.sync += row.as_value().eq(self.row[start : start + lane.size])
+        with m.If(moves):
+            for n, row in enumerate(rows):
+                start = layout["lanes"].offset + n * lane.size
+                m.d.sync += row.as_value().eq(self.row[start : start + lane.size])
         return rows
 
 
@@ -229,9 +240,9 @@ class ExactConverter(Converter):
 
     block_name = "exact-converter"
 
-    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
+    def convert(self, m: Module, values: list[Signal], common: Any, rows: list[Any], moves: Value) -> list[Value]:
         """P itself."""
-        return value
+        return list(values)
 
 
 class LadderConverter(Converter):
@@ -255,13 +266,17 @@ class LadderConverter(Converter):
         """The thresholds of each lane."""
         return {"lanes": ArrayLayout(ArrayLayout(signed(self.code_bits), (1 << self.adc_bits) - 1), self.lanes)}
 
-    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
+    def convert(self, m: Module, values: list[Signal], common: Any, rows: list[Any], moves: Value) -> list[Value]:
         """As many of the comparators as fire, added in a balanced tree, above the lowest code."""
+        return [self.code(value, common.low, row) for value, row in zip(values, rows, strict=True)]
+
+    def code(self, value: Value, low: Value, row: Any) -> Value:
+        """The code of one lane."""
         terms: list[Value] = [value >= row[j] for j in range((1 << self.adc_bits) - 1)]
         while len(terms) > 1:
             pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
             terms = pairs + terms[len(terms) & ~1 :]
-        return truncate(common.low + terms[0], signed(self.code_bits))
+        return truncate(low + terms[0], signed(self.code_bits))
 
 
 class MultiplyShiftConverter(Converter):
@@ -300,12 +315,17 @@ class MultiplyShiftConverter(Converter):
             )
         }
 
-    def convert(self, m: Module, value: Value, common: Any, row: Any, lane: int) -> Value:
+    def convert(self, m: Module, values: list[Signal], common: Any, rows: list[Any], moves: Value) -> list[Value]:
         """The line in one stage, its clamp in the next."""
         products = Interval(-(1 << (self.code_bits - 1)), 0) * IntFormat(self.multiplier_bits).interval
         bound = max(-products.lo, 1 << (self.offset_bits - 1)).bit_length() + 2
-        line = Signal(signed(bound), name=f"line_{lane}", reset_less=True)
-        low = Signal(signed(self.code_bits), name=f"low_{lane}", reset_less=True)
-        m.d.sync += [line.eq(value * row.multiplier + row.offset), low.eq(common.low)]
-        code = line.shift_right(self.shift) if self.shift else line
-        return truncate(clamp(code, low, low + ((1 << self.adc_bits) - 1)), signed(self.code_bits))
+        lines = [Signal(signed(bound), name=f"line_{n}", reset_less=True) for n in range(self.lanes)]
+        code = signed(self.code_bits)
+        greatest = common.low + ((1 << self.adc_bits) - 1)
+        low = Signal(code, name="lowest", reset_less=True)
+        high = Signal(greatest.shape(), name="highest", reset_less=True)
+        with m.If(moves):
+            m.d.sync += [low.eq(common.low), high.eq(greatest)]
+            for line, value, row in zip(lines, values, rows, strict=True):
+                m.d.sync += line.eq(value * row.multiplier + row.offset)
+        return [truncate(clamp(line.shift_right(self.shift), low, high), code) for line in lines]

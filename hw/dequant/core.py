@@ -9,7 +9,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from quadrille.hw.base import Core, clamp, flat_register, round_shift, truncate
+from quadrille.hw.base import Core, clamp, round_shift, truncate
 
 from .layouts import codes_layout, results_layout
 
@@ -24,6 +24,7 @@ class DequantizerCore(Core):
 
     row: Signal
     bias_address: Signal
+    bias_enable: Signal
     bias: Signal
 
     def __init__(self, block: ColumnDequantizer):
@@ -47,6 +48,7 @@ class DequantizerCore(Core):
             {
                 "row": In(block.row.size),
                 "bias_address": Out(range(max(2, block.bias_rows))),
+                "bias_enable": Out(1),
                 "bias": In(block.bias_row.size),
             },
         )
@@ -74,30 +76,33 @@ class DequantizerCore(Core):
         )
 
         # Stage 1: the codes wait for their row, which the table read in the same cycle.
-        codes: Any = flat_register(self.i.shape(), "codes")
-        codes_valid = Signal()
+        waiting: Any = Signal(
+            StructLayout({name: self.i.shape()[name].shape for name in ("frame", "last")}), reset_less=True
+        )
+        codes = [Signal(signed(block.code_bits), name=f"code_{n}", reset_less=True) for n in lanes]
         row: Any = View(block.row, self.row)
         bias = View(block.bias_row, self.bias)
-        m.d.sync += [codes.as_value().eq(self.i.as_value()), codes_valid.eq(self.i_valid)]
+        with m.If(self.valid[0]):
+            m.d.sync += [waiting[name].eq(self.i[name]) for name in waiting.shape().members]
+            m.d.sync += [codes[n].eq(self.i.codes[n]) for n in lanes]
 
         # Stage 2: products; the bias and the sums so far are on their way.
         product_shape = signed(block.code_bits + block.mantissa_bits)
         product_control = Signal(control, reset_less=True)
-        product_valid = Signal()
         products = [Signal(product_shape, name=f"product_{n}", reset_less=True) for n in lanes]
-        m.d.comb += self.bias_address.eq(row.bias)
-        m.d.sync += [
-            product_valid.eq(codes_valid),
-            product_control.frame.eq(codes.frame),
-            product_control.last.eq(codes.last),
-            product_control.row_first.eq(row.first),
-            product_control.row_last.eq(row.last),
-            product_control.shift.eq(row.shift),
-            product_control.low.eq(row.low),
-            product_control.high.eq(row.high),
-            product_control.destination.eq(row.destination),
-        ]
-        m.d.sync += [products[n].eq(codes.codes[n] * row.mantissas[n]) for n in lanes]
+        m.d.comb += [self.bias_address.eq(row.bias), self.bias_enable.eq(self.valid[1] & row.first)]
+        with m.If(self.valid[1]):
+            m.d.sync += [
+                product_control.frame.eq(waiting.frame),
+                product_control.last.eq(waiting.last),
+                product_control.row_first.eq(row.first),
+                product_control.row_last.eq(row.last),
+                product_control.shift.eq(row.shift),
+                product_control.low.eq(row.low),
+                product_control.high.eq(row.high),
+                product_control.destination.eq(row.destination),
+            ]
+            m.d.sync += [products[n].eq(codes[n] * row.mantissas[n]) for n in lanes]
 
         # Stage 3: sums. The read port is transparent, so a step sees what the step before it wrote.
         accumulator = signed(block.accumulator_bits)
@@ -107,38 +112,43 @@ class DequantizerCore(Core):
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         address = Signal.like(write.addr, reset_less=True)
-        m.d.comb += read.addr.eq(codes.frame + row.group)
-        m.d.sync += address.eq(read.addr)
+        m.d.comb += [read.addr.eq(waiting.frame + row.group), read.en.eq(self.valid[1])]
+        with m.If(self.valid[1]):
+            m.d.sync += address.eq(read.addr)
         sums = [Signal(accumulator, name=f"new_sum_{n}") for n in lanes]
         held = View(ArrayLayout(accumulator, block.lanes), read.data)
-        summed = Signal(block.lanes * block.accumulator_bits, reset_less=True)
         sum_control = Signal(control, reset_less=True)
         m.d.comb += [
             write.addr.eq(address),
             write.data.eq(Cat(sums)),
-            write.en.eq(product_valid),
+            write.en.eq(self.valid[2]),
         ]
         for n in lanes:
             start = Mux(product_control.row_first, bias[n], held[n])
             m.d.comb += sums[n].eq(truncate(start + products[n], accumulator))
-        m.d.sync += [summed.eq(write.data), sum_control.eq(product_control)]
+        with m.If(self.valid[2]):
+            m.d.sync += sum_control.eq(product_control)
+        summed = [Signal(accumulator, name=f"sum_{n}", reset_less=True) for n in lanes]
+        with m.If(self.valid[2] & product_control.row_last):
+            m.d.sync += [summed[n].eq(sums[n]) for n in lanes]
 
-        # Stage 4: rounding shift. Stage 5: saturation.
+        # Stage 4: rounding shift. Stage 5: saturation. Both only of sums that are complete.
         shifted_control = Signal(control, reset_less=True)
-        m.d.sync += shifted_control.eq(sum_control)
-        results = self.o.result
-        for n in lanes:
-            value = Signal(accumulator, name=f"sum_{n}")
-            shifted = Signal(signed(block.accumulator_bits + 1), name=f"shifted_{n}", reset_less=True)
-            m.d.comb += value.eq(summed.word_select(n, block.accumulator_bits))
-            m.d.sync += shifted.eq(round_shift(value, sum_control.shift))
-            clamped = Signal(signed(block.result_bits), name=f"clamped_{n}", reset_less=True)
-            m.d.sync += clamped.eq(
-                truncate(clamp(shifted, shifted_control.low, shifted_control.high), signed(block.result_bits))
-            )
-            m.d.comb += results.values[n].eq(clamped)
+        with m.If(self.valid[3]):
+            m.d.sync += shifted_control.eq(sum_control)
+        shifted = [Signal(signed(block.accumulator_bits + 1), name=f"shifted_{n}", reset_less=True) for n in lanes]
+        with m.If(self.valid[3] & sum_control.row_last):
+            m.d.sync += [shifted[n].eq(round_shift(summed[n], sum_control.shift)) for n in lanes]
         final = Signal(control, reset_less=True)
-        m.d.sync += final.eq(shifted_control)
+        with m.If(self.valid[4]):
+            m.d.sync += final.eq(shifted_control)
+        results, result = self.o.result, signed(block.result_bits)
+        clamped = [Signal(result, name=f"clamped_{n}", reset_less=True) for n in lanes]
+        with m.If(self.valid[4] & shifted_control.row_last):
+            for n in lanes:
+                saturated = clamp(shifted[n], shifted_control.low, shifted_control.high)
+                m.d.sync += clamped[n].eq(truncate(saturated, result))
+        m.d.comb += [results.values[n].eq(clamped[n]) for n in lanes]
         m.d.comb += [
             results.frame.eq(final.frame),
             results.destination.eq(final.destination),

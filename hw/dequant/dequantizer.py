@@ -167,12 +167,12 @@ class ColumnDequantizer(Block):
             mantissas.i.valid.eq(self.i_mantissas.valid),
             mantissas.i.payload.eq(self.i_mantissas.payload),
             mantissas.address.eq(self.i.payload.address),
-            mantissas.enable.eq(stalled.enable),
+            mantissas.enable.eq(stalled.enable & self.i.valid),
             core.row.eq(mantissas.row),
             biases.i.valid.eq(self.i_biases.valid),
             biases.i.payload.eq(self.i_biases.payload),
             biases.address.eq(core.bias_address),
-            biases.enable.eq(stalled.enable),
+            biases.enable.eq(stalled.enable & core.bias_enable),
             core.bias.eq(biases.row),
         ]
 
