@@ -198,7 +198,10 @@ def _matrix(node: Linear | Conv2d) -> str:
     weights = "binary weights" if node.encoding.binary else f"{node.weight_bits}-bit weights"
     cells = f"{node.encoding.slices} slices of {node.cell_bits}-bit cells, " if node.encoding.slices > 1 else ""
     converter = "exact sums" if node.adc is None else f"{node.adc.bits}-bit ADC"
-    return f"{weights}, {cells}row tiles {_tiles(node.tile_rows)}, {converter}"
+    varied = ""
+    if node.conductance is not None:
+        varied = f", conductances of {node.cell_value_bits} bits, {node.fraction_bits} of them fractions"
+    return f"{weights}, {cells}row tiles {_tiles(node.tile_rows)}, {converter}{varied}"
 
 
 def _tiles(rows: tuple[int, ...]) -> str:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from quadrille.algo.integer import array_of, execute, read_network, tensor_of, write_network
 from quadrille.algo.integer.cim import adc_codes, column_sums, stored_cells
 from quadrille.algo.integer.variation import LEAST_GAIN, Variation, perturb, varied_nodes
-from quadrille.algo.spec import Adc, Conductance, Conv2d, Input, IntFormat, IntTensor, InvalidInput, Linear, Network
-from quadrille.tb.networks import random_network
+from quadrille.algo.spec import Adc, Conductance, Input, IntFormat, IntTensor, InvalidInput, Linear, Network
 
 
 def layer(digit=1, *, rows=128, outputs=128, weight_bits=1, cell_bits=1, adc_bits=3):
@@ -305,33 +304,3 @@ def test_conductances_of_any_type():
         for dtype in ("int8", "int64")
     ]
     assert sums == [[[[[2 * 207 - 24]]]]] * 2
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"weight_bits": 3, "cell_bits": 2}, {"residual": "projection"}, {"groups": 2}]
-)
-def test_convolutions_without_variation(settings):
-    network = random_network(
-        3, shape=(4, 6, 6), channels=(4, 6), adc_bits=3, exact_first=True, activation_bits=4, **settings
-    )
-    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 6))
-    expected, found = execute(network, images), execute(perturb(network, Variation(fraction_bits=4), 0), images)
-    assert all(np.array_equal(found[name], expected[name]) for name in expected)
-
-
-def test_convolutions_against_loops():
-    network = random_network(5, shape=(4, 5, 5), channels=(6,), groups=2, adc_bits=4, weight_bits=2, rows=9)
-    varied = perturb(network, Variation(log_normal=0.3, offset=0.4, fraction_bits=4), 1)
-    node = next(varied.of_kind(Conv2d))
-    tiles, slices, outputs = node.columns
-    assert (tiles, slices, node.window.groups) == (2, 2, 2)
-    image = np.random.default_rng(1).integers(0, 16, (4, 5, 5))
-    codes = execute(varied, image[None])[node.name][0]
-    wide, values = np.pad(image, ((0, 0), (1, 1), (1, 1))), node.cell_values()
-    for t, s, o, y, x in np.ndindex(tiles, slices, outputs, 5, 5):
-        group = o // (outputs // 2)
-        under = wide[2 * group : 2 * group + 2, y : y + 3, x : x + 3].ravel().tolist()
-        start = sum(node.tile_rows[:t])
-        rows = range(start, start + node.tile_rows[t])
-        total = sum((values[s, o, i] - node.reference(s)) * under[i] for i in rows)
-        assert codes[t, s, o, y, x] == node.adc.code((t * slices + s) * outputs + o, total)
