@@ -49,6 +49,7 @@ def _cases(block: str, module: str, *configurations: Mapping[str, Any]) -> tuple
 
 _READER = {"columns": 10, "lanes": 4, "partial_bits": 6, "reference_bits": 5, "address_bits": 5, "frame_bits": 3}
 _CONVERTER = {"partial_bits": 6, "reference_bits": 6, "code_bits": 12, "table_rows": 6, "frame_bits": 2}
+_MAPS = {"lanes": 3, "value_bits": 8, "table_rows": 5, "groups": 3, "width": 4, "height": 3, "frame_bits": 2}
 
 CASES: tuple[Case, ...] = (
     *_cases(
@@ -88,6 +89,24 @@ CASES: tuple[Case, ...] = (
             "groups": 3,
             "frames": 4,
         },
+    ),
+    *_cases(
+        "residual-unit",
+        "test_residual_unit",
+        {**_MAPS, "lanes": 1, "depth": 2, "groups": 1, "width": 1, "height": 1},
+        {**_MAPS, "residual_bits": 5, "result_bits": 9, "mantissa_bits": 6, "depth": 32},
+    ),
+    *_cases(
+        "pooling-unit",
+        "test_pooling_unit",
+        {**_MAPS, "lanes": 1, "table_rows": 1, "depth": 1, "groups": 1, "width": 2, "height": 1},
+        {**_MAPS, "pool_bits": 11, "depth": 5},
+    ),
+    *_cases(
+        "requantizer",
+        "test_requantizer",
+        {"lanes": 1, "table_rows": 1},
+        {"lanes": 3, "value_bits": 10, "result_bits": 5, "mantissa_bits": 6, "shift_bits": 4, "table_rows": 7},
     ),
     *_cases(
         "sequencer",

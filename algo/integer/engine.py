@@ -6,8 +6,11 @@ from quadrille.algo.spec import Network
 
 from .arithmetic import IntArray
 from .execution import execute
+from .pooling import pooling_unit
+from .requantizer import requantizer
+from .residual import residual_unit
 
-__all__ = ["accelerator"]
+__all__ = ["accelerator", "pooling_unit", "requantizer", "residual_unit"]
 
 
 def accelerator(network: Network, images: IntArray, /, **sizes: object) -> dict[str, IntArray]:

@@ -3,6 +3,20 @@
 from .accelerator import Accelerator
 from .configuration import Configuration, Target
 from .mapping import Plan, plan
+from .pooling import PoolingUnit
 from .program import Program, compile_network
+from .requantizer import Requantizer
+from .residual import ResidualUnit
 
-__all__ = ["Accelerator", "Configuration", "Plan", "Program", "Target", "compile_network", "plan"]
+__all__ = [
+    "Accelerator",
+    "Configuration",
+    "Plan",
+    "PoolingUnit",
+    "Program",
+    "Requantizer",
+    "ResidualUnit",
+    "Target",
+    "compile_network",
+    "plan",
+]

@@ -95,7 +95,7 @@ class PoolingUnit(ValueUnit):
         Parameter("groups", 16, 1, 1 << 12, "most groups of a route at each element"),
         Parameter("width", 64, 1, 1 << 12, "most elements across a map"),
         Parameter("height", 64, 1, 1 << 12, "most elements down a map"),
-        Parameter("frame_bits", 5, 1, 16, "width of the frame number handed on"),
+        Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
     )
 
     pool_bits: int

@@ -68,7 +68,7 @@ class Requantizer(ValueUnit):
         Parameter("mantissa_bits", 16, 2, 22, "width of a signed mantissa"),
         Parameter("shift_bits", 5, 1, 6, "width of the shift amount"),
         Parameter("table_rows", 16, 1, 1 << 16, "rows of the table: routes"),
-        Parameter("frame_bits", 5, 1, 16, "width of the frame number handed on"),
+        Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
     )
 
     result_bits: int

@@ -116,7 +116,7 @@ class ResidualUnit(ValueUnit):
         Parameter("groups", 16, 1, 1 << 12, "most groups of a route in each window"),
         Parameter("width", 64, 1, 1 << 12, "most windows across a map"),
         Parameter("height", 64, 1, 1 << 12, "most windows down a map"),
-        Parameter("frame_bits", 5, 1, 16, "width of the frame number handed on"),
+        Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
     )
 
     residual_bits: int

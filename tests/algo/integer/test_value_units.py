@@ -102,7 +102,7 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], messa
     beats = {"values": np.zeros((1, 2), np.int64), "route": zero, "frame": zero, "first": zero}
     fields = [change.get(name, array) for name, array in beats.items()]
     with pytest.raises(InvalidInput, match=f"^{re.escape(message)}$"):
-        requantizer(*fields, table, lanes=2)
+        requantizer(fields[0], fields[1], fields[2], fields[3], table, lanes=2)
 
 
 def test_residual_beyond_the_memory_is_refused() -> None:
