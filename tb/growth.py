@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
+from math import floor, prod
 from random import Random
 
 from quadrille.algo.spec import (
@@ -199,7 +199,7 @@ def narrow_adc(
         if uniform:
             step = max(1.0, 2 * quarter / levels * random.uniform(0.3, 1.2))
             start = middle + quarter * random.uniform(-0.5, 0.5) - step * levels / 2
-            thresholds += [int(start + step * j) for j in range(levels)]
+            thresholds += [floor(start + step * j) for j in range(levels)]
         else:
             ladder = [random.randint(middle - 2 * quarter, middle + 2 * quarter) for _ in range(levels)]
             thresholds += sorted(ladder)

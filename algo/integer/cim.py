@@ -11,13 +11,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from quadrille.algo.spec import Adc, CellEncoding, Conv2d, Interval, IntFormat, IntTensor, InvalidInput, Linear, RowSum
 
 from .arithmetic import IntArray, check_interval, check_shape, integers, wrap
 from .converters import exact_converter, ladder_converter, multiply_shift_converter, multiply_shift_for
-from .ladder import LadderTable
+from .ladder import ColumnLadders
 from .product import IntegerMatrix, exact_type
 from .tensors import array_of
 
@@ -34,6 +34,7 @@ __all__ = [
     "ladder_converter",
     "multiply_shift_converter",
     "multiply_shift_for",
+    "reach",
     "row_sums",
     "stored_cells",
 ]
@@ -181,16 +182,13 @@ class ColumnMatrix:
     """
 
     def __init__(self, node: Linear, source: Interval) -> None:
-        encoding, values = node.encoding, stored_cells(node)
-        self.shape = (len(node.tile_rows), encoding.slices, node.outputs)
-        gain = np.array([encoding.gain(index) for index in range(encoding.slices)])
-        offset = np.array([node.reference(index) for index in range(encoding.slices)])
-        factors = gain[:, None, None] * values - offset[:, None, None]
+        self.shape, factors = node.columns, column_factors(node)
         edges = np.cumsum([0, *node.tile_rows])
         self.tiles = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-        self.matrices = [
-            IntegerMatrix(factors[:, :, begin:end].reshape(-1, end - begin).T, source) for begin, end in self.tiles
-        ]
+        parts = [factors[:, :, begin:end].reshape(-1, end - begin) for begin, end in self.tiles]
+        self.matrices = [IntegerMatrix(part.T, source) for part in parts]
+        ends = [reach(part, source) for part in parts]
+        self.least, self.greatest = np.array([low for low, _ in ends]), np.array([high for _, high in ends])
 
     @property
     def bound(self) -> int:
@@ -220,23 +218,30 @@ class ColumnMatrix:
 
 
 class ColumnConverter:
-    """The ADC of a Linear, ready for sums of magnitude at most `bound`: codes in type `dtype`, which must hold them."""
+    """The ADC of a Linear, ready for sums between `least` and `greatest`, (tiles, slices * outputs) each."""
 
-    def __init__(self, adc: Adc, shape: tuple[int, int, int], bound: int, dtype: DTypeLike = np.int64) -> None:
+    def __init__(self, adc: Adc, shape: tuple[int, int, int], least: IntArray, greatest: IntArray) -> None:
         adc.check(shape)
         tiles, slices, outputs = self.shape = shape
         thresholds = array_of(adc.thresholds).reshape(tiles, slices * outputs, -1)
-        lows = np.full(slices * outputs, adc.low, dtype=np.int64)
-        self.tables = [LadderTable(tile, lows, Interval(-bound, bound), dtype=dtype) for tile in thresholds]
+        self.ladders = [
+            ColumnLadders(tile, adc.low, low, high) for tile, low, high in zip(thresholds, least, greatest, strict=True)
+        ]
 
     def codes(self, products: list[NDArray[Any]]) -> NDArray[Any]:
-        """The codes (n, tiles, slices, outputs) of each tile's sums (n, slices * outputs)."""
+        """The codes (n, tiles, slices, outputs) of each tile's sums (n, slices * outputs), which may be overwritten."""
         if len(products) == 1:
-            return self.tables[0].codes(products[0]).reshape(-1, *self.shape)
-        out = np.empty((len(products[0]), len(products), products[0].shape[1]), dtype=self.tables[0].dtype)
-        for tile, (table, product) in enumerate(zip(self.tables, products, strict=True)):
-            out[:, tile] = table.codes(product)
+            return self.ladders[0].codes(products[0]).reshape(-1, *self.shape)
+        out = np.empty((len(products[0]), len(products), products[0].shape[1]), dtype=self.ladders[0].dtype)
+        for tile, (ladder, product) in enumerate(zip(self.ladders, products, strict=True)):
+            out[:, tile] = ladder.codes(product)
         return out.reshape(-1, *self.shape)
+
+
+def reach(factors: IntArray, source: Interval) -> tuple[IntArray, IntArray]:
+    """The least and the greatest sum of `factors` (..., rows) times inputs in `source`: (...) each."""
+    positive, negative = np.maximum(factors, 0).sum(axis=-1), np.minimum(factors, 0).sum(axis=-1)
+    return positive * source.lo + negative * source.hi, positive * source.hi + negative * source.lo
 
 
 def column_sums(node: Linear, inputs: IntArray) -> IntArray:
@@ -264,9 +269,10 @@ def adc_codes(node: Linear, sums: IntArray) -> IntArray:
     check_shape("Column sums", sums, (None, *shape))
     if node.adc is None:
         return sums
-    span = _interval_of(sums)
-    converter = ColumnConverter(node.adc, shape, max(abs(span.lo), abs(span.hi)))
-    return converter.codes([sums[:, tile].reshape(len(sums), shape[1] * shape[2]) for tile in range(shape[0])])
+    span, every = _interval_of(sums), (shape[0], shape[1] * shape[2])
+    converter = ColumnConverter(node.adc, shape, np.full(every, span.lo), np.full(every, span.hi))
+    products = [sums[:, tile].reshape(len(sums), every[1]) for tile in range(shape[0])]
+    return converter.codes(products).astype(np.int64)
 
 
 def row_sums(node: RowSum, inputs: IntArray) -> IntArray:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from quadrille.algo.spec import Conv2d, Interval, RowSum, Window
 
-from .cim import column_factors
-from .ladder import LadderTable
+from .cim import column_factors, reach
+from .ladder import ColumnLadders
 from .product import exact_type
 from .tensors import array_of
 
@@ -68,39 +68,50 @@ class Convolution:
         self.bound = max(steepest * largest, steepest, largest)
         self.dtype = exact_type(self.bound)
         self.matrices = [np.ascontiguousarray(self.factors[:, :, b:e], dtype=self.dtype) for b, e in self.tiles]
-        self.tables: list[LadderTable] | None = None
+        self.ladders: list[ColumnLadders] | None = None
         if node.adc is not None:
             node.adc.check(node.columns)
-            codes = node.adc.interval
-            self.code_type = exact_type(max(abs(codes.lo), abs(codes.hi)))
-            ladders = array_of(node.adc.thresholds).reshape(len(self.tiles), slices, groups, outputs // groups, -1)
-            ladders = ladders.swapaxes(1, 2).reshape(len(self.tiles), slices * outputs, -1)
-            lows = np.full(slices * outputs, node.adc.low, dtype=np.int64)
-            span = Interval(-self.bound, self.bound)
-            self.tables = [LadderTable(tile, lows, span, trailing=1, dtype=self.code_type) for tile in ladders]
+            thresholds = array_of(node.adc.thresholds).reshape(len(self.tiles), slices, groups, outputs // groups, -1)
+            thresholds = thresholds.swapaxes(1, 2).reshape(len(self.tiles), slices * outputs, -1)
+            self.ladders = []
+            for tile, (begin, end) in zip(thresholds, self.tiles, strict=True):
+                factors = self.factors[:, :, begin:end].reshape(slices * outputs, -1)
+                ends = reach(factors, node.seen(source))
+                self.ladders.append(ColumnLadders(tile, node.adc.low, *ends, trailing=1))
 
-    def codes(self, maps: NDArray[Any], *, convert: bool = True) -> NDArray[Any]:
-        """Codes (n, tiles, slices, outputs, windows down, windows across) of `maps`; the sums without `convert`."""
+    def codes(self, maps: NDArray[Any]) -> NDArray[Any]:
+        """Codes (n, tiles, slices, outputs, windows down, windows across) of `maps` (n, channels, height, width)."""
         count, _, height, width = maps.shape
         high, wide = self.window.output_size(height, width)
         groups, columns, rows = self.factors.shape
-        tables = self.tables if convert else None
-        dtype = self.dtype if tables is None else self.code_type
-        out = np.empty((count, len(self.tiles), groups, columns, high * wide), dtype=dtype)
+        dtype = self.dtype if self.ladders is None else self.ladders[0].dtype
+        out = np.empty((count, len(self.tiles), groups * columns, high * wide), dtype=dtype)
         step = max(1, BLOCK_BYTES // (groups * rows * high * wide * self.dtype.itemsize))
-        for part in _parts(count, step):
+        for begin in range(0, count, step):
+            part = slice(begin, min(begin + step, count))
             taps = patches(padded(maps[part], self.window, self.dtype), self.window)
             taps = taps.reshape(len(taps), groups, rows, high * wide)
-            for tile, (begin, end) in enumerate(self.tiles):
-                under = taps[:, :, begin:end]
-                if tables is None:
-                    np.matmul(self.matrices[tile], under, out=out[part, tile])
-                    continue
-                sums = np.matmul(self.matrices[tile], under).reshape(len(taps), groups * columns, high * wide)
-                out[part, tile] = tables[tile].codes(sums).reshape(len(taps), groups, columns, high * wide)
+            for tile, (first, last) in enumerate(self.tiles):
+                place = out[part, tile]
+                if dtype == self.dtype:
+                    sums = place
+                    np.matmul(self.matrices[tile], taps[:, :, first:last], out=_by_group(place, groups))
+                else:
+                    sums = np.matmul(self.matrices[tile], taps[:, :, first:last]).reshape(place.shape)
+                if self.ladders is not None:
+                    codes = self.ladders[tile].codes(sums)
+                    if codes is not place:
+                        place[...] = codes
         tiles, slices, outputs = self.columns
         out = out.reshape(count, tiles, groups, slices, outputs // groups, high * wide).swapaxes(2, 3)
         return out.reshape(count, tiles, slices, outputs, high, wide)
+
+
+def _by_group(columns: NDArray[Any], groups: int) -> NDArray[Any]:
+    """(n, groups * columns, windows) as (n, groups, columns, windows), in the same memory."""
+    view = columns.view()
+    view.shape = (len(columns), groups, columns.shape[1] // groups, columns.shape[2])
+    return view
 
 
 class WindowSums:
@@ -155,7 +166,3 @@ def sum_of(terms: Iterator[NDArray[Any]]) -> NDArray[Any]:
     for term in terms:
         total += term
     return total
-
-
-def _parts(count: int, step: int) -> Iterator[slice]:
-    return (slice(begin, min(begin + step, count)) for begin in range(0, count, step))

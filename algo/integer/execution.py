@@ -33,8 +33,7 @@ from .cim import ColumnConverter, ColumnMatrix
 from .convolution import Convolution, WindowSums
 from .dequant import ColumnDequantization
 from .maps import Addition, Requantization, max_pool, subsample, sum_pool
-from .product import IntegerMatrix, exact_type
-from .rescaling import greatest
+from .product import IntegerMatrix
 
 __all__ = ["Executor", "Operation", "argmax", "check_images", "execute", "executes"]
 
@@ -67,8 +66,7 @@ def _linear(node: Linear, inputs: Sequence[Edge]) -> Operation:
     elements = node.weight.shape[1]
     if node.adc is None:
         return lambda tensors: matrix.exact(tensors[0].reshape(-1, elements))
-    kind = exact_type(greatest(node.adc.interval))
-    converter = ColumnConverter(node.adc, matrix.shape, matrix.bound, kind)
+    converter = ColumnConverter(node.adc, matrix.shape, matrix.least, matrix.greatest)
     return lambda tensors: converter.codes(matrix.products(tensors[0].reshape(-1, elements)))
 
 

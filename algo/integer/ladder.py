@@ -10,12 +10,35 @@ from numpy.typing import DTypeLike, NDArray
 from quadrille.algo.spec import Interval, InvalidInput
 
 from .arithmetic import IntArray
-from .product import FLOAT32_EXACT
+from .line import LadderLine
+from .product import FLOAT32_EXACT, exact_type
 
-__all__ = ["LadderTable"]
+__all__ = ["ColumnLadders", "LadderTable"]
 
 SMALL_TABLE = 1 << 18  # entries of 8 bytes: stays in a processor's second cache
 GREATEST_TABLE = 1 << 24  # entries of 1 byte; beyond, thresholds are searched
+
+
+class ColumnLadders:
+    """The codes `low + #{ j : P >= thresholds[c, j] }` of columns side by side: by a line if there is one, or a table.
+
+    `thresholds` (columns, levels), the sums of each column from `least` to `greatest` (columns,); sums are
+    (..., columns, *windows) with `trailing` axes of windows. Codes are float32 where that holds them.
+    """
+
+    def __init__(
+        self, thresholds: IntArray, low: int, least: IntArray, greatest: IntArray, *, trailing: int = 0
+    ) -> None:
+        columns, levels = thresholds.shape
+        self.dtype = exact_type(max(abs(low), abs(low + levels)))
+        self.line = LadderLine.through(thresholds, low, least, greatest, trailing=trailing)
+        if self.line is None:
+            lows, source = np.full(columns, low, dtype=np.int64), Interval(int(least.min()), int(greatest.max()))
+            self.table = LadderTable(thresholds, lows, source, trailing=trailing, dtype=self.dtype)
+
+    def codes(self, sums: NDArray[Any]) -> NDArray[Any]:
+        """The codes of `sums`, integers of any type; where a line gives them, float32 sums are overwritten."""
+        return self.table.codes(sums) if self.line is None else self.line.convert(sums.astype(np.float32, copy=False))
 
 
 class LadderTable:

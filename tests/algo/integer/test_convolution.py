@@ -124,7 +124,7 @@ def layers(draw):
 
 
 @given(layers())
-@settings(derandomize=True, deadline=None, max_examples=250)
+@settings(derandomize=True, deadline=None, max_examples=120)
 def test_a_layer_against_loops(layer):
     network, images, size = layer
     conv, values = network.node("conv"), network.node("values")
