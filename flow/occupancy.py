@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,22 +26,22 @@ MOST_SPANS = 400
 
 @dataclass(frozen=True)
 class TileUse:
-    """What one tile takes of the array: `rows` x `columns` of it, the share `share` of its cells.
+    """What one instruction takes of the array: `rows` x `columns` of it, the share `share` of its cells.
 
-    `chunk` counts the pieces that a layer's columns are cut into where they do not all fit side by side.
+    `piece` counts the instructions of one row tile, where its columns do not all fit side by side.
     """
 
     layer: str
     tile: int
-    chunk: int
+    piece: int
     rows: int
     columns: int
     share: float
 
     @property
     def label(self) -> str:
-        """Row tile, and chunk of columns."""
-        return f"{self.tile}" if self.chunk == 0 else f"{self.tile}.{self.chunk}"
+        """Row tile, and the piece of it if it is not the first."""
+        return f"{self.tile}" if self.piece == 0 else f"{self.tile}.{self.piece}"
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,20 @@ class Span:
         return self.end - self.start
 
 
-def tile_uses(tiles: Iterable[tuple[str, int, int, int, int]], rows: int, columns: int) -> tuple[TileUse, ...]:
-    """From (layer, tile, chunk, rows used, columns used) of an array of `rows` x `columns`."""
-    return tuple(
-        TileUse(layer, tile, chunk, used, across, used * across / (rows * columns))
-        for layer, tile, chunk, used, across in tiles
-    )
+def tile_uses(tiles: Iterable[tuple[str, int, int, int]], rows: int, columns: int) -> tuple[TileUse, ...]:
+    """From (layer, tile, rows used, columns used) of an array of `rows` x `columns`, in the order of computation."""
+    pieces: Counter[tuple[str, int]] = Counter()
+    uses: list[TileUse] = []
+    for layer, tile, used, across in tiles:
+        uses.append(TileUse(layer, tile, pieces[layer, tile], used, across, used * across / (rows * columns)))
+        pieces[layer, tile] += 1
+    return tuple(uses)
 
 
-def spans_of(instructions: Iterable[tuple[int, str, int, int, int, int]]) -> tuple[Span, ...]:
-    """From (instruction, layer, start and end of loading, start and end of computing); none where nothing is done."""
+def spans_of(instructions: Iterable[tuple[str, int, int, int, int]]) -> tuple[Span, ...]:
+    """From (layer, start and end of loading, start and end of computing); none where nothing is done."""
     spans: list[Span] = []
-    for _, layer, load_start, load_end, start, end in instructions:
+    for layer, load_start, load_end, start, end in instructions:
         spans += [Span(layer, "load", load_start, load_end)] if load_end > load_start else []
         spans += [Span(layer, "compute", start, end)] if end > start else []
     return tuple(spans)

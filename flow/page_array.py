@@ -8,7 +8,7 @@ from typing import Any
 from quadrille.algo.spec import Conv2d, Linear, Network
 
 from .curves import data_uri
-from .occupancy import TileUse, occupancy_picture
+from .occupancy import occupancy_picture, tile_uses
 from .pictures import SLICES, UNITS, occupancy_svg, schedule_svg
 
 __all__ = ["occupancy", "schedule"]
@@ -21,8 +21,7 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
     """The picture of the tiles on the macros."""
     lanes = generation["parameters"]["lanes"]
     across = generation["columns"] * generation["macros"]
-    tiles, pieces, uses = [], set(), []
-    chunks: dict[tuple[str, int], int] = {}
+    tiles, pieces, used_cells = [], set(), []
     for number, step in enumerate(program["steps"]):
         matrix = network.node(step["node"])
         assert isinstance(matrix, (Linear, Conv2d))
@@ -37,15 +36,13 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
             place += 1
         rows, tile = matrix.tile_rows[step["tile"]], step["tile"]
         tiles.append({"label": f"{number + 1}. {step['node']}, row tile {tile}", "rows": rows, "runs": runs})
-        chunk = chunks[step["node"], tile] = chunks.get((step["node"], tile), -1) + 1
-        filled = sum(used for _, used, _ in runs)
-        share = rows * filled / (generation["rows"] * across)
-        uses.append(TileUse(step["node"], tile, chunk, rows, filled, share))
+        used_cells.append((step["node"], tile, rows, sum(used for _, used, _ in runs)))
     text = (
         f"Each square is the array, {generation['rows']} rows x {across} columns, while a tile is in it, in "
         "the order of computation. White is empty."
     )
     if len(tiles) > MOST_TILES:
+        uses = tile_uses(used_cells, generation["rows"], across)
         drawn = data_uri(occupancy_picture(uses, generation["rows"], across, "svg"), "image/svg+xml")
         picture = f'<img class="wide" alt="Tiles on the macros" src="{drawn}">'
         return {"text": f"{text} Colours are layers.", "legend": [], "picture": picture}

@@ -15,8 +15,8 @@ from quadrille.flow.occupancy import (
     tile_uses,
 )
 
-TILES = [("first", 0, 0, 8, 16), ("first", 1, 0, 3, 16), ("second", 0, 0, 8, 4), ("second", 0, 1, 8, 2)]
-INSTRUCTIONS = [(0, "first", 0, 0, 5, 25), (1, "first", 6, 14, 25, 45), (2, "second", 26, 34, 45, 46)]
+TILES = [("first", 0, 8, 16), ("first", 1, 3, 16), ("second", 0, 8, 4), ("second", 0, 8, 2)]
+INSTRUCTIONS = [("first", 0, 0, 5, 25), ("first", 6, 14, 25, 45), ("second", 26, 34, 45, 46)]
 
 
 def size_of(png: bytes) -> tuple[int, ...]:
@@ -67,5 +67,5 @@ def test_a_schedule_is_drawn() -> None:
 
 
 def test_a_long_schedule_is_cut() -> None:
-    instructions = [(n, f"layer{n % 5}", 10 * n, 10 * n + 4, 10 * n + 5, 10 * n + 9) for n in range(1000)]
+    instructions = [(f"layer{n % 5}", 10 * n, 10 * n + 4, 10 * n + 5, 10 * n + 9) for n in range(1000)]
     assert size_of(schedule_picture(spans_of(instructions)))[0] == 1500
