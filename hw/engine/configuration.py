@@ -10,7 +10,7 @@ from amaranth.lib.data import StructLayout
 from quadrille.algo.spec import Interval, IntFormat, InvalidInput
 from quadrille.hw.base import Choice, Flag, Parameter
 
-__all__ = ["PARAMETERS", "PORT_BITS", "Configuration", "Target"]
+__all__ = ["PARAMETERS", "PORT_BITS", "Configuration", "Destination", "Target", "elements_per_data_word"]
 
 PORT_BITS = 64
 
@@ -18,10 +18,11 @@ PARAMETERS = (
     Parameter("rows", 128, 1, 4096, "rows of a macro"),
     Parameter("columns", 128, 1, 4096, "columns of a macro"),
     Parameter("macros", 1, 1, 64, "macros side by side: they see the same activations and share row words"),
-    Parameter("lanes", 32, 1, 1024, "columns converted and dequantized in one cycle"),
+    Parameter("lanes", 32, 1, 1024, "columns converted and dequantized in one cycle, a power of two"),
+    Parameter("word", 128, 1, 4096, "activations in a word of the activation memories, a power of two"),
     Parameter("activation_bits", 4, 1, 16, "most bits of an activation, one cycle each"),
     Flag("signed", False, "whether activations may be signed"),
-    Parameter("cell_bits", 1, 1, 8, "bits of a cell, of its fraction too"),
+    Parameter("cell_bits", 1, 1, 8, "bits of a cell"),
     Parameter("weight_planes", 2, 1, 2, "2: a tile is written while the other computes"),
     Parameter("cuts", 1, 0, 8, "register cuts in the compressor tree"),
     Choice("converter", "multiply-shift", ("exact", "ladder", "multiply-shift"), "how column sums become codes"),
@@ -32,17 +33,27 @@ PARAMETERS = (
     Parameter("mantissa_bits", 16, 2, 32, "width of a signed mantissa"),
     Parameter("bias_bits", 32, 2, 64, "width of a signed bias"),
     Parameter("accumulator_bits", 32, 2, 64, "width of an accumulator"),
-    Parameter("shift_bits", 5, 1, 6, "width of the dequantizer's shift amount"),
+    Parameter("shift_bits", 5, 1, 6, "width of a rounding shift's amount"),
     Parameter("result_bits", 16, 2, 32, "width of a signed result"),
+    Parameter("scale_bits", 16, 2, 22, "width of a signed mantissa behind the dequantizer"),
+    Parameter("stored_bits", 9, 1, 32, "width of a signed value in the residual memory"),
+    Parameter("pool_bits", 16, 1, 40, "width of a signed pooled value"),
+    Flag("residual", False, "whether stored values can be added to results"),
+    Flag("pooling", False, "whether results can be pooled"),
+    Flag("requantizing", False, "whether results can be brought to another scale before they are stored"),
     Parameter("frames", 32, 1, 1024, "most images of a batch: a tile serves all of them before it is swapped"),
-    Parameter("input_vectors", 1, 1, 1024, "activation vectors of one image's input"),
-    Parameter("vectors", 2, 1, 1024, "activation vectors of one image between layers"),
-    Parameter("weight_rows", 384, 1, 1 << 20, "rows of the weight memory"),
+    Parameter("input_words", 32, 1, 1 << 24, "words of the input memory that hold the images of a batch"),
+    Parameter("feature_words", 64, 1, 1 << 24, "words of the feature memory, which holds activations between layers"),
+    Parameter("stored_words", 1, 1, 1 << 24, "words of the residual memory: groups of `lanes` values"),
+    Parameter("pool_words", 1, 1, 1 << 20, "words of the pooling unit's memory: groups of one row of pooled windows"),
+    Parameter("weight_tiles", 3, 1, 1 << 16, "tiles of the weight memory: instructions of a program"),
     Parameter("table_rows", 16, 1, 1 << 16, "rows of the converter and mantissa tables: column steps"),
-    Parameter("bias_rows", 12, 1, 1 << 16, "rows of the bias table: output groups"),
-    Parameter("groups", 4, 1, 1 << 12, "groups of sums that one image accumulates at a time"),
+    Parameter("bias_rows", 12, 1, 1 << 16, "rows of the bias table: slots of outputs"),
+    Parameter("routes", 4, 1, 1 << 12, "rows of the tables of what follows the dequantizer"),
+    Parameter("accumulators", 128, 1, 1 << 16, "groups of sums that accumulate at a time"),
     Parameter("steps", 8, 1, 1 << 12, "most column steps of one tile"),
-    Parameter("instructions", 4, 1, 4096, "length of the program memory"),
+    Parameter("map_size", 1, 1, 4096, "greatest height or width of a map"),
+    Parameter("kernel_size", 1, 1, 256, "greatest height or width of a kernel or pool"),
 )
 
 
@@ -55,7 +66,12 @@ class Target:
     MANTISSAS = 3
     BIASES = 4
     PROGRAM = 5
-    START = 6
+    STORES = 6
+    RESIDUAL = 7
+    POOLING = 8
+    REQUANTIZER = 9
+    RESIDUAL_STORES = 10
+    START = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +81,14 @@ class Configuration:
     Raises
     ------
     TypeError, InvalidInput
-        For a parameter of the wrong kind or out of range, or for more column steps than a tile's columns fill.
+        For a parameter of the wrong kind or out of range, or at odds with another.
     """
 
     rows: int
     columns: int
     macros: int
     lanes: int
+    word: int
     activation_bits: int
     signed: bool
     cell_bits: int
@@ -87,21 +104,37 @@ class Configuration:
     accumulator_bits: int
     shift_bits: int
     result_bits: int
+    scale_bits: int
+    stored_bits: int
+    pool_bits: int
+    residual: bool
+    pooling: bool
+    requantizing: bool
     frames: int
-    input_vectors: int
-    vectors: int
-    weight_rows: int
+    input_words: int
+    feature_words: int
+    stored_words: int
+    pool_words: int
+    weight_tiles: int
     table_rows: int
     bias_rows: int
-    groups: int
+    routes: int
+    accumulators: int
     steps: int
-    instructions: int
+    map_size: int
+    kernel_size: int
 
     def __post_init__(self) -> None:
         for parameter in PARAMETERS:
             parameter.check("accelerator", getattr(self, parameter.name))
         if self.lanes > self.all_columns:
             raise InvalidInput(f"Lanes must be at most the {self.all_columns} columns of the macros, not {self.lanes}")
+        for noun, value in (("Lanes", self.lanes), ("Word of the activation memories", self.word)):
+            if value & (value - 1):
+                raise InvalidInput(f"{noun} must be a power of two, not {value}")
+        least = max(self.lanes, self.elements_per_word)
+        if self.word < least:
+            raise InvalidInput(f"Word of the activation memories must be at least {least} activations, not {self.word}")
         if self.result_bits < self.activation_bits:
             raise InvalidInput(
                 f"Result width must be at least that of an activation, {self.activation_bits}, not {self.result_bits}"
@@ -125,23 +158,28 @@ class Configuration:
 
     @property
     def elements_per_word(self) -> int:
-        """Activations in a word of the data port."""
-        return max(1, PORT_BITS // self.activation_bits)
+        """Activations in a word of the data port: as many as fit, a power of two."""
+        return elements_per_data_word(self.activation_bits)
 
     @property
-    def input_words(self) -> int:
-        """Data words that fill one input vector."""
-        return -(-self.rows // self.elements_per_word)
+    def half_words(self) -> int:
+        """Data words that fill one half of the input memory."""
+        return self.input_words * (self.word // self.elements_per_word)
 
     @property
-    def result_groups(self) -> int:
-        """Groups of `lanes` results that fill one vector."""
-        return -(-self.rows // self.lanes)
+    def weight_rows(self) -> int:
+        """Row words of the weight memory."""
+        return self.weight_tiles * self.rows
 
     @property
     def results_per_word(self) -> int:
         """Results in a word of the data port."""
         return max(1, PORT_BITS // self.result_bits)
+
+    @property
+    def reach(self) -> int:
+        """Elements that the patch reader turns a word over: rows of the patch or a word, to a power of two."""
+        return 1 << (max(self.rows, self.word) - 1).bit_length()
 
     # Formats
 
@@ -173,9 +211,9 @@ class Configuration:
         return self.recovered_format.bits
 
     @property
-    def frame_bits(self) -> int:
-        """Width of a frame number."""
-        return max(1, (self.frames - 1).bit_length())
+    def position_bits(self) -> int:
+        """Width of a position: the first accumulator of a window."""
+        return max(1, (self.accumulators - 1).bit_length())
 
     @property
     def address_bits(self) -> int:
@@ -183,80 +221,27 @@ class Configuration:
         return max(1, (self.table_rows - 1).bit_length())
 
     @property
+    def route_bits(self) -> int:
+        """Width of a route."""
+        return max(1, (self.routes - 1).bit_length())
+
+    @property
     def steps_bits(self) -> int:
         """Width of a number of column steps."""
         return self.steps.bit_length()
+
+    @property
+    def element_bits(self) -> int:
+        """Width of an element's address in either activation memory."""
+        words = max(2, 2 * self.input_words, self.feature_words)
+        return (words - 1).bit_length() + (self.word - 1).bit_length()
 
     # Layouts
 
     @property
     def tag(self) -> StructLayout:
         """What travels through the macro beside the activations."""
-        return StructLayout({"steps": self.steps_bits, "address": self.address_bits, "frame": self.frame_bits})
-
-    @property
-    def job(self) -> StructLayout:
-        """One vector for the macro: where it stands, and what is done with its sums."""
-        return StructLayout(
-            {
-                "source": 1,  # 0: input memory, 1: activation memory
-                "address": range(max(2, self.input_depth, self.activation_depth)),
-                "planes": range(self.activation_bits + 1),
-                "negative": 1,
-                "swap": 1,
-                "tag": self.tag,
-            }
-        )
-
-    @property
-    def vector_bits(self) -> int:
-        """Width of a vector's number within a frame, in either memory."""
-        return max(1, (max(self.input_vectors, self.vectors) - 1).bit_length())
-
-    @property
-    def input_depth(self) -> int:
-        """Vectors of the input memory: two batches, one read while the other is written."""
-        return 2 * (1 << self.frame_bits) * self.pitch(self.input_vectors)
-
-    @property
-    def activation_depth(self) -> int:
-        """Vectors of the activation memory."""
-        return (1 << self.frame_bits) * self.pitch(self.vectors)
-
-    @staticmethod
-    def pitch(vectors: int) -> int:
-        """Vectors from one frame to the next: a power of two, so that an address is a concatenation."""
-        return 1 << max(0, (vectors - 1).bit_length())
-
-    @property
-    def destination(self) -> StructLayout:
-        """Where a group of results goes."""
-        return StructLayout(
-            {
-                "kind": unsigned(2),  # Destination
-                "vector": self.vector_bits,
-                "group": range(max(2, self.result_groups, self.bias_rows)),
-                "words": range(self.lanes + 1),  # data words it makes, if it leaves the accelerator
-                "last": 1,  # of the frame
-            }
-        )
-
-    @property
-    def instruction(self) -> StructLayout:
-        """One tile of one layer, for all frames of a batch."""
-        return StructLayout(
-            {
-                "weights": range(max(2, self.weight_rows)),  # the first of the tile's `rows` row words
-                "source": 1,
-                "vector": self.vector_bits,
-                "planes": range(self.activation_bits + 1),
-                "negative": 1,
-                "steps": self.steps_bits,
-                "table": self.address_bits,
-                "barrier": 1,  # wait until all results are written
-                "last": 1,  # of the program
-            }
-        )
+        return StructLayout({"steps": self.steps_bits, "address": self.address_bits, "position": self.position_bits})
 
     @property
     def weight_row(self) -> StructLayout:
@@ -269,14 +254,77 @@ class Configuration:
         return StructLayout({"count": range(self.frames + 1), "half": 1})
 
     @property
+    def destination(self) -> StructLayout:
+        """What becomes of a slot of results that leaves the accelerator."""
+        return StructLayout(
+            {
+                "first": 1,  # slot of the route
+                "ends": 1,  # the route's slots
+                "kind": unsigned(2),  # Destination
+                "slot": range(max(2, self.bias_rows)),
+                "words": range(self.lanes + 1),  # data words it makes, if it leaves the accelerator
+                "last": 1,  # slot of the window
+                "acts": 3,  # whether it is added to, pooled, requantized: what shows on the taps
+            }
+        )
+
+    @property
     def value(self) -> object:
         """The shape of a result."""
         return signed(self.result_bits)
+
+    @property
+    def instruction(self) -> StructLayout:
+        """One tile of one layer, for all windows of a batch; addresses count elements, modulo the memory."""
+        element, size, kernel = self.element_bits, range(self.map_size + 1), range(self.kernel_size + 1)
+        row = range(self.reach + 1)
+        return StructLayout(
+            {
+                "feature": 1,  # source: 0: input memory, 1: feature memory
+                "origin": element,  # of the first window, padding included
+                "frame_step": element,
+                "row_step": element,  # from a row of windows to the next
+                "window_step": element,
+                "tap_row_step": element,  # from a row of the map to the next
+                "tap_step": element,  # from a pixel to the next
+                "slide_step": element,  # from a window to its first tap column that the window before it had not
+                "height": size,
+                "width": size,
+                "down": size,  # windows
+                "across": size,
+                "stride_down": size,
+                "stride_across": size,
+                "padding_down": kernel,
+                "padding_across": kernel,
+                "kernel_down": kernel,
+                "kernel_across": kernel,
+                "low": unsigned(16),  # Channels of hw.engine.mapping
+                "low_tap": range(self.kernel_size**2 + 1),
+                "high": unsigned(16),
+                "high_tap": range(self.kernel_size**2 + 1),
+                "slide": 1,  # windows take over the taps that they share with the one before
+                "slide_rows": row,  # rows that leave when a window slides
+                "slide_start": row,  # the first row of the new taps
+                "slide_column": kernel,  # the first new tap column
+                "planes": range(self.activation_bits + 1),
+                "negative": 1,  # the most significant plane is subtracted
+                "steps": self.steps_bits,
+                "table": self.address_bits,
+                "accumulators": self.position_bits,  # of a window
+                "barrier": 1,  # wait until all results are written
+                "last": 1,  # of the program
+            }
+        )
+
+
+def elements_per_data_word(activation_bits: int) -> int:
+    """Activations in a word of the data port: as many as fit, a power of two."""
+    return 1 << ((PORT_BITS // activation_bits).bit_length() - 1)
 
 
 class Destination:
     """Kinds of `Configuration.destination`."""
 
-    ACTIVATIONS = 0
+    STORED = 0
     ARGMAX = 1
     OUTPUT = 2

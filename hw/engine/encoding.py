@@ -1,52 +1,25 @@
-"""From a Plan to bits: the contents of every table of the accelerator, as rows and as data-port words."""
+"""From a Plan to bits: the contents of every table of the accelerator, as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
 from amaranth import Shape
 from amaranth.lib.data import ArrayLayout, StructLayout
 
-from quadrille.algo.spec import Interval, IntFormat, InvalidInput
-from quadrille.algo.spec.converter import MultiplyShift, ladders_of, shared_multiply_shift
+from quadrille.algo.spec import Conv2d, Interval, IntFormat, InvalidInput
+from quadrille.algo.spec.converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 
-from .configuration import PORT_BITS, Configuration, Target
-from .loader import HEADER, row_words
-from .mapping import PADDING, Plan
+from .configuration import Configuration, Destination, Target
+from .instructions import instructions, store_rows, unit_rows
+from .layers import Layer
+from .mapping import PADDING, ColumnStep, Plan, Tile
+from .packing import pack
 from .tables import Datapath
 
-__all__ = ["Converters", "encode", "pack", "packet"]
-
-
-def pack(layout: Any, value: Any) -> int:
-    """The bits of `value` in `layout`: a mapping for a struct, a sequence for an array, an integer for the rest.
-
-    Raises
-    ------
-    InvalidInput
-        If an integer does not fit its field.
-    """
-    if isinstance(layout, StructLayout):
-        assert isinstance(value, Mapping) and set(value) == set(layout.members), (list(layout.members), value)
-        return sum(pack(layout[name].shape, part) << layout[name].offset for name, part in value.items())
-    if isinstance(layout, ArrayLayout):
-        stride = Shape.cast(layout.elem_shape).width
-        return sum(pack(layout.elem_shape, part) << (n * stride) for n, part in enumerate(value))
-    shape = Shape.cast(layout)
-    low = -(1 << (shape.width - 1)) if shape.signed else 0
-    if not low <= value < low + (1 << shape.width):
-        raise InvalidInput(f"Table field must fit {'s' if shape.signed else 'u'}{shape.width}, not {value}")
-    return value & ((1 << shape.width) - 1)
-
-
-def packet(target: int, address: int, rows: Iterable[int], width: int) -> list[int]:
-    """The data-port words that write `rows` of `width` bits from row `address` on."""
-    rows = list(rows)
-    mask = (1 << PORT_BITS) - 1
-    header = pack(HEADER, {"target": target, "address": address, "count": len(rows)})
-    return [header, *(row >> (PORT_BITS * n) & mask for row in rows for n in range(row_words(width)))]
+__all__ = ["Converters", "encode"]
 
 
 class Converters:
@@ -54,20 +27,20 @@ class Converters:
 
     Attributes
     ----------
-    bits : of an ADC code, 0 for exact sums
-    ladders : per layer, those of its columns
-    multiply_shift : one multiplier and offset per column of all layers, or None if that cannot equal the ladders; with
+    bits : of an ADC code, 0 if all sums are exact
+    ladders : per layer, those of its columns; none for an exact layer
+    multiply_shift : one multiplier and offset per column of all ladders, or None if that cannot equal the ladders; with
         a shift of at least `least_shift`, that of hardware which is there
     """
 
     def __init__(self, plan: Plan, least_shift: int = 0):
-        adcs = {layer.linear.name: layer.linear.adc for layer in plan.layers}
-        bits = {adc.bits if adc else 0 for adc in adcs.values()}
+        adcs = {layer.matrix.name: layer.matrix.adc for layer in plan.layers if layer.matrix.adc}
+        bits = {adc.bits for adc in adcs.values()}
         if len(bits) > 1:
-            described = ", ".join(f"{name!r} {f'{adc.bits} bits' if adc else 'exact'}" for name, adc in adcs.items())
-            raise InvalidInput(f"Network {plan.network.name!r} must convert every layer alike, not {described}")
-        self.bits = bits.pop()
-        self.ladders = [ladders_of(layer.linear, layer.source.interval) if self.bits else () for layer in plan.layers]
+            described = ", ".join(f"{name!r} {adc.bits} bits" for name, adc in adcs.items())
+            raise InvalidInput(f"Network {plan.network.name!r} must convert every layer alike or not, not {described}")
+        self.bits = bits.pop() if bits else 0
+        self.ladders = [_ladders(layer) for layer in plan.layers]
         self.multiply_shift = shared_multiply_shift(chain.from_iterable(self.ladders)) if self.bits else None
         if self.multiply_shift is not None and self.multiply_shift.shift < least_shift:
             self.multiply_shift = _at_shift(self.multiply_shift, least_shift)
@@ -100,6 +73,14 @@ def _at_shift(line: MultiplyShift, shift: int) -> MultiplyShift:
     return MultiplyShift(shift, tuple(m << more for m in line.multipliers), tuple(b << more for b in line.offsets))
 
 
+def _ladders(layer: Layer) -> tuple[Ladder, ...]:
+    """The ladders of a layer's columns, for all that can stand under its rows."""
+    matrix, source = layer.matrix, layer.edge.interval
+    if matrix.adc is None:
+        return ()
+    return ladders_of(matrix, matrix.seen(source) if isinstance(matrix, Conv2d) else source)
+
+
 def encode(plan: Plan, configuration: Configuration, converters: Converters, parts: Datapath) -> dict[int, list[int]]:
     """The rows of every table, by target.
 
@@ -113,13 +94,15 @@ def encode(plan: Plan, configuration: Configuration, converters: Converters, par
         Target.CONVERTER: list(_converter_rows(plan, configuration, converters, parts.converter.row)),
         Target.MANTISSAS: list(_mantissa_rows(plan, configuration, parts.dequantizer.row)),
         Target.BIASES: list(_bias_rows(plan, configuration)),
-        Target.PROGRAM: list(_instructions(plan, configuration)),
+        Target.PROGRAM: list(instructions(plan, configuration)),
+        **store_rows(plan, configuration, parts),
+        **unit_rows(plan, parts),
     }
     for target, parameter in (
-        (Target.WEIGHTS, "weight_rows"),
         (Target.MANTISSAS, "table_rows"),
         (Target.BIASES, "bias_rows"),
-        (Target.PROGRAM, "instructions"),
+        (Target.PROGRAM, "weight_tiles"),
+        (Target.STORES, "routes"),
     ):
         if len(images[target]) > getattr(configuration, parameter):
             raise InvalidInput(
@@ -131,29 +114,26 @@ def encode(plan: Plan, configuration: Configuration, converters: Converters, par
 
 def _weights(plan: Plan, configuration: Configuration) -> Iterable[int]:
     """For each tile, `rows` row words; rows and columns that hold no weight are 0."""
+    everything = [layer.matrix.cell_values() for layer in plan.layers]
     for tile in plan.tiles:
-        layer = plan.layers[tile.layer]
-        linear, encoding = layer.linear, layer.linear.encoding
-        start, inputs = sum(linear.tile_rows[: tile.index]), linear.weight.shape[1]
-        weights = linear.weight.flat
-        columns = [(s, step.group) for step in tile.steps if (s := step.slice) is not None]
-        slots = [
-            (slot * plan.lanes + lane, output, s)
-            for slot, (s, group) in enumerate(columns)
-            for lane, output in enumerate(layer.groups[group].outputs)
+        matrix, cells = plan.layers[tile.layer].matrix, everything[tile.layer]
+        columns = [
+            (slot * plan.lanes + lane, s, output)
+            for slot, (s, outputs) in enumerate((step.slice, step.outputs) for step in tile.steps)
+            if s is not None  # reference sums come last and have no columns
+            for lane, output in enumerate(outputs)
             if output != PADDING
         ]
-        span = range(encoding.interval.lo, encoding.interval.hi + 1)
-        digits = [{q: encoding.digit(q, s) for q in span} for s in range(encoding.slices)]
-        for row in range(configuration.rows):
-            cells = 0
-            used = row < linear.tile_rows[tile.index]
-            if used:
-                for column, output, s in slots:
-                    digit = digits[s][weights[output * inputs + start + row]]
-                    for bit in range(configuration.cell_bits):
-                        cells |= (digit >> bit & 1) << (bit * configuration.all_columns + column)
-            yield pack(configuration.weight_row, {"cells": cells, "reference": int(used)})
+        order = plan.row_order(tile)
+        words = [0] * len(order)
+        for column, s, output in columns:
+            for row, index in enumerate(order):
+                value = cells[s, output, index]
+                for bit in range(matrix.cell_value_bits):
+                    words[row] |= (value >> bit & 1) << (bit * configuration.all_columns + column)
+        for word in words:
+            yield pack(configuration.weight_row, {"cells": word, "reference": 1})
+        yield from [0] * (configuration.rows - len(order))
 
 
 def _converter_rows(
@@ -161,28 +141,27 @@ def _converter_rows(
 ) -> Iterable[int]:
     """For each column step, how its sums are recovered and converted."""
     for tile, step in plan.steps():
-        layer = plan.layers[tile.layer]
-        encoding, outputs = layer.linear.encoding, layer.linear.outputs
-        s = step.slice or 0
+        matrix = plan.layers[tile.layer].matrix
+        encoding, adc, s = matrix.encoding, matrix.adc, step.slice or 0
         common: dict[str, Any] = {
             "double": int(step.slice is not None and encoding.gain(s) == 2),
-            "reference_weight": encoding.reference_weight(s) if step.slice is not None else 0,
+            "reference_weight": matrix.reference(s) if step.slice is not None else 0,
             "use_reference": int(step.slice is None),
-            "exact": int(layer.linear.adc is None),
+            "exact": int(adc is None),
         }
-        columns = [
-            None if output == PADDING or step.slice is None else (tile.index * encoding.slices + s) * outputs + output
-            for output in layer.groups[step.group].outputs
-        ]
         if configuration.converter == "exact":
             yield pack(row, {"common": common})
             continue
-        adc = layer.linear.adc
-        assert adc is not None
-        common["low"] = adc.low
+        columns = [
+            None
+            if output == PADDING or step.slice is None or adc is None
+            else (tile.index * encoding.slices + s) * matrix.outputs + output
+            for output in step.outputs
+        ]
+        common["low"] = adc.low if adc else 0
         ladders = converters.ladders[tile.layer]
         if configuration.converter == "ladder":
-            idle = [0] * ((1 << adc.bits) - 1)
+            idle = [0] * ((1 << configuration.adc_bits) - 1)
             lanes = [
                 idle if c is None else [_reachable(t, ladders[c].interval) for t in ladders[c].thresholds]
                 for c in columns
@@ -207,68 +186,62 @@ def _reachable(threshold: int, sums: Interval) -> int:
 
 def _mantissa_rows(plan: Plan, configuration: Configuration, row: StructLayout) -> Iterable[int]:
     """For each column step, its mantissas and what becomes of the sums."""
-    bases = [sum(len(layer.groups) for layer in plan.layers[:n]) for n in range(len(plan.layers))]
+    bases = _bias_bases(plan)
     for tile, step in plan.steps():
         layer = plan.layers[tile.layer]
-        node, group = layer.dequantize, layer.groups[step.group]
-        slices, outputs = layer.linear.encoding.slices, layer.linear.outputs
+        node, matrix = layer.dequantize, layer.matrix
         if step.slice is None:
             assert node.sum_mantissa is not None
-            table, start = node.sum_mantissa.flat, tile.index * outputs
+            table, start = node.sum_mantissa.flat, tile.index * matrix.outputs
         else:
-            table, start = node.mantissa.flat, (tile.index * slices + step.slice) * outputs
-        members = [output for output in group.outputs if output != PADDING]
-        destination = {
-            "kind": group.kind,
-            "vector": group.vector,
-            "group": group.place,
-            "words": -(-len(members) // configuration.results_per_word),
-            "last": int(group.last),
-        }
+            table, start = node.mantissa.flat, (tile.index * matrix.encoding.slices + step.slice) * matrix.outputs
         yield pack(
             row,
             {
-                "mantissas": [0 if output == PADDING else table[start + output] for output in group.outputs],
+                "mantissas": [0 if output == PADDING else table[start + output] for output in step.outputs],
                 "first": int(step.first),
                 "last": int(step.last),
                 "group": step.accumulator,
-                "bias": bases[tile.layer] + step.group,
+                "bias": bases[tile.layer] + step.slot,
                 "shift": node.shift,
                 "low": node.format.interval.lo,
                 "high": node.format.interval.hi,
-                "destination": pack(configuration.destination, destination),
+                "destination": _destination(plan, configuration, tile, step) if step.last else 0,
             },
         )
+
+
+def _destination(plan: Plan, configuration: Configuration, tile: Tile, step: ColumnStep) -> int:
+    """What becomes of the slot that `step` completes: its route above its `Configuration.destination`."""
+    layer, final = plan.layers[tile.layer], tile.layer == len(plan.layers) - 1
+    assert tile.route is not None
+    route = plan.routes[tile.route]
+    slots = -(-layer.matrix.outputs // plan.lanes)
+    members = min(plan.lanes, layer.matrix.outputs - step.slot * plan.lanes)
+    fields = {
+        "first": int(step.slot == route.first),
+        "ends": int(step.slot == route.first + route.slots - 1),
+        "kind": (Destination.ARGMAX if plan.argmax else Destination.OUTPUT) if final else Destination.STORED,
+        "slot": step.slot,
+        "words": -(-members // configuration.results_per_word),
+        "last": int(step.slot == slots - 1),
+        "acts": (layer.shortcut is not None) | (layer.pool is not None) << 1 | (layer.requantize is not None) << 2,
+    }
+    return pack(configuration.destination, fields) | tile.route << configuration.destination.size
+
+
+def _bias_bases(plan: Plan) -> list[int]:
+    """The bias row of each layer's first slot."""
+    return [sum(-(-layer.matrix.outputs // plan.lanes) for layer in plan.layers[:n]) for n in range(len(plan.layers))]
 
 
 def _bias_rows(plan: Plan, configuration: Configuration) -> Iterable[int]:
-    """For each group of outputs its biases; the padding of a vector is 0, that of an argmax can never win."""
+    """For each slot of outputs its biases; idle lanes hold 0, of an argmax what can never win."""
     row = ArrayLayout(Shape(configuration.bias_bits, True), configuration.lanes)
     lowest = IntFormat(configuration.bias_bits, signed=True).interval.lo
     for layer in plan.layers:
-        final = layer is plan.layers[-1]
-        for group in layer.groups:
-            idle = lowest if final else 0
-            yield pack(row, [idle if o == PADDING else layer.dequantize.bias.flat[o] for o in group.outputs])
-
-
-def _instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
-    """For each tile its instruction."""
-    table = 0
-    for number, tile in enumerate(plan.tiles):
-        layer = plan.layers[tile.layer]
-        yield pack(
-            configuration.instruction,
-            {
-                "weights": number * configuration.rows,
-                "source": int(not layer.from_input),
-                "vector": tile.vector,
-                "planes": layer.source.format.bits,
-                "negative": int(layer.source.format.signed),
-                "steps": len(tile.steps),
-                "table": table,
-                "barrier": int(tile.barrier),
-                "last": int(number == len(plan.tiles) - 1),
-            },
-        )
-        table += len(tile.steps)
+        idle = lowest if layer is plan.layers[-1] and plan.argmax else 0
+        biases = list(layer.dequantize.bias.flat)
+        biases += [idle] * (-len(biases) % plan.lanes)
+        for start in range(0, len(biases), plan.lanes):
+            yield pack(row, biases[start : start + plan.lanes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, unsigned
@@ -24,20 +25,21 @@ def row_words(width: int) -> int:
 class Loader(wiring.Component):
     """Reads packets: a header word {target, address, count}, then data words.
 
-    Target 0 brings a batch of `count` images of `address` words each; it waits until one of the two halves of the input
-    memory is free. Targets 1 to 5 write `count` rows from row `address` on, each row in `row_words(width)` words, low
-    word first. Target 6 has no data words: it starts the program of `count` instructions. A packet other than a batch
-    waits while the accelerator is `busy`, so a new program may follow the last batch of the old one at once.
+    Target FRAMES brings a batch of `count` images of `address` words each; it waits until one of the two halves of the
+    input memory is free. START has no data words: it starts the program of `count` instructions, whose result has
+    `address` windows. The other targets write `count` rows from row `address` of their table on, each row in
+    `row_words(width)` words, low word first. A packet other than a batch waits while the accelerator is `busy`, so a
+    new program may follow the last batch of the old one at once.
 
     Members
     -------
     i : stream of data words
-    rows_1 .. rows_5 : for each writable table the stream {address, row}, by target number
-    word, word_valid, word_address, word_group : a data word for the input memory: vector and place within it
+    rows_1, ... : for each writable table the stream {address, row}, by target number
+    word, word_valid, word_address : a data word for the input memory, words counted through both halves
     filled, count : for each half of the input memory, whether a batch stands ready and of how many images
     release : clears `filled`
     busy : a batch is waiting or being played, or weights are being copied
-    length : instructions of the program; 0 until it is started
+    length : instructions of the program; 0 until it is started; windows : of its result
     start : high for one cycle when a program is started
     """
 
@@ -45,34 +47,32 @@ class Loader(wiring.Component):
     word: Signal
     word_valid: Signal
     word_address: Signal
-    word_group: Signal
     filled: Signal
     count: Any
     release: Signal
     busy: Signal
     length: Signal
+    windows: Signal
     start: Signal
 
-    def __init__(self, configuration: Configuration, writes: tuple[StructLayout, ...], length: int = 0):
+    def __init__(self, configuration: Configuration, writes: Mapping[int, StructLayout], length: int, windows: int):
         self.configuration = configuration
         self.writes = writes
         self.initial_length = length
+        self.initial_windows = windows
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(PORT_BITS))),
-                **{
-                    f"rows_{n}": Out(stream.Signature(layout, always_ready=True))
-                    for n, layout in enumerate(writes, start=1)
-                },
+                **{f"rows_{n}": Out(stream.Signature(layout, always_ready=True)) for n, layout in writes.items()},
                 "word": Out(PORT_BITS),
                 "word_valid": Out(1),
-                "word_address": Out(range(configuration.input_depth)),
-                "word_group": Out(range(max(2, configuration.input_words))),
+                "word_address": Out(range(max(2, 2 * configuration.half_words))),
                 "filled": Out(2),
                 "count": Out(range(configuration.frames + 1)).array(2),
                 "release": In(2),
                 "busy": In(1),
-                "length": Out(unsigned(configuration.instructions.bit_length())),
+                "length": Out(range(configuration.weight_tiles + 1)),
+                "windows": Out(24),
                 "start": Out(1),
             }
         )
@@ -84,7 +84,8 @@ class Loader(wiring.Component):
         arriving: Any = Signal(HEADER)
         remaining = Signal(32)
         length = Signal.like(self.length, init=self.initial_length)
-        m.d.comb += [arriving.as_value().eq(self.i.payload), self.length.eq(length)]
+        windows = Signal.like(self.windows, init=self.initial_windows)
+        m.d.comb += [arriving.as_value().eq(self.i.payload), self.length.eq(length), self.windows.eq(windows)]
         m.d.sync += [self.filled.eq(self.filled & ~self.release), self.start.eq(0)]
         start_frame = self.elaborate_frames(m)
         last_word = self.elaborate_rows(m, header)
@@ -95,7 +96,7 @@ class Loader(wiring.Component):
                 m.d.sync += [header.eq(arriving), remaining.eq(arriving.count)]
                 with m.If(self.i.valid & self.i.ready & (arriving.count != 0)):
                     with m.If(arriving.target == Target.START):
-                        m.d.sync += [length.eq(arriving.count), self.start.eq(1)]
+                        m.d.sync += [length.eq(arriving.count), windows.eq(arriving.address), self.start.eq(1)]
                     with m.Elif(arriving.target == Target.FRAMES):
                         start_frame()
                         m.next = "frames"
@@ -126,14 +127,14 @@ class Loader(wiring.Component):
 
     def elaborate_rows(self, m: Module, header: Any) -> Any:
         """Collect the words of a row, which goes to its table the cycle after the last. Returns "this is the last"."""
-        words = [row_words(layout["row"].width) for layout in self.writes]
-        most = max(words)
+        words = {target: row_words(layout["row"].width) for target, layout in self.writes.items()}
+        most = max(words.values())
         self.collecting = Signal()
         collected = Signal(most * PORT_BITS, reset_less=True)
         index = Signal(range(most + 1))
         needed = Signal(range(most + 1))
         last_word = Signal()
-        complete = Signal(len(words))
+        complete = Signal(max(words) + 1)
         address = Signal(24, reset_less=True)
         m.d.comb += last_word.eq(index + 1 == needed)
         m.d.sync += [complete.eq(0), address.eq(header.address)]
@@ -143,45 +144,37 @@ class Loader(wiring.Component):
                 index.eq(Mux(last_word, 0, index + 1)),
             ]
         with m.Switch(header.target):
-            for n, count in enumerate(words):
-                with m.Case(n + 1):
+            for target, count in words.items():
+                with m.Case(target):
                     m.d.comb += needed.eq(count)
-                    m.d.sync += complete[n].eq(self.collecting & last_word)
-        for n, (layout, count) in enumerate(zip(self.writes, words, strict=True)):
-            port = getattr(self, f"rows_{n + 1}")
-            row = collected[(most - count) * PORT_BITS :]
+                    m.d.sync += complete[target].eq(self.collecting & last_word)
+            with m.Default():
+                m.d.comb += needed.eq(1)  # a table that this hardware has not: its rows are passed over
+        for target, layout in self.writes.items():
+            port = getattr(self, f"rows_{target}")
+            row = collected[(most - words[target]) * PORT_BITS :]
             m.d.comb += [
-                port.valid.eq(complete[n]),
+                port.valid.eq(complete[target]),
                 port.payload.eq(Cat(address[: layout["address"].width], row[: layout["row"].width])),
             ]
         return last_word
 
     def elaborate_frames(self, m: Module) -> Any:
-        """Counters over words, vectors and images of a batch. Returns the verb that starts them."""
-        configuration = self.configuration
-        vector_bits = (configuration.pitch(configuration.input_vectors) - 1).bit_length()
+        """Counters over words and words of an image. Returns the verb that starts them."""
         self.half = Signal()
         self.frame_ends = Signal()
-        group = Signal(range(max(2, configuration.input_words)))
-        vector = Signal(vector_bits)
-        frame = Signal(configuration.frame_bits)
+        address = Signal.like(self.word_address)
         word = Signal(24)
-        m.d.comb += [
-            self.word.eq(self.i.payload),
-            self.word_group.eq(group),
-            self.word_address.eq(Cat(vector, frame, self.half)),
-        ]
+        m.d.comb += [self.word.eq(self.i.payload), self.word_address.eq(address)]
 
         def start() -> None:
-            m.d.sync += [group.eq(0), vector.eq(0), frame.eq(0), word.eq(0)]
+            m.d.sync += [word.eq(0), address.eq(Mux(self.half, self.configuration.half_words, 0))]
 
         def next_word(m: Module, words: Any) -> None:
             m.d.comb += self.frame_ends.eq(word + 1 == words)
-            m.d.sync += [word.eq(word + 1), group.eq(group + 1)]
-            with m.If(group == configuration.input_words - 1):
-                m.d.sync += [group.eq(0), vector.eq(vector + 1)]
+            m.d.sync += [word.eq(word + 1), address.eq(address + 1)]
             with m.If(self.frame_ends):
-                m.d.sync += [word.eq(0), group.eq(0), vector.eq(0), frame.eq(frame + 1)]
+                m.d.sync += word.eq(0)
 
         self.next_word = next_word
         return start

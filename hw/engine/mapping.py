@@ -1,105 +1,167 @@
-"""Where everything goes: a Network cut into tiles, column steps and vectors for macros of a given shape."""
+"""Where everything goes: a Network cut into tiles, column steps and stores for macros of a given shape."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from quadrille.algo.spec import Argmax, Dequantize, Edge, InvalidInput, Linear, Network, RowSum
+from quadrille.algo.spec import Argmax, InvalidInput, Network
 
-from .configuration import Destination
+from .layers import Layer, layers_of
+from .placement import Placement, place_all
 
-__all__ = ["ColumnStep", "Group", "Layer", "Plan", "Tile", "plan"]
+__all__ = ["PADDING", "Channels", "ColumnStep", "Plan", "Route", "Tile", "TileUse", "plan"]
 
 PADDING = -1
 
 
 @dataclass(frozen=True)
-class Group:
-    """The outputs that the lanes produce together, and where they go; PADDING marks an idle lane."""
-
-    outputs: tuple[int, ...]
-    kind: int
-    vector: int
-    place: int  # group within the vector, or within the frame's results
-    last: bool  # of the frame, where results leave
-
-
-@dataclass(frozen=True)
 class ColumnStep:
-    """One cycle of the lanes: slice `slice` of a group's columns, or (None) the reference sum."""
+    """One cycle of the lanes for each window: slice `slice` of a slot's columns, or (None) the reference sum.
+
+    A slot is `lanes` output channels that follow one another. `outputs` are those that the step adds to, PADDING in the
+    other lanes: channels of another weight group, or beyond the last.
+    """
 
     slice: int | None
-    group: int  # index into Layer.groups
+    slot: int
     accumulator: int
+    outputs: tuple[int, ...]
     first: bool
     last: bool
 
 
 @dataclass(frozen=True)
-class Tile:
-    """One instruction: row tile `index` of a layer against as many of its columns as the macros hold."""
+class Channels:
+    """The rows of a tile under each tap: channels `low` to `high - 1`, one more at either end for the early taps.
 
-    layer: int
-    index: int
-    vector: int
-    barrier: bool
-    steps: tuple[ColumnStep, ...]
+    Rows are numbered channel * taps + tap; a tile that starts or ends within a channel's taps has another channel range
+    for taps below `low_tap` (from low + 1) and below `high_tap` (to high included).
+    """
+
+    low: int
+    low_tap: int
+    high: int
+    high_tap: int
+
+    def under(self, tap: int) -> range:
+        """The channels of `tap`."""
+        return range(self.low + (tap < self.low_tap), self.high + (tap < self.high_tap))
+
+    @property
+    def even(self) -> bool:
+        """Whether every tap has the same channels: whole kernels."""
+        return self.low_tap == 0 and self.high_tap == 0
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A linear node with the nodes that belong to it, and its outputs in the order of the hardware."""
+class Route:
+    """Slots of a layer that an instruction completes, `slots` of them from `first` on, at every window."""
 
-    linear: Linear
-    row_sum: RowSum | None
-    dequantize: Dequantize
-    source: Edge
-    from_input: bool
-    groups: tuple[Group, ...]
+    layer: int
+    first: int
+    slots: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One instruction: row tile `index` of weight group `group` of a layer, against as many columns as there are.
+
+    `channels` counts within the weight group. `route` says where completed slots go, None if there are none.
+    `accumulators` are those of a window; `barrier`: it reads what the instructions before it wrote.
+    """
+
+    layer: int
+    index: int
+    group: int
+    channels: Channels
+    steps: tuple[ColumnStep, ...]
+    accumulators: int
+    barrier: bool
+    route: int | None
+
+
+@dataclass(frozen=True)
+class TileUse:
+    """The cells that an instruction's weights fill."""
+
+    layer: str
+    tile: int
+    group: int
+    rows: int
+    columns: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A network laid out on `columns` columns of `rows` rows with `lanes` lanes.
-
-    `input_order[v]` holds, for each element of input vector v, the flat index of the image element, or PADDING.
-    """
+    """A network laid out on `columns` columns of `rows` rows with `lanes` lanes, for `frames` images at a time."""
 
     network: Network
     rows: int
     columns: int
     lanes: int
+    frames: int
+    word: int
     layers: tuple[Layer, ...]
     tiles: tuple[Tile, ...]
-    input_order: tuple[tuple[int, ...], ...]
-    vectors: int  # activation vectors of one frame
-    argmax: Argmax | None
+    routes: tuple[Route, ...]
+    placement: Placement
+
+    @property
+    def argmax(self) -> Argmax | None:
+        """The node that the network ends in, if it is an argmax."""
+        return self.network.result if isinstance(self.network.result, Argmax) else None
 
     def steps(self) -> Iterator[tuple[Tile, ColumnStep]]:
         """All column steps in the order of the tables."""
         return ((tile, step) for tile in self.tiles for step in tile.steps)
 
-    @property
-    def utilization(self) -> tuple[float, ...]:
-        """For each tile, the share of the macros' cells that hold a weight."""
-        shares = []
+    @cached_property
+    def accumulators(self) -> int:
+        """Accumulators in use at a time, at most."""
+        return max(self.positions(tile) * tile.accumulators for tile in self.tiles)
+
+    def positions(self, tile: Tile) -> int:
+        """Windows of a whole batch that `tile` is played against."""
+        down, across = self.layers[tile.layer].windows
+        return self.frames * down * across
+
+    def row_order(self, tile: Tile) -> tuple[int, ...]:
+        """The matrix row (channel of the group * taps + tap) on each used row of the macro: by column, tap, channel."""
+        height, width = self.layers[tile.layer].window.kernel
+        taps = height * width
+        return tuple(
+            channel * taps + tap
+            for j in range(width)
+            for i in range(height)
+            for tap in [i * width + j]
+            for channel in tile.channels.under(tap)
+        )
+
+    def occupancy(self) -> tuple[TileUse, ...]:
+        """For each instruction the rows and columns that hold a weight."""
+        uses = []
         for tile in self.tiles:
             layer = self.layers[tile.layer]
-            columns = sum(
-                sum(output != PADDING for output in layer.groups[step.group].outputs)
-                for step in tile.steps
-                if step.slice is not None
-            )
-            shares.append(columns * layer.linear.tile_rows[tile.index] / (self.rows * self.columns))
-        return tuple(shares)
+            columns = sum(o != PADDING for step in tile.steps if step.slice is not None for o in step.outputs)
+            rows = layer.matrix.tile_rows[tile.index]
+            uses.append(TileUse(layer.matrix.name, tile.index, tile.group, rows, columns))
+        return tuple(uses)
+
+    @property
+    def utilization(self) -> tuple[float, ...]:
+        """For each instruction, the share of the macros' cells that hold a weight."""
+        return tuple(use.rows * use.columns / (self.rows * self.columns) for use in self.occupancy())
 
 
-def plan(network: Network, *, rows: int, columns: int, lanes: int) -> Plan:
-    """Lay `network` out: layers in order, for each the chunks of groups that fit, for each chunk its row tiles.
+def plan(network: Network, *, rows: int, columns: int, lanes: int, frames: int, word: int, per_data_word: int) -> Plan:
+    """Lay `network` out: layers in order, for each the chunks of slots that fit, for each chunk its row tiles.
 
-    A group occupies `lanes` columns for every slice of its weights; the groups of a chunk and their slices fill the
-    columns, so a chunk's sums are complete after its last row tile and the accumulators serve the next.
+    A slot occupies `lanes` columns for every slice of its weights; the slots of a chunk and their slices fill the
+    columns, so a chunk's sums are complete after its last row tile and the accumulators serve the next. `word` and
+    `per_data_word` are the elements of a word of the activation memories and of the data port.
 
     Raises
     ------
@@ -109,132 +171,77 @@ def plan(network: Network, *, rows: int, columns: int, lanes: int) -> Plan:
     """
     if lanes > columns:
         raise InvalidInput(f"Lanes must be at most the {columns} columns of the macros, not {lanes}")
-    chain = list(_chain(network))
-    argmax = network.result if isinstance(network.result, Argmax) else None
-    for linear, *_ in chain:
-        if max(linear.tile_rows) > rows:
+    layers = layers_of(network)
+    for layer in layers:
+        tallest = max(layer.matrix.tile_rows)
+        if tallest > rows:
             raise InvalidInput(
-                f"Node {linear.name!r}: row tiles must have at most the {rows} rows of a macro, "
-                f"not {max(linear.tile_rows)}"
+                f"Node {layer.matrix.name!r}: row tiles must have at most the {rows} rows of a macro, not {tallest}"
             )
-
-    layers: list[Layer] = []
+    placement = place_all(network, layers, lanes=lanes, word=word, per_data_word=per_data_word, frames=frames)
     tiles: list[Tile] = []
-    # Vectors of two layers that follow each other are read and written in the same pass, so they alternate.
-    room = [max((len(linear.tile_rows) for linear, *_ in chain[first::2]), default=0) for first in (1, 2)]
-    bases = (0, room[0])
-    for number, (linear, row_sum, dequantize) in enumerate(chain):
-        reader = chain[number + 1][0] if number + 1 < len(chain) else None
-        groups = _groups(linear.outputs, lanes, reader, bases[number % 2], argmax is not None)
-        layer = Layer(linear, row_sum, dequantize, network.input_edges(linear)[0], number == 0, groups)
-        layers.append(layer)
-        base = 0 if number == 0 else bases[(number - 1) % 2]
-        tiles += _tiles(number, layer, base, columns // lanes)
-
-    starts = [sum(chain[0][0].tile_rows[:t]) for t in range(len(chain[0][0].tile_rows))]
-    order = tuple(
-        tuple(start + n if n < count else PADDING for n in range(rows))
-        for start, count in zip(starts, chain[0][0].tile_rows, strict=True)
-    )
-    return Plan(
-        network=network,
-        rows=rows,
-        columns=columns,
-        lanes=lanes,
-        layers=tuple(layers),
-        tiles=tuple(tiles),
-        input_order=order,
-        vectors=max(1, sum(room)),
-        argmax=argmax,
-    )
-
-
-def _chain(network: Network) -> Iterator[tuple[Linear, RowSum | None, Dequantize]]:
-    """The layers of a network that is a chain, in order."""
-    at = network.input.name
-    while True:
-        readers = network.readers(at)
-        if not readers:
-            break
-        if len(readers) == 1 and isinstance(readers[0], Argmax) and readers[0] is network.result:
-            break
-        linears = [node for node in readers if isinstance(node, Linear)]
-        sums = [node for node in readers if isinstance(node, RowSum)]
-        if len(linears) != 1 or len(sums) > 1 or len(linears) + len(sums) != len(readers):
-            kinds = ", ".join(f"{node.kind} {node.name!r}" for node in readers)
-            raise InvalidInput(
-                f"Node {at!r}: the engine needs one linear node, and at most one row-sum, to read it, not {kinds}"
-            )
-        linear, row_sum = linears[0], sums[0] if sums else None
-        followers = network.readers(linear.name)
-        if len(followers) != 1 or not isinstance(followers[0], Dequantize):
-            raise InvalidInput(f"Node {linear.name!r}: the engine needs one dequantize node to read it")
-        dequantize = followers[0]
-        if row_sum is not None:
-            if row_sum.tile_rows != linear.tile_rows:
-                raise InvalidInput(
-                    f"Node {row_sum.name!r}: row tiles must be those of {linear.name!r}, {list(linear.tile_rows)}, "
-                    f"not {list(row_sum.tile_rows)}"
-                )
-            if network.readers(row_sum.name) != [dequantize]:
-                raise InvalidInput(f"Node {row_sum.name!r}: the engine needs {dequantize.name!r} alone to read it")
-        yield linear, row_sum, dequantize
-        at = dequantize.name
-    if at == network.input.name:
-        raise InvalidInput(f"Network {network.name!r} must have a linear node for the engine to run, and has none")
-
-
-def _groups(outputs: int, lanes: int, reader: Linear | None, base: int, argmax: bool) -> tuple[Group, ...]:
-    """The outputs of a layer, `lanes` at a time, so that no group crosses from one vector of its reader to the next."""
-    if reader is None:
-        starts = range(0, outputs, lanes)
-        kind = Destination.ARGMAX if argmax else Destination.OUTPUT
-        return tuple(
-            Group(_lanes(start, outputs, lanes), kind, 0, place, start + lanes >= outputs)
-            for place, start in enumerate(starts)
-        )
-    groups: list[Group] = []
-    begin = 0
-    for vector, count in enumerate(reader.tile_rows):
-        for place, start in enumerate(range(begin, begin + count, lanes)):
-            members = _lanes(start, begin + count, lanes)
-            groups.append(Group(members, Destination.ACTIVATIONS, base + vector, place, False))
-        begin += count
-    return tuple(groups)
-
-
-def _lanes(start: int, end: int, lanes: int) -> tuple[int, ...]:
-    return tuple(n if n < end else PADDING for n in range(start, start + lanes))
-
-
-def _tiles(number: int, layer: Layer, base: int, slots: int) -> Iterator[Tile]:
-    """The instructions of a layer; `slots` groups of columns fit beside one another."""
-    slices = layer.linear.encoding.slices
-    chunk_size = max(1, slots // slices)
-    row_tiles = range(len(layer.linear.tile_rows))
-    barrier = not layer.from_input
-    for begin in range(0, len(layer.groups), chunk_size):
-        chunk = range(begin, min(begin + chunk_size, len(layer.groups)))
-        columns: list[tuple[int | None, int]] = [(s, group) for s in range(slices) for group in chunk]
-        references: list[tuple[int | None, int]] = [(None, group) for group in chunk] if layer.row_sum else []
-        for t in row_tiles:
-            pieces = [columns[n : n + slots] for n in range(0, len(columns), slots)]
-            pieces[-1] = pieces[-1] + references
-            seen: set[int] = set()
-            left = {group: sum(g == group for _, g in columns + references) for group in chunk}
-            for piece in pieces:
-                steps: list[ColumnStep] = []
-                for slice_index, group in piece:
-                    left[group] -= 1
-                    steps.append(
-                        ColumnStep(
-                            slice_index,
-                            group,
-                            group - begin,
-                            first=t == 0 and group not in seen,
-                            last=t == row_tiles[-1] and left[group] == 0,
-                        )
-                    )
-                    seen.add(group)
-                yield Tile(number, t, base + t, barrier, tuple(steps))
+    routes: list[Route] = []
+    for number, layer in enumerate(layers):
+        barrier = layer.source != network.input.name
+        for begin, end in _chunks(layer, lanes, columns // lanes):
+            for tile in _tiles(number, layer, begin, end, lanes, columns // lanes):
+                done = [step.slot for step in tile.steps if step.last]
+                route = None
+                if done:
+                    assert done == [*range(done[0], done[0] + len(done))]
+                    route = len(routes)
+                    routes.append(Route(number, done[0], len(done)))
+                tiles.append(Tile(number, *tile.place, tile.steps, end - begin, barrier, route))
                 barrier = False
+    return Plan(network, rows, columns, lanes, frames, word, layers, tuple(tiles), tuple(routes), placement)
+
+
+def _chunks(layer: Layer, lanes: int, room: int) -> Iterator[tuple[int, int]]:
+    """Ranges of slots whose columns fit beside one another."""
+    slots = -(-layer.matrix.outputs // lanes)
+    size = max(1, room // layer.matrix.encoding.slices)
+    return ((begin, min(begin + size, slots)) for begin in range(0, slots, size))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A tile before its route is known: (index, group, channels) and steps."""
+
+    place: tuple[int, int, Channels]
+    steps: tuple[ColumnStep, ...]
+
+
+def _tiles(number: int, layer: Layer, begin: int, end: int, lanes: int, room: int) -> list[_Piece]:
+    """The instructions of the slots `begin` to `end - 1`; `room` slots fit beside one another."""
+    matrix, taps = layer.matrix, layer.window.taps
+    groups = layer.window.groups
+    per_group = matrix.outputs // groups
+    slices = matrix.encoding.slices
+    edges = [sum(matrix.tile_rows[:t]) for t in range(len(matrix.tile_rows) + 1)]
+    pieces: list[tuple[tuple[int, int, Channels], list[tuple[int | None, int]]]] = []
+    for group in range(begin * lanes // per_group, min(groups, -(-end * lanes // per_group))):
+        low, high = group * per_group, (group + 1) * per_group
+        slots = range(max(begin, low // lanes), min(end, -(-high // lanes)))
+        columns: list[tuple[int | None, int]] = [(s, slot) for s in range(slices) for slot in slots]
+        for t, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+            channels = Channels(start // taps, start % taps, stop // taps, stop % taps)
+            cut = [columns[n : n + room] for n in range(0, len(columns), room)]
+            if layer.row_sum:
+                cut[-1] = cut[-1] + [(None, slot) for slot in slots]
+            pieces += [((t, group, channels), piece) for piece in cut]
+
+    left = Counter(slot for _, piece in pieces for _, slot in piece)
+    seen: set[int] = set()
+    tiles: list[_Piece] = []
+    for place, piece in pieces:
+        low, high = place[1] * per_group, (place[1] + 1) * per_group
+        steps: list[ColumnStep] = []
+        for slice_index, slot in piece:
+            left[slot] -= 1
+            outputs = tuple(o if low <= o < high else PADDING for o in range(slot * lanes, (slot + 1) * lanes))
+            steps.append(
+                ColumnStep(slice_index, slot, slot - begin, outputs, first=slot not in seen, last=left[slot] == 0)
+            )
+            seen.add(slot)
+        tiles.append(_Piece(place, tuple(steps)))
+    return tiles

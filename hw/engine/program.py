@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from quadrille.algo.spec import Interval, InvalidInput, Network
+from quadrille.algo.spec import Network
 
-from .accelerator import Accelerator
-from .configuration import PARAMETERS, PORT_BITS, Configuration, Target
-from .encoding import Converters, encode, packet
+from .accelerator import TAPS, Accelerator
+from .configuration import PORT_BITS, Configuration, Target, elements_per_data_word
+from .encoding import Converters, encode
+from .fitting import check_fit, check_given, needed
+from .layers import Layer, layers_of
 from .loader import HEADER
-from .mapping import Plan, plan
+from .mapping import Plan, Tile, plan
+from .packing import packet
+from .placement import power_of_two
 from .tables import Datapath, datapath
 from .timing import Timing
 
@@ -55,8 +60,12 @@ class Program:
         """The data-port words that load and start it; none if it is baked."""
         if self.baked:
             return []
-        packets = [packet(target, 0, rows, self.parts.row_width(target)) for target, rows in self.images.items()]
-        start = packet(Target.START, 0, [0] * len(self.plan.tiles), 0)
+        packets = [
+            packet(target, 0, rows, self.parts.row_width(target))
+            for target, rows in self.images.items()
+            if target != Target.START
+        ]
+        start = packet(Target.START, self.images[Target.START][0], [0] * len(self.plan.tiles), 0)
         return [*chain.from_iterable(packets), start[0]]
 
     @cached_property
@@ -66,30 +75,34 @@ class Program:
 
     @property
     def input_words(self) -> int:
-        """Data words of one image: whole vectors, but only the filled part of the last."""
-        return len(self.input_slots) // self.configuration.elements_per_word
+        """Data words of one image."""
+        return self.plan.placement.image.size // self.configuration.elements_per_word
 
     @cached_property
     def input_slots(self) -> list[int]:
         """For each element of an image's data words the flat index of the image element, or -1."""
-        per_word, words = self.configuration.elements_per_word, self.configuration.input_words
-        slots: list[int] = []
-        for vector in self.plan.input_order:
-            slots += [*vector, *[-1] * (per_word * words - len(vector))]
-        while slots and all(slot == -1 for slot in slots[-per_word:]):
-            del slots[-per_word:]
+        place = self.plan.placement.image
+        slots = [-1] * place.size
+        for pixel in range(place.height * place.width):
+            for channel in range(place.channels):
+                slots[pixel * place.pitch + channel] = channel * place.height * place.width + pixel
         return slots
 
     @property
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
-        return Timing.of(self.plan, self.configuration, self.input_words, self.parts.latencies)
+        return Timing.of(self.plan, self.configuration, self.input_words, self.parts)
 
     def description(self) -> dict[str, Any]:
         """What simulation needs to know to feed it and to read its taps: the file program.json."""
         plan_, configuration = self.plan, self.configuration
+        nodes: dict[int, Callable[[Layer], str | None]] = {
+            Target.RESIDUAL: lambda layer: layer.shortcut.add.name if layer.shortcut else None,
+            Target.POOLING: lambda layer: layer.pool.name if layer.pool else None,
+            Target.REQUANTIZER: lambda layer: layer.requantize.name if layer.requantize else None,
+        }
         return {
-            "schema": 1,
+            "schema": 2,
             "network": plan_.network.name,
             "content_hash": hashlib.sha256(self.data).hexdigest(),
             "port_bits": PORT_BITS,
@@ -102,30 +115,44 @@ class Program:
                 "words_per_frame": self.input_words,
                 "order": self.input_slots,
             },
-            "steps": [
-                {
-                    "node": layer.linear.name,
-                    "row_sum": layer.row_sum.name if layer.row_sum else None,
-                    "tile": tile.index,
-                    "planes": layer.source.format.bits,
-                    "columns": [
-                        {"slice": step.slice, "outputs": list(layer.groups[step.group].outputs)} for step in tile.steps
-                    ],
-                }
-                for tile in plan_.tiles
-                for layer in [plan_.layers[tile.layer]]
-            ],
-            "results": [
-                [
-                    {"node": layer.dequantize.name, "outputs": list(layer.groups[step.group].outputs)}
-                    for step in tile.steps
-                    if step.last
+            "steps": [self._step(tile) for tile in plan_.tiles],
+            "results": [self._slots(tile, lambda layer: layer.dequantize.name) for tile in plan_.tiles],
+            "taps": {
+                TAPS[target]: [
+                    self._slots(tile, nodes[target], pooled=target != Target.RESIDUAL) for tile in plan_.tiles
                 ]
-                for tile in plan_.tiles
-                for layer in [plan_.layers[tile.layer]]
-            ],
+                for target in self.parts.units
+            },
             "output": self._output(),
             "cycles": {"batch": [self.timing.batch_cycles(n) for n in (1, configuration.frames)]},
+        }
+
+    def _step(self, tile: Tile) -> dict[str, Any]:
+        """What an instruction shows on the tap of codes, at every window."""
+        layer = self.plan.layers[tile.layer]
+        down, across = layer.windows
+        return {
+            "node": layer.matrix.name,
+            "row_sum": layer.row_sum.name if layer.row_sum else None,
+            "tile": tile.index,
+            "group": tile.group,
+            "planes": layer.edge.format.bits,
+            "windows": down * across,
+            "columns": [{"slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
+        }
+
+    def _slots(self, tile: Tile, name: Callable[[Layer], str | None], *, pooled: bool = False) -> dict[str, Any]:
+        """The slots that an instruction completes at every window, as elements of the node called `name`."""
+        layer = self.plan.layers[tile.layer]
+        down, across = layer.pooled if pooled else layer.windows
+        node, lanes, outputs = name(layer), self.plan.lanes, layer.matrix.outputs
+        done = [step.slot for step in tile.steps if step.last] if node else []
+        return {
+            "windows": down * across,
+            "groups": [
+                {"node": node, "outputs": [o if o < outputs else -1 for o in range(slot * lanes, (slot + 1) * lanes)]}
+                for slot in done
+            ],
         }
 
     def _output(self) -> dict[str, Any]:
@@ -140,7 +167,7 @@ class Program:
                 "elements_per_word": 1,
             }
         return {
-            "node": self.plan.layers[-1].dequantize.name,
+            "node": self.plan.layers[-1].result,
             "kind": "values",
             "element_bits": configuration.result_bits,
             "signed": True,
@@ -155,7 +182,8 @@ def compile_network(
     columns: int = 128,
     macros: int = 1,
     lanes: int | None = None,
-    frames: int = 32,
+    word: int | None = None,
+    frames: int | None = None,
     weight_planes: int = 2,
     cuts: int = 1,
     converter: str | None = None,
@@ -165,7 +193,10 @@ def compile_network(
     """The program that runs `network`, and the least accelerator with macros of that shape that can hold it.
 
     With `configuration` given the accelerator is that one, and the network must fit it. `lanes` is by default a quarter
-    of the columns of a macro: with 4-bit activations the lanes then take as many cycles as the array.
+    of the columns of a macro, to a power of two: with 4-bit activations the lanes then take as many cycles as the
+    array. `word`, the activations in a word of memory, is by default the most channels that a pixel has, up to the rows
+    of a macro. `frames`, the images of a batch, is by default 1 for a network of convolutions, whose windows share each
+    tile, and 32 for others.
 
     Raises
     ------
@@ -173,80 +204,51 @@ def compile_network(
         If the network cannot run on such an accelerator: names the node, or the parameter and what it would have to be.
     """
     if configuration is not None:
-        layout = plan(network, rows=configuration.rows, columns=configuration.all_columns, lanes=configuration.lanes)
+        layout = plan(
+            network,
+            rows=configuration.rows,
+            columns=configuration.all_columns,
+            lanes=configuration.lanes,
+            frames=configuration.frames,
+            word=configuration.word,
+            per_data_word=configuration.elements_per_word,
+        )
         converters = Converters(layout, configuration.converter_shift)
-        _check_fit(network, _needed(layout, converters, configuration.converter), configuration)
+        check_fit(network, needed(layout, converters, configuration.converter), configuration)
     else:
-        chosen = max(1, columns // 4) if lanes is None else lanes
+        layers = layers_of(network)
+        chosen = power_of_two(max(1, columns // 4)) if lanes is None else lanes
+        if frames is None:
+            frames = 32 if all(layer.windows == (1, 1) for layer in layers) else 1
+        activation_bits = max(layer.edge.format.bits for layer in layers)
+        per_data_word = elements_per_data_word(activation_bits)
+        if word is None:
+            channels = max(layer.shape[0] for layer in layers)
+            word = max(power_of_two(min(channels, rows)), per_data_word, chosen)
         given = {
             "rows": rows,
             "columns": columns,
             "macros": macros,
             "lanes": chosen,
+            "word": word,
             "frames": frames,
             "weight_planes": weight_planes,
             "cuts": cuts,
         }
-        for parameter in PARAMETERS:
-            if parameter.name in given:
-                parameter.check("accelerator", given[parameter.name])
-        layout = plan(network, rows=rows, columns=columns * macros, lanes=chosen)
+        check_given(given, per_data_word)
+        layout = plan(
+            network,
+            rows=rows,
+            columns=columns * macros,
+            lanes=chosen,
+            frames=frames,
+            word=word,
+            per_data_word=per_data_word,
+        )
         converters = Converters(layout)
-        values: dict[str, Any] = Configuration.defaults() | given | _needed(layout, converters, converter)
+        values: dict[str, Any] = Configuration.defaults() | given | needed(layout, converters, converter)
         configuration = Configuration(**values)
     parts = datapath(configuration, {}).inspected()
-    return Program(layout, configuration, parts, encode(layout, configuration, converters, parts), baked)
-
-
-def _needed(layout: Plan, converters: Converters, converter: str | None) -> dict[str, Any]:
-    """The parameters that follow from a network's numbers and from how it is cut."""
-    network = layout.network
-    sources = [layer.source.format for layer in layout.layers]
-    accumulators: list[Interval] = []
-    for layer in layout.layers:
-        accumulators += layer.dequantize.accumulator_intervals(network.input_edges(layer.dequantize))
-        accumulators.append(layer.dequantize.bias.interval)
-    mantissas = [layer.dequantize.mantissa.interval for layer in layout.layers]
-    mantissas += [
-        layer.dequantize.sum_mantissa.interval for layer in layout.layers if layer.dequantize.sum_mantissa is not None
-    ]
-    signed_least = Interval(-1, 0)
-    accumulator = max(2, Interval.hull(signed_least, *accumulators).format.bits)
-    formats = [layer.dequantize.format for layer in layout.layers]
-    results = Interval.hull(signed_least, *(form.interval for form in formats))
-    return {
-        "activation_bits": max(form.bits for form in sources),
-        "signed": any(form.signed for form in sources),
-        "cell_bits": max(layer.linear.cell_bits for layer in layout.layers),
-        "mantissa_bits": max(2, Interval.hull(signed_least, *mantissas).format.bits),
-        "accumulator_bits": accumulator,
-        "bias_bits": accumulator,
-        "shift_bits": max(1, max(layer.dequantize.shift for layer in layout.layers).bit_length()),
-        "result_bits": max(2, results.format.bits, *(form.bits for form in sources)),
-        "input_vectors": len(layout.input_order),
-        "vectors": layout.vectors,
-        "weight_rows": len(layout.tiles) * layout.rows,
-        "table_rows": sum(len(tile.steps) for tile in layout.tiles),
-        "bias_rows": sum(len(layer.groups) for layer in layout.layers),
-        "groups": max(step.accumulator for _, step in layout.steps()) + 1,
-        "steps": max(len(tile.steps) for tile in layout.tiles),
-        "instructions": len(layout.tiles),
-    } | converters.parameters(converter)
-
-
-def _check_fit(network: Network, needed: dict[str, Any], configuration: Configuration) -> None:
-    """Refuse a network whose needs go beyond an accelerator that is there."""
-    given = asdict(configuration)
-    for name, need in needed.items():
-        relation = ""
-        if isinstance(need, bool):
-            fits = given[name] or not need
-        elif name == "converter":
-            fits = given[name] == need
-        else:
-            fits, relation = given[name] >= need, "at least "
-        if not fits:
-            raise InvalidInput(
-                f"Parameter {name} of accelerator must be {relation}{need} for network {network.name!r}, "
-                f"not {given[name]}"
-            )
+    images = encode(layout, configuration, converters, parts)
+    down, across = layout.layers[-1].pooled
+    return Program(layout, configuration, parts, {**images, Target.START: [down * across]}, baked)

@@ -189,7 +189,7 @@ class ResidualUnit(ValueUnit):
             words.i.payload.address.eq(self.i_words.payload.address),
             words.i.payload.row.eq(self.i_words.payload.values),
             words.address.eq(self.residuals.word_address),
-            words.enable.eq(enable),
+            words.enable.eq(enable & self.residuals.word_enable),
             self.residuals.word.eq(words.row),
         ]
 
@@ -198,12 +198,13 @@ class ResidualCore(ValueCore):
     """The lanes and the walk: values and row | product, word on its way | sum | shifted | clamped."""
 
     word_address: Signal
+    word_enable: Signal
     word: Signal
 
     def __init__(self, block: ResidualUnit, row: StructLayout):
         self.block = block
         address, bits = range(max(2, block.depth)), block.lanes * block.residual_bits
-        members = {"word_address": Out(address), "word": In(bits)}
+        members = {"word_address": Out(address), "word_enable": Out(1), "word": In(bits)}
         super().__init__(block, row, result_bits=block.result_bits, members=members)
 
     @property
@@ -250,6 +251,7 @@ class ResidualCore(ValueCore):
             window.eq(Mux(first, row.base, held)),
             step.eq(Mux(place.frame_ends, row.step_frame, Mux(place.row_ends, row.step_row, row.step_window))),
             self.word_address.eq(window + place.group),
+            self.word_enable.eq(moves),
         ]
         with m.If(moves):
             m.d.sync += held.eq(Mux(place.window_ends, window + step, window))

@@ -20,31 +20,31 @@ OUTPUT = StructLayout({"data": unsigned(PORT_BITS), "last": unsigned(1)})
 
 
 class ArgmaxUnit(wiring.Component):
-    """The index of the greatest value over the groups of each frame; of equal ones the lowest index.
+    """The index of the greatest value over the slots of each frame; of equal ones the lowest index.
 
-    Group g brings the values of indices `g * lanes` to `g * lanes + lanes - 1`, in the order of g; groups of other
-    frames may come between. Padding must not win, so its values are the lowest of the format and stand last.
+    Slot g brings the values of indices `g * lanes` to `g * lanes + lanes - 1`, in the order of g; slots of other frames
+    may come between. Padding must not win, so its values are the lowest of the format and stand last.
 
     Members
     -------
-    i : stream of results (`results_layout`)
+    i : stream of values (`values_layout`), its `frame` a `Configuration.destination`
     o : stream {data, last}: one word for each frame
     """
 
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, configuration: Configuration, results: StructLayout):
-        self.core = ArgmaxCore(configuration, results)
-        super().__init__({"i": In(stream.Signature(results)), "o": Out(stream.Signature(OUTPUT))})
+    def __init__(self, configuration: Configuration, values: StructLayout):
+        self.core = ArgmaxCore(configuration, values)
+        super().__init__({"i": In(stream.Signature(values)), "o": Out(stream.Signature(OUTPUT))})
 
     @property
     def latency(self) -> int:
-        """From the last group of a frame to its word."""
+        """From the last slot of a frame to its word."""
         return self.core.latency
 
     def elaborate(self, platform: object) -> Module:
-        """The stalled core; only the last group of a frame makes a word."""
+        """The stalled core; only the last slot of a frame makes a word."""
         m = Module()
         m.submodules.stalled = stalled = Stalled(self.core)
         best = stalled.o.payload
@@ -61,14 +61,13 @@ class ArgmaxUnit(wiring.Component):
 
 
 class ArgmaxCore(Core):
-    """The best of the group | the best of the frame, which is kept for each frame."""
+    """The best of the slot | the best of the frame, which is kept for each frame."""
 
-    def __init__(self, configuration: Configuration, results: StructLayout):
+    def __init__(self, configuration: Configuration, values: StructLayout):
         self.configuration = configuration
-        self.results = results
         indices = configuration.bias_rows * configuration.lanes
         self.best = StructLayout({"value": signed(configuration.result_bits), "index": range(max(2, indices))})
-        super().__init__(results, StructLayout({"index": self.best["index"].shape, "complete": 1}))
+        super().__init__(values, StructLayout({"index": self.best["index"].shape, "complete": 1}))
 
     @property
     def latency(self) -> int:
@@ -76,22 +75,28 @@ class ArgmaxCore(Core):
         return 2
 
     def elaborate(self, platform: object) -> Module:
-        """A tournament over the lanes, then against what the frame's earlier groups left."""
+        """A tournament over the lanes, then against what the frame's earlier slots left."""
         m = Module()
         configuration = self.configuration
         destination: Any = Signal(configuration.destination)
-        m.d.comb += destination.as_value().eq(self.i.destination)
+        m.d.comb += destination.as_value().eq(self.i.frame)
         value, lane = self.tournament(m)
+
+        # The frames of a route come one after the other.
+        frame, next_frame = Signal(range(max(2, configuration.frames))), Signal(range(max(2, configuration.frames)))
+        m.d.comb += frame.eq(Mux(self.i.first, 0, next_frame))
+        with m.If(self.i_valid):
+            m.d.sync += next_frame.eq(frame + destination.ends)
 
         challenger: Any = Signal(self.best, reset_less=True)
         waiting: Any = Signal(configuration.destination, reset_less=True)
-        frame = Signal.like(self.i.frame, reset_less=True)
+        held_frame = Signal.like(frame, reset_less=True)
         valid = Signal()
         m.d.sync += [
             challenger.value.eq(value),
-            challenger.index.eq(destination.group * configuration.lanes + lane),
+            challenger.index.eq(destination.slot * configuration.lanes + lane),
             waiting.eq(destination),
-            frame.eq(self.i.frame),
+            held_frame.eq(frame),
             valid.eq(self.i_valid),
         ]
 
@@ -101,14 +106,14 @@ class ArgmaxCore(Core):
         held: Any = Signal(self.best)
         winner: Any = Signal(self.best)
         m.d.comb += [
-            read.addr.eq(self.i.frame),
+            read.addr.eq(frame),
             held.as_value().eq(read.data),
             winner.eq(held),
-            write.addr.eq(frame),
+            write.addr.eq(held_frame),
             write.data.eq(winner.as_value()),
             write.en.eq(valid),
         ]
-        with m.If((waiting.group == 0) | (challenger.value > held.value)):
+        with m.If((waiting.slot == 0) | (challenger.value > held.value)):
             m.d.comb += winner.eq(challenger)
         m.d.sync += [self.o.index.eq(winner.index), self.o.complete.eq(waiting.last)]
         return m
@@ -137,44 +142,50 @@ class ArgmaxCore(Core):
 
 
 class OutputPacker(wiring.Component):
-    """Sends a group of results as data words, `results_per_word` sign-extended values in each.
+    """Sends a slot of results as data words, `results_per_word` sign-extended values in each.
 
     Members
     -------
-    i : stream of results (`results_layout`)
+    i : stream of values (`values_layout`), its `frame` a `Configuration.destination`
+    windows : of a frame
     o : stream {data, last}; `last` marks the last word of a frame
     """
 
     i: stream.Interface
+    windows: Signal
     o: stream.Interface
 
-    def __init__(self, configuration: Configuration, results: StructLayout):
+    def __init__(self, configuration: Configuration, values: StructLayout):
         self.configuration = configuration
-        super().__init__({"i": In(stream.Signature(results)), "o": Out(stream.Signature(OUTPUT))})
+        super().__init__({"i": In(stream.Signature(values)), "windows": In(24), "o": Out(stream.Signature(OUTPUT))})
 
     def elaborate(self, platform: object) -> Module:
-        """The group waits in a register and moves down a word at a time."""
+        """The slot waits in a register and moves down a word at a time."""
         m = Module()
-        configuration, results = self.configuration, self.i.payload
+        configuration, values = self.configuration, self.i.payload
         destination: Any = Signal(configuration.destination)
-        m.d.comb += destination.as_value().eq(results.destination)
+        m.d.comb += destination.as_value().eq(values.frame)
         width = configuration.results_per_word * configuration.result_bits
         held = Signal(configuration.lanes * configuration.result_bits, reset_less=True)
         left = Signal(configuration.destination["words"].shape)
+        window = Signal(24)  # windows of the frame whose last slot has come
         last = Signal()
         ends = Signal()
+        final = Signal()
         m.d.comb += [
             ends.eq((left == 0) | ((left == 1) & self.o.ready)),
             self.i.ready.eq(ends),
+            final.eq(destination.last & (window + 1 == self.windows)),
             self.o.valid.eq(left != 0),
             self.o.payload.data.eq(held[:width]),
             self.o.payload.last.eq(last & (left == 1)),
         ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
-                held.eq(results.values.as_value()),
+                held.eq(values.values.as_value()),
                 left.eq(destination.words),
-                last.eq(destination.last),
+                last.eq(final),
+                window.eq(Mux(final, 0, window + destination.last)),
             ]
         with m.Elif(self.o.valid & self.o.ready):
             m.d.sync += [held.eq(held >> width), left.eq(left - 1)]

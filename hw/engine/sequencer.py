@@ -1,12 +1,13 @@
-"""The sequencer plays the program over the images of each batch; the weight loader stays one tile ahead of it."""
+"""The sequencer plays the program over each batch of images; the weight loader stays one tile ahead of it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from .configuration import Configuration
@@ -15,53 +16,48 @@ __all__ = ["Sequencer", "WeightLoader"]
 
 
 class Sequencer(wiring.Component):
-    """For each batch, for each instruction, for each image: one job.
+    """For each batch, for each instruction: one job for the patch reader.
 
     An instruction waits until its tile's weights are there, and, at a barrier, until every result of the instructions
-    before it is written. The order of jobs keeps everything else: a vector is always read before it is overwritten.
+    before it is written. The order of jobs keeps everything else: a word is always read before it is overwritten.
 
     Members
     -------
-    o : stream of jobs (`Configuration.job`)
+    o : stream of jobs (`WindowWalker.job`)
     length : instructions of the program; 0: stand still
-    filled, count, release : the batches in the two halves of the input memory (Loader)
+    filled, count : the batches in the two halves of the input memory (Loader)
     pc, instruction : read port of the program, one cycle later, held
     weights_ready, weights_swap, claim : from and to the WeightLoader
-    done : one job's sums are through
-    idle : no job is under way or being issued
-    quiet : idle, and no batch is waiting or being played
+    settled : every result of the jobs so far is written
+    quiet : no batch is waiting or being played, and all is written
     """
 
     o: stream.Interface
     length: Signal
     filled: Signal
     count: Any
-    release: Signal
     pc: Signal
     instruction: Any
     weights_ready: Signal
     weights_swap: Signal
     claim: Signal
-    done: Signal
-    idle: Signal
+    settled: Signal
     quiet: Signal
 
-    def __init__(self, configuration: Configuration):
+    def __init__(self, configuration: Configuration, job: StructLayout):
         self.configuration = configuration
         super().__init__(
             {
-                "o": Out(stream.Signature(configuration.job)),
-                "length": In(range(configuration.instructions + 1)),
+                "o": Out(stream.Signature(job)),
+                "length": In(range(configuration.weight_tiles + 1)),
                 "filled": In(2),
                 "count": In(range(configuration.frames + 1)).array(2),
-                "release": Out(2),
-                "pc": Out(range(max(2, configuration.instructions))),
+                "pc": Out(range(max(2, configuration.weight_tiles))),
                 "instruction": In(configuration.instruction),
                 "weights_ready": In(1),
                 "weights_swap": In(1),
                 "claim": Out(1),
-                "done": In(1),
-                "idle": Out(1),
+                "settled": In(1),
                 "quiet": Out(1),
             }
         )
@@ -73,68 +69,37 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Wait for a batch, fetch, wait for weights and barrier, issue."""
         m = Module()
-        configuration = self.configuration
         instruction: Any = self.instruction
         half = Signal()
-        frame = Signal(configuration.frame_bits)
-        count = Signal(range(configuration.frames + 1))
         swap = Signal()
-        ends = Signal()
-        # As many jobs as frames can be under way at most between two barriers; without barriers the readers' back-
-        # pressure bounds them by the pipeline's depth, far below this.
-        under_way = Signal(range(1024))
-        issued = Signal()
-        issuing = Signal()
-        m.d.comb += [issued.eq(self.o.valid & self.o.ready), self.idle.eq((under_way == 0) & ~issuing)]
-        m.d.sync += under_way.eq(under_way + issued - self.done)
-
         job: Any = self.o.payload
-        input_vectors = (configuration.pitch(configuration.input_vectors) - 1).bit_length()
-        vectors = (configuration.pitch(configuration.vectors) - 1).bit_length()
         m.d.comb += [
-            count.eq(Mux(half, self.count[1], self.count[0])),
-            ends.eq(frame + 1 == count),
-            job.source.eq(instruction.source),
-            job.address.eq(
-                Mux(
-                    instruction.source,
-                    Cat(instruction.vector[:vectors], frame),
-                    Cat(instruction.vector[:input_vectors], frame, half),
-                )
-            ),
-            job.planes.eq(instruction.planes),
-            job.negative.eq(instruction.negative),
+            job.instruction.eq(instruction),
+            job.count.eq(Mux(half, self.count[1], self.count[0])),
+            job.half.eq(half),
             job.swap.eq(swap),
-            job.tag.steps.eq(instruction.steps),
-            job.tag.address.eq(instruction.table),
-            job.tag.frame.eq(frame),
         ]
-
         with m.FSM():
             with m.State("batch"):
                 m.d.sync += self.pc.eq(0)
-                m.d.comb += self.quiet.eq((under_way == 0) & (self.filled == 0))
+                m.d.comb += self.quiet.eq(self.settled & (self.filled == 0))
                 with m.If((self.length != 0) & self.filled.bit_select(half, 1)):
                     m.next = "fetch"
             with m.State("fetch"):
                 m.next = "wait"
             with m.State("wait"):
-                m.d.sync += frame.eq(0)
-                with m.If(self.weights_ready & (~instruction.barrier | self.idle)):
+                with m.If(self.weights_ready & (~instruction.barrier | self.settled)):
                     m.d.comb += self.claim.eq(1)
                     m.d.sync += swap.eq(self.weights_swap)
                     m.next = "issue"
             with m.State("issue"):
-                m.d.comb += [self.o.valid.eq(1), issuing.eq(1)]
+                m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
-                    m.d.sync += [frame.eq(frame + 1), swap.eq(0)]
-                    with m.If(ends):
-                        m.d.sync += self.pc.eq(self.pc + 1)
-                        m.next = "fetch"
-                        with m.If(instruction.last):
-                            m.d.comb += self.release.eq(1 << half)
-                            m.d.sync += half.eq(~half)
-                            m.next = "batch"
+                    m.d.sync += self.pc.eq(self.pc + 1)
+                    m.next = "fetch"
+                    with m.If(instruction.last):
+                        m.d.sync += half.eq(~half)
+                        m.next = "batch"
         return m
 
 
@@ -148,7 +113,7 @@ class WeightLoader(wiring.Component):
     Members
     -------
     o : stream of row words for the macro
-    length, pc, instruction : as for the Sequencer, a read port of its own
+    length : instructions of the program, a tile of `rows` row words for each, in their order; 0: stand still
     address, row : read port of the weight memory, one cycle later
     ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started. A new
         program comes only while `ready` is high
@@ -159,8 +124,6 @@ class WeightLoader(wiring.Component):
 
     o: stream.Interface
     length: Signal
-    pc: Signal
-    instruction: Any
     address: Signal
     row: Any
     ready: Signal
@@ -175,9 +138,7 @@ class WeightLoader(wiring.Component):
         super().__init__(
             {
                 "o": Out(stream.Signature(weights)),
-                "length": In(range(configuration.instructions + 1)),
-                "pc": Out(range(max(2, configuration.instructions))),
-                "instruction": In(configuration.instruction),
+                "length": In(range(configuration.weight_tiles + 1)),
                 "address": Out(range(max(2, configuration.weight_rows))),
                 "row": In(configuration.weight_row),
                 "ready": Out(1),
@@ -195,6 +156,8 @@ class WeightLoader(wiring.Component):
         configuration = self.configuration
         planes = configuration.weight_planes
         row = Signal(range(configuration.rows + 1))  # the row whose word the memory shows
+        tile = Signal(range(configuration.weight_tiles + 1))
+        base = Signal.like(self.address)
         loaded = Signal(range(planes + 1))  # tiles loaded since the start, at most as many as there are planes
         beat: Any = self.o.payload
         moves = Signal()
@@ -204,12 +167,12 @@ class WeightLoader(wiring.Component):
             beat.reference.eq(self.row.reference),
             moves.eq(self.o.valid & self.o.ready),
             # The address runs one row ahead of the word that is offered.
-            self.address.eq(self.instruction.weights + row + moves),
+            self.address.eq(base + row + moves),
         ]
 
         with m.FSM():
             with m.State("start"):
-                m.d.sync += [self.pc.eq(0), loaded.eq(0)]
+                m.d.sync += [tile.eq(0), base.eq(0), loaded.eq(0)]
                 with m.If(self.length != 0):
                     m.next = "fetch"
             with m.State("fetch"):
@@ -224,7 +187,11 @@ class WeightLoader(wiring.Component):
                 with m.If(self.o.ready):
                     m.d.sync += row.eq(row + 1)
                     with m.If(row == configuration.rows - 1):
-                        m.d.sync += self.pc.eq(Mux(self.instruction.last, 0, self.pc + 1))
+                        ends = tile + 1 == self.length
+                        m.d.sync += [
+                            tile.eq(Mux(ends, 0, tile + 1)),
+                            base.eq(Mux(ends, 0, base + configuration.rows)),
+                        ]
                         with m.If(loaded != planes):
                             m.d.sync += loaded.eq(loaded + 1)
                         m.next = "offer"

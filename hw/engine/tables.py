@@ -12,6 +12,10 @@ from quadrille.hw.cim import CimMacro, ColumnReader, ExactConverter, LadderConve
 from quadrille.hw.dequant import ColumnDequantizer
 
 from .configuration import Configuration, Target
+from .pooling import PoolingUnit
+from .requantizer import Requantizer
+from .residual import ResidualUnit
+from .stores import STORE_LATENCY, StoreWalker
 
 __all__ = ["Datapath", "datapath"]
 
@@ -20,38 +24,52 @@ Converter = ExactConverter | LadderConverter | MultiplyShiftConverter
 
 @dataclass(frozen=True)
 class Datapath:
-    """Macro, column reader, converter and dequantizer, one after the other.
+    """Macro, column reader, converter and dequantizer, one after the other, and the units behind them that there are.
 
     Attributes
     ----------
-    writes : for each table that the data port writes, in the order of Target from 1, the payload {address, row}
+    units : residual unit, pooling unit, requantizer, those that there are, in this order, by Target
+    feature_store : where results go in the feature memory; residual_store : in the residual memory, if there is one
+    writes : for each table that the data port writes, by Target, the payload {address, row}
     """
 
     macro: CimMacro
     reader: ColumnReader
     converter: Converter
     dequantizer: ColumnDequantizer
-    writes: tuple[StructLayout, ...]
+    units: Mapping[int, ResidualUnit | PoolingUnit | Requantizer]
+    feature_store: StoreWalker
+    residual_store: StoreWalker | None
+    writes: Mapping[int, StructLayout]
 
     @property
-    def latencies(self) -> tuple[int, int, int]:
-        """Of macro, converter and dequantizer, in cycles."""
-        return self.macro.latency, self.converter.latency, self.dequantizer.latency
+    def latencies(self) -> tuple[int, ...]:
+        """Of macro, converter, dequantizer and the units behind it, in cycles."""
+        blocks = (self.macro, self.converter, self.dequantizer, *self.units.values())
+        return tuple(block.latency for block in blocks)
+
+    @property
+    def settling(self) -> int:
+        """Cycles from a result of the dequantizer until it is stored."""
+        return sum(unit.latency for unit in self.units.values()) + STORE_LATENCY
 
     @property
     def latency(self) -> int:
-        """Cycles from the last plane of a vector to the results of its first column step."""
+        """Cycles from the last plane of a window to the results of its first column step."""
         return sum(self.latencies) + self.reader.latency
 
     def inspected(self) -> Datapath:
         """This datapath, which is only asked about and will not be elaborated."""
-        for block in (self.macro, self.reader, self.converter, self.dequantizer):
+        for block in (self.macro, self.reader, self.converter, self.dequantizer, *self.units.values()):
             block.inspected()
+        for store in (self.feature_store, self.residual_store):
+            if store is not None:
+                store.inspected()
         return self
 
     def row_width(self, target: int) -> int:
         """Bits of a row of the table that `target` names."""
-        return self.writes[target - 1]["row"].width
+        return self.writes[target]["row"].width
 
 
 def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) -> Datapath:
@@ -74,7 +92,7 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         reference_bits=reference.bits,
         reference_signed=reference.signed,
         address_bits=configuration.address_bits,
-        frame_bits=configuration.frame_bits,
+        frame_bits=configuration.position_bits,
         steps=configuration.steps,
     )
     kinds = {kind.block_name.removesuffix("-converter"): kind for kind in Converter.__args__}
@@ -98,7 +116,7 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         code_bits=configuration.code_bits,
         cell_bits=configuration.cell_bits,
         table_rows=configuration.table_rows,
-        frame_bits=configuration.frame_bits,
+        frame_bits=configuration.position_bits,
         **specific,
     )
     dequantizer = ColumnDequantizer(
@@ -112,17 +130,82 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         shift_bits=configuration.shift_bits,
         table_rows=configuration.table_rows,
         bias_rows=configuration.bias_rows,
-        groups=configuration.groups,
-        frames=configuration.frames,
-        destination_bits=configuration.destination.size,
+        groups=configuration.steps,
+        frames=configuration.accumulators,
+        destination_bits=configuration.route_bits + configuration.destination.size,
         mantissas=tuple(images.get(Target.MANTISSAS, ())),
         biases=tuple(images.get(Target.BIASES, ())),
     )
-    writes = (
-        table_write(configuration.weight_row, configuration.weight_rows),
-        table_write(converter.row, configuration.table_rows),
-        table_write(dequantizer.row, configuration.table_rows),
-        table_write(dequantizer.bias_row, configuration.bias_rows),
-        table_write(configuration.instruction, configuration.instructions),
+    units = _units(configuration, images)
+    features = (configuration.word // configuration.lanes) * configuration.feature_words
+    feature_store = StoreWalker(
+        routes=configuration.routes,
+        address_bits=max(1, (features - 1).bit_length()),
+        table=tuple(images.get(Target.STORES, ())),
     )
-    return Datapath(macro, reader, converter, dequantizer, writes)
+    residual_store = None
+    if configuration.residual:
+        residual_store = StoreWalker(
+            routes=configuration.routes,
+            address_bits=max(1, (configuration.stored_words - 1).bit_length()),
+            table=tuple(images.get(Target.RESIDUAL_STORES, ())),
+        )
+    writes = {
+        Target.WEIGHTS: table_write(configuration.weight_row, configuration.weight_rows),
+        Target.CONVERTER: table_write(converter.row, configuration.table_rows),
+        Target.MANTISSAS: table_write(dequantizer.row, configuration.table_rows),
+        Target.BIASES: table_write(dequantizer.bias_row, configuration.bias_rows),
+        Target.PROGRAM: table_write(configuration.instruction, configuration.weight_tiles),
+        Target.STORES: table_write(feature_store.row, configuration.routes),
+    }
+    if residual_store is not None:
+        writes[Target.RESIDUAL_STORES] = table_write(residual_store.row, configuration.routes)
+    for target, unit in units.items():
+        writes[target] = table_write(unit.row, configuration.routes)
+    return Datapath(macro, reader, converter, dequantizer, units, feature_store, residual_store, writes)
+
+
+def _units(
+    configuration: Configuration, images: Mapping[int, Sequence[int]]
+) -> dict[int, ResidualUnit | PoolingUnit | Requantizer]:
+    """The units behind the dequantizer, in order, each taking values of the width that the one before it leaves."""
+    units: dict[int, ResidualUnit | PoolingUnit | Requantizer] = {}
+    width = configuration.result_bits
+    common = {
+        "lanes": configuration.lanes,
+        "table_rows": configuration.routes,
+        "frame_bits": configuration.destination.size,
+    }
+    walk = {"groups": configuration.bias_rows, "width": configuration.map_size, "height": configuration.map_size}
+    if configuration.residual:
+        units[Target.RESIDUAL] = ResidualUnit(
+            value_bits=width,
+            residual_bits=configuration.stored_bits,
+            result_bits=configuration.result_bits,
+            mantissa_bits=configuration.scale_bits,
+            shift_bits=configuration.shift_bits,
+            depth=configuration.stored_words,
+            table=tuple(images.get(Target.RESIDUAL, ())),
+            **common,
+            **walk,
+        )
+    if configuration.pooling:
+        units[Target.POOLING] = PoolingUnit(
+            value_bits=width,
+            pool_bits=configuration.pool_bits,
+            depth=configuration.pool_words,
+            table=tuple(images.get(Target.POOLING, ())),
+            **common,
+            **walk,
+        )
+        width = configuration.pool_bits
+    if configuration.requantizing:
+        units[Target.REQUANTIZER] = Requantizer(
+            value_bits=width,
+            result_bits=configuration.result_bits,
+            mantissa_bits=configuration.scale_bits,
+            shift_bits=configuration.shift_bits,
+            table=tuple(images.get(Target.REQUANTIZER, ())),
+            **common,
+        )
+    return units

@@ -6,70 +6,52 @@ which the first batch's header word is accepted, straight after the word that st
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .configuration import Configuration, Destination
-from .mapping import Plan
+from .configuration import Configuration
+from .instructions import slides
+from .mapping import Plan, Tile
+from .replay import Replay, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from .tables import Datapath
 
-__all__ = ["Timing"]
-
-ARGMAX_LATENCY = 2
-"""Of hw.engine.results.ArgmaxUnit."""
-
-
-class Pipeline:
-    """A fixed-latency pipeline that freezes as a whole while its output waits (`hw.base.Stalled`).
-
-    It remembers the cycles in which it stood still; events must be asked about in their order.
-    """
-
-    def __init__(self, latency: int):
-        self.latency = latency
-        self.frozen: deque[tuple[int, int]] = deque(maxlen=64)  # [start, end) of the latest freezes, in order
-
-    def enabled(self, cycle: int, count: int = 1) -> int:
-        """The `count`-th cycle, from `cycle` on, in which the pipeline moves."""
-        left = count - 1
-        for start, end in self.frozen:
-            if end <= cycle:
-                continue
-            if start > cycle + left:
-                break
-            left -= max(0, start - cycle)
-            cycle = end
-        return cycle + left
-
-    def emerge(self, entered: int) -> int:
-        """The cycle in which what entered in cycle `entered` stands at the output."""
-        return self.enabled(entered, self.latency) + 1
-
-    def wait(self, valid: int, taken: int) -> None:
-        """What stood at the output in cycle `valid` left in cycle `taken`."""
-        if taken > valid:
-            self.frozen.append((valid, taken))
-
-
-@dataclass(frozen=True)
-class Step:
-    """A column step: whether it completes a group of results, and how many data words those become."""
-
-    complete: bool
-    kind: int
-    words: int
+__all__ = ["Stage", "Timing"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """An instruction: planes and column steps of each of its jobs."""
+    """An instruction: what it takes at each window.
 
-    planes: int
+    Attributes
+    ----------
+    first_reads, next_reads : words read for the first window of a row, and for each of the others
+    down, across : windows
+    planes : cycles of the macro
+    completes : for each column step, whether it completes a slot of results
+    words : data words of each completed slot, where the results leave packed; else empty
+    index : whether the last slot of a window makes a result index leave
+    pool : height and width of the windows that are pooled into one, (1, 1) without
+    """
+
+    layer: str
     barrier: bool
-    steps: tuple[Step, ...]
+    first_reads: int
+    next_reads: int
+    down: int
+    across: int
+    planes: int
+    completes: tuple[bool, ...]
+    words: tuple[int, ...]
+    index: bool
+    pool: tuple[int, int]
+
+    @cached_property
+    def last_complete(self) -> int | None:
+        """The last step that completes a slot."""
+        return max((n for n, complete in enumerate(self.completes) if complete), default=None)
 
 
 @dataclass(frozen=True)
@@ -83,7 +65,9 @@ class Timing:
     input_words : data words of an image
     rows : row words of a tile
     weight_planes : 1 or 2
-    latencies : of macro, converter and dequantizer
+    latencies : of macro, converter, dequantizer and the units behind it
+    pooling : the number of the unit that pools, None if there is none
+    settling : cycles from a result of the dequantizer until it is stored
     """
 
     stages: tuple[Stage, ...]
@@ -91,31 +75,23 @@ class Timing:
     input_words: int
     rows: int
     weight_planes: int
-    latencies: tuple[int, int, int]
+    latencies: tuple[int, ...]
+    pooling: int | None
+    settling: int
 
     @classmethod
-    def of(cls, plan: Plan, configuration: Configuration, input_words: int, latencies: Sequence[int]) -> Timing:
-        """The timing of `plan` on an accelerator whose macro, converter and dequantizer have these latencies."""
-        stages: list[Stage] = []
-        for tile in plan.tiles:
-            layer = plan.layers[tile.layer]
-            steps = []
-            for step in tile.steps:
-                group = layer.groups[step.group]
-                members = sum(output >= 0 for output in group.outputs)
-                words = -(-members // configuration.results_per_word)
-                if group.kind == Destination.ARGMAX:
-                    words = int(group.last)
-                steps.append(Step(step.last, group.kind, words))
-            stages.append(Stage(layer.source.format.bits, tile.barrier, tuple(steps)))
-        macro, converter, dequantizer = latencies
+    def of(cls, plan: Plan, configuration: Configuration, input_words: int, parts: Datapath) -> Timing:
+        """The timing of `plan` on an accelerator with the datapath `parts`."""
+        units = [type(unit).__name__ for unit in parts.units.values()]
         return cls(
-            tuple(stages),
+            tuple(_stage(plan, configuration, tile) for tile in plan.tiles),
             configuration.frames,
             input_words,
             configuration.rows,
             configuration.weight_planes,
-            (macro, converter, dequantizer),
+            parts.latencies,
+            units.index("PoolingUnit") if "PoolingUnit" in units else None,
+            parts.settling,
         )
 
     def batches(self, images: int) -> list[int]:
@@ -124,102 +100,82 @@ class Timing:
         return [self.frames] * full + [rest] * (rest > 0)
 
     def cycles(self, images: int) -> int:
-        """Cycles from the first header word to the last output word, both included, for `images` images."""
-        return _Replay(self).run(self.batches(images))
+        """Cycles from the first header word to the last output word, both included, for `images` images.
+
+        Once two full batches have left the accelerator in the same state, all further full batches take as long as
+        the second did: that many cycles are added, not replayed.
+        """
+        replay = Replay(self)
+        full, rest = divmod(images, self.frames)
+        before, state = 0, None
+        while full:
+            replay.batch(self.frames)
+            full -= 1
+            now = replay.state()
+            if now == state and full:
+                # The halves of the input memory take turns: an even number of batches leaves them as they are.
+                pairs = full // 2
+                replay.advance(2 * pairs * (replay.output - before))
+                full -= 2 * pairs
+                state = None
+                continue
+            before, state = replay.output, now
+        if rest:
+            replay.batch(rest)
+        return replay.output + 1
 
     def batch_cycles(self, images: int) -> int:
         """Cycles that one batch of `images` images takes alone."""
-        return _Replay(self).run([images])
+        replay = Replay(self)
+        replay.batch(images)
+        return replay.output + 1
+
+    def schedule(self, images: int | None = None) -> tuple[Span, ...]:
+        """For one batch (by default a full one), when each instruction's weights are loaded and when it computes."""
+        replay = Replay(self, spans=[])
+        replay.batch(self.frames if images is None else images)
+        assert replay.spans is not None
+        return tuple(replay.spans)
 
 
-class _Replay:
-    """One run of the accelerator: the time at which each of its parts is free again."""
+def _stage(plan: Plan, configuration: Configuration, tile: Tile) -> Stage:
+    """What the instruction of `tile` takes."""
+    layer = plan.layers[tile.layer]
+    feature = layer.source != plan.network.input.name
+    place = plan.placement.features[layer.source] if feature else plan.placement.image
+    height, width = layer.window.kernel
+    offset = tile.group * (layer.shape[0] // layer.window.groups)
 
-    def __init__(self, timing: Timing):
-        self.timing = timing
-        self.macro, self.converter, self.dequantizer = (Pipeline(latency) for latency in timing.latencies)
-        self.reader_free = 0  # the column reader can take sums from this cycle on
-        self.planes_end = -1  # the vector reader can take a job from this cycle on
-        self.packer_free = 0
-        self.done = -1  # the last job's last step left the dequantizer
-        self.output = -1  # the last output word left
-        self.tiles = 0  # tiles loaded, at most as many as there are planes
-        self.weights_ready = 3 + timing.rows
-        self.resident = False
+    def reads(first_column: int) -> int:
+        """Words read for the tap columns from `first_column` on."""
+        total = 0
+        for j in range(first_column, width):
+            for i in range(height):
+                channels = tile.channels.under(i * width + j)
+                low, high = offset + channels.start, offset + channels.stop
+                # Pixels that share words are aligned to their pitch, so that only those of whole words can cross.
+                words = (high - 1) // configuration.word - low // configuration.word + 1 if len(channels) else 1
+                total += words if place.pitch >= configuration.word else 1
+        return total
 
-    def run(self, batches: list[int]) -> int:
-        """Replay `batches`; returns the number of cycles."""
-        timing = self.timing
-        words_free = [0, 0]  # the halves of the input memory
-        header, sequencer = 0, 0
-        self.tiles = 1
-        for number, count in enumerate(batches):
-            half = number % 2
-            last_word = max(header + 1, words_free[half]) + count * timing.input_words - 1
-            header = last_word + 1
-            at = max(sequencer, last_word + 1) + 2  # the first cycle in state "wait"
-            for stage in timing.stages:
-                issue = self.claim(at, stage) + 1
-                for frame in range(count):
-                    accepted = max(issue, self.planes_end)
-                    self.job(accepted, stage, first=frame == 0)
-                    issue = accepted + 1
-                at = issue + 1
-                sequencer = words_free[half] = issue
-                self.prefetch()
-        return self.output + 1
-
-    def claim(self, at: int, stage: Stage) -> int:
-        """The cycle in which an instruction that waits from cycle `at` on starts."""
-        start = max(at, self.weights_ready)
-        if stage.barrier:
-            start = max(start, self.done + 1)
-        self.claimed = start
-        return start
-
-    def prefetch(self) -> None:
-        """When the weights of the next instruction will be there."""
-        timing = self.timing
-        if self.resident:
-            return
-        single = timing.weight_planes == 1
-        after = self.claimed + 1 if single else self.swapped
-        if len(timing.stages) <= timing.weight_planes and self.tiles == len(timing.stages):
-            self.resident = True
-            self.weights_ready = after + 1
-            return
-        load = max(after + 2, self.done + 1) + 1 if single else after + 3
-        self.weights_ready = load + timing.rows
-        self.tiles = min(self.tiles + 1, timing.weight_planes)
-
-    def job(self, accepted: int, stage: Stage, *, first: bool) -> None:
-        """One vector through macro, reader, converter, dequantizer."""
-        macro = self.macro
-        if first:
-            self.swapped = macro.enabled(accepted + 1)
-        entered = macro.enabled(accepted + 1, stage.planes)
-        self.planes_end = entered
-        sums = macro.emerge(entered)
-        taken = max(sums, self.reader_free)
-        macro.wait(sums, taken)
-        at = taken
-        for step in stage.steps:
-            at = self.converter.enabled(at + 1)
-            self.step(at, step)
-        self.reader_free = at
-
-    def step(self, entered: int, step: Step) -> None:
-        """One column step from the converter on."""
-        code = self.converter.emerge(entered)
-        taken = self.dequantizer.enabled(code)
-        self.converter.wait(code, taken)
-        result = self.dequantizer.emerge(taken)
-        left = result
-        if step.complete and step.kind == Destination.OUTPUT:
-            left = max(result, self.packer_free)
-            self.packer_free = left + step.words
-            self.output = left + step.words
-        elif step.complete and step.kind == Destination.ARGMAX and step.words:
-            self.output = left + ARGMAX_LATENCY
-        self.dequantizer.wait(result, left)
-        self.done = left
+    shared = max(0, width - layer.window.stride[1]) if slides(layer, tile) else 0
+    down, across = layer.windows
+    final = tile.layer == len(plan.layers) - 1
+    done = [step for step in tile.steps if step.last]
+    lanes, outputs = plan.lanes, layer.matrix.outputs
+    members = [min(lanes, outputs - step.slot * lanes) for step in done]
+    packed = final and plan.argmax is None
+    last_slot = -(-outputs // lanes) - 1
+    return Stage(
+        layer=layer.matrix.name,
+        barrier=tile.barrier,
+        first_reads=reads(0),
+        next_reads=reads(shared),
+        down=down,
+        across=across,
+        planes=layer.edge.format.bits,
+        completes=tuple(step.last for step in tile.steps),
+        words=tuple(-(-count // configuration.results_per_word) for count in members) if packed else (),
+        index=final and plan.argmax is not None and any(step.slot == last_slot for step in done),
+        pool=(layer.pool.window.kernel[0], layer.pool.window.kernel[1]) if layer.pool else (1, 1),
+    )

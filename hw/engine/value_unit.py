@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
@@ -73,7 +73,7 @@ class ValueUnit(Block):
             table.i.valid.eq(self.i_table.valid),
             table.i.payload.eq(self.i_table.payload),
             table.address.eq(self.i.payload.route),
-            table.enable.eq(stalled.enable),
+            table.enable.eq(stalled.enable & self.i.valid),
             self.core.row.eq(table.row),
             self.o.valid.eq(stalled.o.valid & self.core.leaves),
             self.o.payload.eq(stalled.o.payload),
@@ -109,15 +109,12 @@ class ValueCore(Core):
             {"row": In(row.size), "leaves": Out(1), **(members or {})},
         )
 
-    def enter(self, m: Module) -> tuple[Any, Any, Signal]:
-        """The beat, which has waited one cycle for its row; the row; and which of the stages hold a real beat."""
+    def enter(self, m: Module) -> tuple[Any, Any, Value]:
+        """The beat, which has waited one cycle for its row; the row; and `valid` of the stages from the second on."""
         beat: Any = flat_register(self.i.shape(), "beat")
         with m.If(self.i_valid):
             m.d.sync += beat.as_value().eq(self.i.as_value())
-        row: Any = View(self.row_layout, self.row)
-        valid = Signal(self.latency - 1)
-        m.d.sync += valid.eq(Cat(self.i_valid, valid[:-1]))
-        return beat, row, valid
+        return beat, View(self.row_layout, self.row), self.valid[1:]
 
     @property
     def result_bits(self) -> int:

@@ -1,0 +1,148 @@
+"""The least accelerator for a network, and whether a network fits one that is there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from quadrille.algo.spec import Interval, InvalidInput, Network
+
+from .configuration import PARAMETERS, Configuration
+from .encoding import Converters
+from .layers import Layer
+from .mapping import Plan
+
+__all__ = ["check_fit", "check_given", "needed"]
+
+NOTHING = Interval(-1, 0)
+"""What every signed field holds at least."""
+
+
+def check_given(given: dict[str, int], per_data_word: int) -> None:
+    """Refuse parameters of the array that are out of range, or at odds with one another, before anything is laid out.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the parameter.
+    """
+    for parameter in PARAMETERS:
+        if parameter.name in given:
+            parameter.check("accelerator", given[parameter.name])
+    for noun, value in (("Lanes", given["lanes"]), ("Word of the activation memories", given["word"])):
+        if value & (value - 1):
+            raise InvalidInput(f"{noun} must be a power of two, not {value}")
+    least = max(given["lanes"], per_data_word)
+    if given["word"] < least:
+        raise InvalidInput(f"Word of the activation memories must be at least {least} activations, not {given['word']}")
+
+
+def needed(layout: Plan, converters: Converters, converter: str | None) -> dict[str, Any]:
+    """The parameters that follow from a network's numbers and from how it is cut."""
+    layers = layout.layers
+    accumulator = _accumulator_bits(layout)
+    values = Interval.hull(NOTHING, *(interval for layer in layers for interval in _values(layout.network, layer)))
+    stored = [layout.network.edges[layer.stored].interval for layer in layers if layer.stored]
+    pooled = [layout.network.edges[layer.pool.name].interval for layer in layers if layer.pool]
+    pool_width = Interval.hull(NOTHING, *pooled, values).format.bits
+    scales = [m for layer in layers for m in _scales(layer)]
+    shifts = [shift for layer in layers for shift in _shifts(layer)]
+    sources = [layer.edge.format for layer in layers]
+    kernels = [layer.window.kernel for layer in layers] + [layer.pool.window.kernel for layer in layers if layer.pool]
+    maps = [(*layer.shape[1:], *layer.windows) for layer in layers]
+    pads = [layer.window.padding for layer in layers]
+    mantissas = [layer.dequantize.mantissa.interval for layer in layers]
+    mantissas += [layer.dequantize.sum_mantissa.interval for layer in layers if layer.dequantize.sum_mantissa]
+    slots = [-(-layer.matrix.outputs // layout.lanes) for layer in layers]
+    return {
+        "activation_bits": max(form.bits for form in sources),
+        "signed": any(form.signed for form in sources),
+        "cell_bits": max(layer.matrix.cell_value_bits for layer in layers),
+        "mantissa_bits": max(2, Interval.hull(NOTHING, *mantissas).format.bits),
+        "accumulator_bits": accumulator,
+        "bias_bits": accumulator,
+        "shift_bits": max(1, max(shifts).bit_length()),
+        "result_bits": max(2, values.format.bits, *(form.bits for form in sources)),
+        "scale_bits": max(2, Interval.hull(NOTHING, *(Interval(m, m) for m in scales)).format.bits),
+        "stored_bits": Interval.hull(NOTHING, *stored).format.bits,
+        "pool_bits": pool_width,
+        "residual": any(layer.shortcut for layer in layers),
+        "pooling": any(layer.pool for layer in layers),
+        "requantizing": any(layer.requantize for layer in layers),
+        "input_words": -(-layout.frames * layout.placement.image.size // layout.word),
+        "feature_words": max(1, layout.placement.feature_words),
+        "stored_words": max(1, layout.placement.stored_words),
+        "pool_words": max(
+            (layer.pooled[1] * n for layer, n in zip(layers, slots, strict=True) if layer.pool), default=1
+        ),
+        "weight_tiles": len(layout.tiles),
+        "table_rows": sum(len(tile.steps) for tile in layout.tiles),
+        "bias_rows": sum(slots),
+        "routes": len(layout.routes),
+        "accumulators": layout.accumulators,
+        "steps": max(len(tile.steps) for tile in layout.tiles),
+        "map_size": max(size for sizes in maps for size in sizes),
+        "kernel_size": max(size for sizes in (*kernels, *pads) for size in sizes),
+    } | converters.parameters(converter)
+
+
+def _accumulator_bits(layout: Plan) -> int:
+    """Width of every sum on the way."""
+    network = layout.network
+    intervals = [NOTHING]
+    for layer in layout.layers:
+        intervals += layer.dequantize.accumulator_intervals(network.input_edges(layer.dequantize))
+        intervals.append(layer.dequantize.bias.interval)
+    return max(2, Interval.hull(*intervals).format.bits)
+
+
+def _values(network: Network, layer: Layer) -> list[Interval]:
+    """What the values of a layer can be, from the dequantizer to what is stored; pooled ones apart."""
+    intervals = [layer.dequantize.format.interval]
+    if layer.shortcut is not None:
+        intervals.append(layer.shortcut.add.format.interval)
+    if layer.requantize is not None:
+        intervals.append(layer.requantize.format.interval)
+    if layer.requantize is None:
+        intervals.append(network.edges[layer.result].interval)
+    return intervals
+
+
+def _scales(layer: Layer) -> list[int]:
+    """The mantissas behind the dequantizer."""
+    scales = [layer.shortcut.mantissa_value, layer.shortcut.mantissa_stored] if layer.shortcut else []
+    return scales + ([layer.requantize.mantissa] if layer.requantize else [])
+
+
+def _shifts(layer: Layer) -> list[int]:
+    """The rounding shifts of the dequantizer and behind it."""
+    shifts = [layer.dequantize.shift]
+    if layer.shortcut is not None:
+        shifts.append(layer.shortcut.add.shift)
+    if layer.requantize is not None:
+        shifts.append(layer.requantize.shift)
+    return shifts
+
+
+def check_fit(network: Network, wanted: dict[str, Any], configuration: Configuration) -> None:
+    """Refuse a network whose needs go beyond an accelerator that is there.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the parameter, and what it would have to be.
+    """
+    given = asdict(configuration)
+    for name, need in wanted.items():
+        relation = ""
+        if isinstance(need, bool):
+            fits = given[name] or not need
+        elif name == "converter":
+            fits = given[name] == need
+        else:
+            fits, relation = given[name] >= need, "at least "
+        if not fits:
+            raise InvalidInput(
+                f"Parameter {name} of accelerator must be {relation}{need} for network {network.name!r}, "
+                f"not {given[name]}"
+            )

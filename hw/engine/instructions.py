@@ -1,0 +1,189 @@
+"""The rows that steer an accelerator: its program, and what each route does behind the dequantizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from amaranth.lib.data import StructLayout
+
+from quadrille.algo.spec import MaxPool
+
+from .configuration import Configuration, Target
+from .layers import Layer
+from .mapping import Plan, Route, Tile
+from .packing import pack
+from .placement import Place
+from .pooling import PoolingKind
+from .tables import Datapath
+
+__all__ = ["instructions", "slides", "store_rows", "unit_rows"]
+
+
+def slides(layer: Layer, tile: Tile) -> bool:
+    """Whether the windows of a tile take over the taps that they share with the one before."""
+    return tile.channels.even and layer.window.kernel[1] > layer.window.stride[1] and layer.windows[1] > 1
+
+
+def instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
+    """For each tile its instruction."""
+    table = 0
+    modulus = 1 << configuration.element_bits
+    for number, tile in enumerate(plan.tiles):
+        layer = plan.layers[tile.layer]
+        feature = layer.source != plan.network.input.name
+        place = plan.placement.features[layer.source] if feature else plan.placement.image
+        window, (down, across) = layer.window, layer.windows
+        row_pitch = place.width * place.pitch
+        channels = layer.shape[0] // window.groups
+        shared = max(0, window.kernel[1] - window.stride[1])
+        column_rows = window.kernel[0] * len(tile.channels.under(0))
+        slide = slides(layer, tile)
+        origin = place.base - window.padding[0] * row_pitch - window.padding[1] * place.pitch
+        yield pack(
+            configuration.instruction,
+            {
+                "feature": int(feature),
+                "origin": origin % modulus,
+                "frame_step": place.size % modulus,
+                "row_step": window.stride[0] * row_pitch % modulus,
+                "window_step": window.stride[1] * place.pitch % modulus,
+                "tap_row_step": row_pitch % modulus,
+                "tap_step": place.pitch % modulus,
+                "slide_step": shared * place.pitch % modulus,
+                "height": place.height,
+                "width": place.width,
+                "down": down,
+                "across": across,
+                "stride_down": window.stride[0],
+                "stride_across": window.stride[1],
+                "padding_down": window.padding[0],
+                "padding_across": window.padding[1],
+                "kernel_down": window.kernel[0],
+                "kernel_across": window.kernel[1],
+                "low": tile.group * channels + tile.channels.low,
+                "low_tap": tile.channels.low_tap,
+                "high": tile.group * channels + tile.channels.high,
+                "high_tap": tile.channels.high_tap,
+                "slide": int(slide),
+                "slide_rows": window.stride[1] * column_rows if slide else 0,
+                "slide_start": shared * column_rows if slide else 0,
+                "slide_column": shared if slide else 0,
+                "planes": layer.edge.format.bits,
+                "negative": int(layer.edge.format.signed),
+                "steps": len(tile.steps),
+                "table": table,
+                "accumulators": tile.accumulators,
+                "barrier": int(tile.barrier),
+                "last": int(number == len(plan.tiles) - 1),
+            },
+        )
+        table += len(tile.steps)
+
+
+def store_rows(plan: Plan, configuration: Configuration, parts: Datapath) -> dict[int, list[int]]:
+    """For each route where its slots go in the feature memory and, where there is one, in the residual memory."""
+    features = [plan.placement.features.get(plan.layers[route.layer].result) for route in plan.routes]
+    rows = {
+        Target.STORES: [
+            _store_row(parts.feature_store.row, route, place, configuration.lanes)
+            for route, place in zip(plan.routes, features, strict=True)
+        ]
+    }
+    if parts.residual_store is not None:
+        stored = [plan.placement.stored.get(plan.layers[route.layer].stored or "") for route in plan.routes]
+        rows[Target.RESIDUAL_STORES] = [
+            _store_row(parts.residual_store.row, route, place, 1)
+            for route, place in zip(plan.routes, stored, strict=True)
+        ]
+    return rows
+
+
+def _store_row(row: StructLayout, route: Route, place: Place | None, unit: int) -> int:
+    """`place` counts units of `unit` elements to a slot."""
+    if place is None:
+        return 0
+    return pack(
+        row,
+        {
+            "store": 1,
+            "base": place.base // unit + route.first,
+            "slots": route.slots,
+            "step": place.pitch // unit % (1 << row["step"].width),
+        },
+    )
+
+
+def unit_rows(plan: Plan, parts: Datapath) -> dict[int, list[int]]:
+    """For each unit behind the dequantizer and each route, what it does."""
+    makers = {Target.RESIDUAL: _residual_row, Target.POOLING: _pooling_row, Target.REQUANTIZER: _requantizer_row}
+    return {
+        target: [
+            pack(unit.row, {name: 0 for name in unit.row.members} | makers[target](plan, route, unit.row))
+            for route in plan.routes
+        ]
+        for target, unit in parts.units.items()
+    }
+
+
+def _residual_row(plan: Plan, route: Route, row: StructLayout) -> dict[str, Any]:
+    """What an Add adds: the slots of the route, as far as the stored map has them, from every `stride`-th pixel."""
+    layer = plan.layers[route.layer]
+    shortcut = layer.shortcut
+    if shortcut is None:
+        return {}
+    place = plan.placement.stored[shortcut.stored]
+    down, across = layer.windows
+    modulus = 1 << row["base"].width
+    window = shortcut.stride * place.pitch
+    last_column = (across - 1) * window
+    last_row = (down - 1) * shortcut.stride * place.width * place.pitch
+    next_row = shortcut.stride * place.width * place.pitch
+    interval = shortcut.add.format.interval
+    return {
+        "enable": 1,
+        "mantissa_value": shortcut.mantissa_value,
+        "mantissa_residual": shortcut.mantissa_stored,
+        "shift": shortcut.add.shift,
+        "low": interval.lo,
+        "high": interval.hi,
+        "base": (place.base + route.first) % modulus,
+        "groups": route.slots,
+        "present": min(max(place.pitch - route.first, 0), route.slots),
+        "width": across,
+        "height": down,
+        "step_window": window % modulus,
+        "step_row": (next_row - last_column) % modulus,
+        "step_frame": (place.size - last_row - last_column) % modulus,
+    }
+
+
+def _pooling_row(plan: Plan, route: Route, row: StructLayout) -> dict[str, Any]:
+    """The pool of the route's layer."""
+    layer = plan.layers[route.layer]
+    if layer.pool is None:
+        return {}
+    down, across = layer.windows
+    return {
+        "kind": PoolingKind.MAX if isinstance(layer.pool, MaxPool) else PoolingKind.SUM,
+        "groups": route.slots,
+        "window_width": layer.pool.window.kernel[1],
+        "window_height": layer.pool.window.kernel[0],
+        "width": across,
+        "height": down,
+    }
+
+
+def _requantizer_row(plan: Plan, route: Route, row: StructLayout) -> dict[str, Any]:
+    """The other scale of the route's layer."""
+    node = plan.layers[route.layer].requantize
+    if node is None:
+        return {}
+    interval = node.format.interval
+    return {
+        "enable": 1,
+        "mantissa": node.mantissa,
+        "shift": node.shift,
+        "low": interval.lo,
+        "high": interval.hi,
+    }

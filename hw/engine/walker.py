@@ -1,0 +1,245 @@
+"""The walk over the windows of a map: which word to read next, which of its elements, and to which rows they go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from .configuration import Configuration
+
+__all__ = ["WindowWalker"]
+
+
+class WindowWalker(wiring.Component):
+    """One read in each cycle: frames, windows, tap columns, taps of a column, words of a tap, each inside the other.
+
+    Members
+    -------
+    i : stream of jobs: an instruction (`Configuration.instruction`) for `count` frames of the batch in `half`, whose
+        first window exchanges the weight planes if `swap` is set
+    o : stream of reads (`read`); address : the word of memory that the read is about
+    release : for each half of the input memory, whether the read is the last of a batch that stands there
+    busy : a job is under way
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    address: Signal
+    release: Signal
+    busy: Signal
+
+    def __init__(self, configuration: Configuration):
+        self.configuration = configuration
+        instruction = configuration.instruction
+        self.job = StructLayout(
+            {
+                "instruction": instruction,
+                "count": range(configuration.frames + 1),
+                "half": 1,
+                "swap": 1,
+            }
+        )
+        self.tag = StructLayout(
+            {
+                "feature": 1,
+                "slide_rows": instruction["slide_rows"].shape,
+                "planes": instruction["planes"].shape,
+                "negative": 1,
+                "swap": 1,
+                "tag": configuration.tag,
+            }
+        )
+        self.read = StructLayout(
+            {
+                "present": 1,  # not in the padding
+                "offset": range(max(2, configuration.word)),  # of the first element in its word
+                "count": range(configuration.word + 1),  # elements
+                "turn": range(max(2, configuration.reach)),  # row of the first element minus its offset
+                "begin": 1,  # the first read of a window
+                "slides": 1,  # a window that takes over taps
+                "end": 1,  # the last read of a window
+                "tag": self.tag,
+            }
+        )
+        super().__init__(
+            {
+                "i": In(stream.Signature(self.job)),
+                "o": Out(stream.Signature(self.read)),
+                "address": Out(configuration.element_bits - (configuration.word - 1).bit_length()),
+                "release": Out(2),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Counters and pointers, from the innermost outwards."""
+        m = Module()
+        configuration = self.configuration
+        job: Any = Signal(self.job)
+        active = Signal()
+        code: Any = job.instruction
+        starting: Any = self.i.payload.instruction
+        element = configuration.element_bits
+        fraction = (configuration.word - 1).bit_length()
+        coordinate = signed(max(code.height.shape().width, 1) + code.kernel_down.shape().width + 2)
+
+        # Where the walk stands. Pointers are the element of channel 0; y and x the pixel, which may lie outside.
+        frames_left = Signal.like(job.count)
+        frame, row, window, column, tap = (
+            Signal(element, name=f"{name}_pointer") for name in ("frame", "row", "window", "column", "tap")
+        )
+        windows_down, windows_across = Signal.like(code.down), Signal.like(code.across)  # left, this one included
+        top, left_edge, y, x = (Signal(coordinate, name=name) for name in ("top", "left_edge", "y", "x"))
+        tap_row, tap_column = Signal.like(code.kernel_down), Signal.like(code.kernel_across)
+        tap_number = Signal.like(code.high_tap)
+        patch_row = Signal.like(code.slide_start)
+        begin, slides = Signal(), Signal()
+        position = Signal(configuration.position_bits)
+        swap = Signal()
+
+        # The channels of this tap, and how many of them the word holds.
+        resumed = Signal()  # the tap's channels go on in another word
+        rest = Signal(16)
+        resume = Signal(element)
+        low, high, count, here, taken = (Signal(16, name=n) for n in ("low", "high", "count", "here", "taken"))
+        start = Signal(element)
+        more = Signal()
+        m.d.comb += [
+            low.eq(code.low + (tap_number < code.low_tap)),
+            high.eq(code.high + (tap_number < code.high_tap)),
+            count.eq(Mux(resumed, rest, high - low)),
+            start.eq(Mux(resumed, resume, tap + low)),
+            here.eq(configuration.word - start[:fraction]),
+            more.eq(count > here),
+            taken.eq(Mux(more, here, count)),
+        ]
+
+        # Which of the counters end here.
+        column_ends, window_ends, row_ends, frame_ends, job_ends = (
+            Signal(name=f"{name}_ends") for name in ("column", "window", "row", "frame", "job")
+        )
+        moves = Signal()
+        read: Any = self.o.payload
+        m.d.comb += [
+            column_ends.eq(~more & (tap_row + 1 == code.kernel_down)),
+            window_ends.eq(column_ends & (tap_column + 1 == code.kernel_across)),
+            row_ends.eq(window_ends & (windows_across == 1)),
+            frame_ends.eq(row_ends & (windows_down == 1)),
+            job_ends.eq(frame_ends & (frames_left == 1)),
+            moves.eq(self.o.valid & self.o.ready),
+            self.o.valid.eq(active),
+            self.busy.eq(active),
+            self.release.eq(Mux(active & job_ends & code.last, 1 << job.half, 0)),
+            self.i.ready.eq(~active | (moves & job_ends)),
+            self.address.eq(start[fraction:]),
+            read.present.eq((y >= 0) & (y < code.height) & (x >= 0) & (x < code.width)),
+            read.offset.eq(start[:fraction]),
+            read.count.eq(taken),
+            read.turn.eq(patch_row - start[:fraction]),
+            read.begin.eq(begin),
+            read.slides.eq(slides),
+            read.end.eq(window_ends),
+            read.tag.feature.eq(code.feature),
+            read.tag.slide_rows.eq(code.slide_rows),
+            read.tag.planes.eq(code.planes),
+            read.tag.negative.eq(code.negative),
+            read.tag.swap.eq(swap),
+            read.tag.tag.steps.eq(code.steps),
+            read.tag.tag.address.eq(code.table),
+            read.tag.tag.position.eq(position),
+        ]
+
+        # The next window starts where the counters that end say.
+        next_frame, next_row, next_window, next_column = (
+            Signal(element, name=f"next_{name}") for name in ("frame", "row", "window", "column")
+        )
+        next_top, next_left = Signal(coordinate), Signal(coordinate)
+        next_slides = Signal()
+        m.d.comb += [
+            next_frame.eq(frame + code.frame_step),
+            next_row.eq(Mux(frame_ends, next_frame, row + code.row_step)),
+            next_window.eq(Mux(row_ends, next_row, window + code.window_step)),
+            next_slides.eq(code.slide & ~row_ends),
+            next_column.eq(Mux(next_slides, next_window + code.slide_step, next_window)),
+            next_top.eq(Mux(frame_ends, -code.padding_down, top + code.stride_down)),
+            next_left.eq(Mux(row_ends, -code.padding_across, left_edge + code.stride_across)),
+        ]
+        with m.If(moves):
+            m.d.sync += [
+                begin.eq(window_ends),
+                resumed.eq(more),
+                rest.eq(count - here),
+                resume.eq(start + here),
+                patch_row.eq(patch_row + taken),
+            ]
+            with m.If(~more):
+                m.d.sync += [
+                    tap_row.eq(tap_row + 1),
+                    tap_number.eq(tap_number + code.kernel_across),
+                    tap.eq(tap + code.tap_row_step),
+                    y.eq(y + 1),
+                ]
+            with m.If(column_ends):
+                m.d.sync += [
+                    tap_row.eq(0),
+                    tap_column.eq(tap_column + 1),
+                    tap_number.eq(tap_column + 1),
+                    column.eq(column + code.tap_step),
+                    tap.eq(column + code.tap_step),
+                    y.eq(top),
+                    x.eq(x + 1),
+                ]
+            with m.If(window_ends):
+                first_column = Mux(next_slides, code.slide_column, 0)
+                m.d.sync += [
+                    window.eq(next_window),
+                    column.eq(next_column),
+                    tap.eq(next_column),
+                    tap_column.eq(first_column),
+                    tap_number.eq(first_column),
+                    left_edge.eq(next_left),
+                    x.eq(next_left + first_column),
+                    slides.eq(next_slides),
+                    patch_row.eq(Mux(next_slides, code.slide_start, 0)),
+                    windows_across.eq(windows_across - 1),
+                    position.eq(position + code.accumulators),
+                    swap.eq(0),
+                ]
+            with m.If(row_ends):
+                m.d.sync += [
+                    row.eq(next_row),
+                    windows_across.eq(code.across),
+                    windows_down.eq(windows_down - 1),
+                    top.eq(next_top),
+                    y.eq(next_top),
+                ]
+            with m.If(frame_ends):
+                m.d.sync += [frame.eq(next_frame), windows_down.eq(code.down), frames_left.eq(frames_left - 1)]
+            with m.If(job_ends):
+                m.d.sync += active.eq(0)
+
+        with m.If(self.i.valid & self.i.ready):
+            # The halves of the input memory lie one behind the other.
+            origin = Signal(element)
+            half = self.i.payload.half & ~starting.feature
+            m.d.comb += origin.eq(starting.origin + Mux(half, configuration.input_words << fraction, 0))
+            m.d.sync += [
+                active.eq(1),
+                job.eq(self.i.payload),
+                frames_left.eq(self.i.payload.count),
+                *(pointer.eq(origin) for pointer in (frame, row, window, column, tap)),
+                windows_down.eq(starting.down),
+                windows_across.eq(starting.across),
+                *(edge.eq(-starting.padding_down) for edge in (top, y)),
+                *(edge.eq(-starting.padding_across) for edge in (left_edge, x)),
+                *(counter.eq(0) for counter in (tap_row, tap_column, tap_number, patch_row, position)),
+                begin.eq(1),
+                slides.eq(0),
+                resumed.eq(0),
+                swap.eq(self.i.payload.swap),
+            ]
+        return m
