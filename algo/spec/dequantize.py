@@ -15,6 +15,8 @@ __all__ = ["Dequantize"]
 
 MANTISSA_INTERVAL = IntFormat(16, signed=True).interval
 MAXIMUM_SHIFT = 62
+ACCUMULATOR_INTERVAL = IntFormat(63, signed=True).interval
+"""What sums of scaled values may reach: 64 bits have room for the half that rounds them as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,6 @@ class Dequantize(Node):
                 wanted = ", ".join(map(str, (tiles, "groups", *windows) if windows else (tiles,)))
                 raise InvalidInput(f"row sums must have shape [{wanted}], not {list(sums)}")
             self._check_table("sum mantissa", self.sum_mantissa, (tiles, outputs))
-        bound = IntFormat(63, signed=True).interval
         intervals: list[Interval] = []
         for o in range(outputs):
             total = Interval(self.bias.flat[o], self.bias.flat[o])
@@ -82,7 +83,7 @@ class Dequantize(Node):
                     mantissa = self.sum_mantissa.flat[t * outputs + o]
                     total = total + inputs[1].channel(t) * Interval(mantissa, mantissa)
                     seen.append(total)
-            if Interval.hull(*seen) not in bound:
+            if Interval.hull(*seen) not in ACCUMULATOR_INTERVAL:
                 raise InvalidInput(f"accumulator of output {o} must fit 63 bits, not {Interval.hull(*seen)}")
             intervals.append(Interval.hull(*seen))
         return tuple(intervals)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-from .dequantize import MANTISSA_INTERVAL, MAXIMUM_SHIFT
+from .dequantize import ACCUMULATOR_INTERVAL, MANTISSA_INTERVAL, MAXIMUM_SHIFT
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
 from .node import Edge, Node
@@ -23,8 +23,15 @@ def _check_scale(mantissas: Sequence[int], shift: int) -> None:
         raise InvalidInput(f"shift must be from 0 to {MAXIMUM_SHIFT}, not {shift}")
 
 
-def _scaled(interval: Interval, mantissa: int) -> Interval:
-    return interval * Interval(mantissa, mantissa)
+def _scaled_sum(sources: Sequence[Edge], mantissas: Sequence[int]) -> Interval:
+    """The interval of `sum mantissa*x`, refused unless every sum and every term on the way fits 63 bits."""
+    total = Interval(0, 0)
+    for source, mantissa in zip(sources, mantissas, strict=True):
+        term = source.interval * Interval(mantissa, mantissa)
+        total = total + term
+        if Interval.hull(total, term) not in ACCUMULATOR_INTERVAL:
+            raise InvalidInput(f"scaled values must fit 63 bits, not {Interval.hull(total, term)}")
+    return total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +57,7 @@ class Add(Node):
         if len(self.mantissas) != 2:
             raise InvalidInput(f"mantissas must be two, not {len(self.mantissas)}")
         _check_scale(self.mantissas, self.shift)
-        total = _scaled(a.interval, self.mantissas[0]) + _scaled(b.interval, self.mantissas[1])
+        total = _scaled_sum(inputs, self.mantissas)
         return Edge(a.shape, self.format, total.round_shift(self.shift).clamp(self.format.interval))
 
 
@@ -68,7 +75,7 @@ class Requantize(Node):
     def infer(self, inputs: Sequence[Edge]) -> Edge:
         """The same shape, in `format`."""
         _check_scale((self.mantissa,), self.shift)
-        scaled = _scaled(inputs[0].interval, self.mantissa)
+        scaled = _scaled_sum(inputs, (self.mantissa,))
         return Edge(inputs[0].shape, self.format, scaled.round_shift(self.shift).clamp(self.format.interval))
 
 

@@ -133,7 +133,7 @@ DEEP = IntTensor.of([2**62, 0], (2,))
         (
             (IMAGE, change(VALUES, inputs=("image",))),
             "values",
-            r"^codes must have shape \[tiles, slices, outputs\], not \[3\]$",
+            r"^codes must have shape \[tiles, slices, outputs, windows\], not \[3\]$",
         ),
         (
             (IMAGE, LINEAR, change(VALUES, mantissa=IntTensor.of([1, 2, 3, 4], (1, 2, 2)))),
@@ -226,6 +226,8 @@ def test_unknown_node():
 
 
 def test_a_kind_without_inference():
-    assert set(NODE_KINDS) == {"input", "linear", "row-sum", "dequantize", "argmax"}
+    linear = {"input", "linear", "row-sum", "dequantize", "argmax"}
+    maps = {"conv2d", "add", "requantize", "max-pool", "sum-pool", "subsample", "flatten"}
+    assert set(NODE_KINDS) == linear | maps
     with pytest.raises(TypeError, match=r"^Node must say what leaves it$"):
         Node(name="bare").infer([])
