@@ -12,19 +12,48 @@ from .progress import shown
 __all__ = ["generate_command", "inspect_command", "report_command", "train_command", "verify_command"]
 
 
+class _Epochs(click.ParamType):
+    """One positive integer, or several with commas between."""
+
+    name = "integer[,...]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | tuple[int, ...]:
+        parts = str(value).split(",")
+        if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+            self.fail(f"{value!r} must be a positive integer, or several with commas between.", param, ctx)
+        counts = tuple(int(part) for part in parts)
+        return counts[0] if len(counts) == 1 else counts
+
+
+EPOCHS = _Epochs()
+
+
 @click.command("train", short_help="Train a recipe's network and convert it to integers.")
 @click.argument("recipe")
 @output_option("Where network.safetensors, metrics.json and curves.png go.")
 @click.option("--seed", type=int, help="Seed of everything random [default: the recipe's].")
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data [default: the recipe's].")
+@click.option(
+    "--epochs",
+    type=EPOCHS,
+    help="Passes over the training data, all in all or for each phase (10,10,1) [default: the recipe's].",
+)
+@click.option("--no-twin", is_flag=True, help="Leave the float twin for a later call with --resume.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint that an interrupted training left.")
 @json_option
-def train_command(recipe: str, output: Path, seed: int | None, epochs: int | None, resume: bool, as_json: bool) -> None:
+def train_command(
+    recipe: str,
+    output: Path,
+    seed: int | None,
+    epochs: int | tuple[int, ...] | None,
+    no_twin: bool,
+    resume: bool,
+    as_json: bool,
+) -> None:
     """Train the network of RECIPE (digits-mlp) with its quantizers, and convert it to integers."""
     from .training import train
 
     with shown(as_json) as progress:
-        result = train(recipe, output, seed=seed, epochs=epochs, resume=resume, progress=progress)
+        result = train(recipe, output, seed=seed, epochs=epochs, twin=not no_twin, resume=resume, progress=progress)
     emit(result, as_json)
 
 

@@ -39,10 +39,11 @@ class Converted(Result):
         report = self.report
         lines = [
             ("network", f"{self.network.name}, {len(self.network.nodes)} nodes"),
-            ("images compared", f"{report.images:,}"),
+            ("images compared", f"{report.compared:,}"),
             ("model accuracy", percent(report.model_accuracy)),
             ("integer accuracy", percent(report.integer_accuracy)),
             ("every element equal", "yes" if report.exact else "no"),
+            *([("sums clipped", f"{percent(max(report.clipped.values()))} at most")] if report.clipped else []),
         ]
         return lines if self.path is None else [*lines, ("file", str(self.path))]
 
@@ -87,12 +88,14 @@ def convert(
     labels: Any = None,
     name: str = "network",
     mantissa_bits: int = 16,
+    most_clipped: float = 1.0,
     notes: dict[str, str] | None = None,
 ) -> Converted:
     """Convert the trained `model` to integers, compare the two on `images`, and write the Network to `path` if given.
 
     Zero points of ADCs that are not fixed yet are fixed by `calibration_images`, which also serve for the comparison if
-    there are no `images`; `labels` add the accuracies. With the note `dataset`, `verify` knows which images to take.
+    there are no `images`; `labels` add the accuracies. A converter that clips more than the share `most_clipped` of the
+    sums of the calibration images is refused. With the note `dataset`, `verify` knows which images to take.
 
     Raises
     ------
@@ -103,7 +106,14 @@ def convert(
     from quadrille.algo.nn import convert as to_integers
 
     done = to_integers(
-        model, calibration_images, images=images, labels=labels, name=name, mantissa_bits=mantissa_bits, notes=notes
+        model,
+        calibration_images,
+        images=images,
+        labels=labels,
+        name=name,
+        mantissa_bits=mantissa_bits,
+        most_clipped=most_clipped,
+        notes=notes,
     )
     written = None if path is None else write_network(done.network, path)
     return Converted(done.network, done.report, written)

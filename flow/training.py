@@ -36,7 +36,7 @@ class Training(Result):
     seed: int
     epochs: int
     held_out_images: int
-    float_accuracy: float
+    float_accuracy: float | None
     model_accuracy: float
     integer_accuracy: float
     seconds: float
@@ -46,13 +46,15 @@ class Training(Result):
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """Accuracies and files."""
-        below = difference(self.integer_accuracy, self.float_accuracy)
+        below = "float twin not trained"
+        if self.float_accuracy is not None:
+            below = f"{difference(self.integer_accuracy, self.float_accuracy)} against float"
         return [
             ("recipe", f"{self.recipe}, seed {self.seed}, {self.epochs} epochs in {self.seconds:.0f} s"),
             ("held-out images", f"{self.held_out_images:,}"),
             ("float accuracy", f"{percent(self.float_accuracy)} (same shape, float weights)"),
             ("quantized accuracy", percent(self.model_accuracy)),
-            ("integer accuracy", f"{percent(self.integer_accuracy)} ({below} against float)"),
+            ("integer accuracy", f"{percent(self.integer_accuracy)} ({below})"),
             ("files", listed(self.folder, self.files)),
         ]
 
@@ -62,15 +64,17 @@ def train(
     folder: Path | str,
     *,
     seed: int | None = None,
-    epochs: int | None = None,
+    epochs: int | Sequence[int] | None = None,
+    twin: bool = True,
     resume: bool = False,
     progress: Report = silent,
 ) -> Training:
     """Train the network of `recipe` and its float twin, convert it, and write its files into `folder`.
 
-    The files are network.safetensors (the integers), metrics.json (every epoch, the conversion layer by layer) and
-    curves.png. An interrupted training leaves checkpoint.pt, from which `resume` goes on to the same result; the other
-    files are replaced at the end, together.
+    `epochs` is a total, or one number for each phase; with `twin` false the float twin is left for another call, and
+    the checkpoint is kept for it. The files are network.safetensors (the integers), metrics.json (every epoch, the
+    conversion layer by layer) and curves.png. An interrupted training leaves checkpoint.pt, from which `resume` goes on
+    to the same result; the other files are replaced at the end, together.
 
     Raises
     ------
@@ -100,14 +104,14 @@ def train(
         progress(f"training {chosen.name}, {share}", at.done, at.total)
 
     try:
-        trained = run(chosen, seed=seed, epochs=epochs, checkpoint=checkpoint, progress=told)
+        trained = run(chosen, seed=seed, epochs=epochs, twin=twin, checkpoint=checkpoint, progress=told)
     except BaseException:
         if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
     progress("converting", 0, 0)
     data = trained.data
-    float_accuracy = trained.accuracies["float twin"]
+    float_accuracy = trained.accuracies.get("float twin")
     converted = convert(
         trained.network,
         data.train_images,
@@ -115,11 +119,12 @@ def train(
         labels=data.held_out_labels,
         name=chosen.name,
         mantissa_bits=chosen.mantissa_bits,
+        most_clipped=chosen.most_clipped,
         notes={
             "dataset": data.name,
             "recipe": chosen.name,
             "seed": str(seed),
-            "float accuracy": f"{float_accuracy:.4f}",
+            **({} if float_accuracy is None else {"float accuracy": f"{float_accuracy:.4f}"}),
         },
     )
     metrics = {**trained.as_dict(), "conversion": converted.report.as_dict()}
@@ -131,7 +136,8 @@ def train(
             "curves.png": curves_png(metrics["history"]),
         },
     )
-    checkpoint.unlink(missing_ok=True)
+    if twin:
+        checkpoint.unlink(missing_ok=True)
     model_accuracy = accuracy(trained.network, data.held_out_images, data.held_out_labels)
     return Training(
         recipe=chosen.name,

@@ -1,31 +1,45 @@
 """torch layers made of quantizers, models, training recipes, and conversion of a trained model to a Network."""
 
-from .classifier import CimBlock, CimClassifier
+from .architecture import CimStyle
+from .blocks import AveragePool, CimBlock, Flatten, MaxPool, ResidualBlock, Subsample
+from .classifier import CimClassifier
 from .conversion import convert
+from .convolution import CimConv2d, whole_kernel_rows
 from .linear import CimLinear
 from .models import FloatClassifier, cim_mlp, float_mlp
 from .recipe import Phase, Recipe, find_recipe, recipes
 from .report import Conversion, ConversionReport, LayerDifference
+from .resnet import float_resnet20, resnet20
 from .training import Epoch, Progress, Trained, accuracy, train
 
 __all__ = [
+    "AveragePool",
     "CimBlock",
     "CimClassifier",
+    "CimConv2d",
     "CimLinear",
+    "CimStyle",
     "Conversion",
     "ConversionReport",
     "Epoch",
+    "Flatten",
     "FloatClassifier",
     "LayerDifference",
+    "MaxPool",
     "Phase",
     "Progress",
     "Recipe",
+    "ResidualBlock",
+    "Subsample",
     "Trained",
     "accuracy",
     "cim_mlp",
     "convert",
     "find_recipe",
     "float_mlp",
+    "float_resnet20",
     "recipes",
+    "resnet20",
     "train",
+    "whole_kernel_rows",
 ]

@@ -1,62 +1,48 @@
-"""A trained network as a chain of macro layers, each with batch norm and an activation quantizer."""
+"""A trained network as blocks one after the other, each reading what the block before it leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from quadrille.algo.quant import Lsq, Quantized, StaircaseActivation
+from quadrille.algo.quant import PartialSumQuantizer, Quantized, Signal, StaircaseActivation
 from quadrille.algo.spec import IntFormat, InvalidInput
 
-from .linear import CimLinear
+from .blocks import CimBlock
+from .layer import CimLayer
+from .trace import Trace
 
-__all__ = ["CimBlock", "CimClassifier"]
+__all__ = ["CimClassifier"]
 
-
-class CimBlock(nn.Module):
-    """A layer: column results, batch norm, and the quantizer of its activations (None for logits)."""
-
-    def __init__(
-        self, name: str, linear: CimLinear, norm: nn.BatchNorm1d, activation: StaircaseActivation | Lsq | None
-    ) -> None:
-        super().__init__()
-        self.name = name
-        self.linear = linear
-        self.norm = norm
-        self.activation = activation
-
-    def real(self, source: Quantized) -> Tensor:
-        """What the layer computes before its result is quantized."""
-        return self.norm(self.linear(source))
+SILENT = Trace()
 
 
 class CimClassifier(nn.Module):
-    """Integers of `input_format` in, real logits out: blocks in a chain, only the last without activation quantizer.
+    """Integers of `input_format` in, real logits out: blocks in order, only the last without activation quantizer.
 
-    `input_step` is what an input integer of 1 stands for.
+    A block is CimBlock, ResidualBlock, MaxPool, AveragePool or Flatten. `input_step` is what an input integer of 1
+    stands for.
 
     Raises
     ------
     InvalidInput
-        If the blocks make no such chain.
+        If the blocks do not fit one another.
     """
 
     def __init__(
-        self, input_shape: tuple[int, ...], input_format: IntFormat, input_step: float, blocks: list[CimBlock]
+        self, input_shape: tuple[int, ...], input_format: IntFormat, input_step: float, blocks: Sequence[nn.Module]
     ) -> None:
         if not blocks:
             raise InvalidInput("A classifier must have at least one block, not 0")
-        size = 1
-        for axis in input_shape:
-            size *= axis
+        shape: tuple[int, ...] = input_shape
         for block in blocks:
-            if block.linear.inputs != size:
-                raise InvalidInput(f"Block {block.name!r} must have {size} inputs, not {block.linear.inputs}")
-            if (block.activation is None) != (block is blocks[-1]):
+            infer: Callable[[tuple[int, ...]], tuple[int, ...]] | None = getattr(block, "result_shape", None)
+            if infer is not None:  # what is no block of ours is refused by the conversion, by its place
+                shape = infer(shape)
+            if isinstance(block, CimBlock) and (block.activation is None) != (block is blocks[-1]):
                 raise InvalidInput(f"Block {block.name!r}: only the last block must be without activation quantizer")
-            size = block.linear.outputs
         super().__init__()
         self.input_shape = input_shape
         self.input_format = input_format
@@ -64,61 +50,87 @@ class CimClassifier(nn.Module):
         self.chain = nn.ModuleList(blocks)
 
     @property
-    def blocks(self) -> Iterator[CimBlock]:
-        """The layers in order."""
-        for block in self.chain:
-            assert isinstance(block, CimBlock)
-            yield block
+    def blocks(self) -> Iterator[nn.Module]:
+        """The blocks in order."""
+        return iter(self.chain)
+
+    @property
+    def layers(self) -> Iterator[CimLayer]:
+        """All layers on macros, in order."""
+        return (module for module in self.modules() if isinstance(module, CimLayer))
+
+    @property
+    def converters(self) -> Iterator[PartialSumQuantizer]:
+        """The converters of all layers that have some."""
+        return (layer.adc for layer in self.layers if layer.adc is not None)
 
     def read(self, images: Tensor) -> Quantized:
-        """The input integers, one row for each image, in the parameters' type, with their step."""
+        """The input integers in the parameters' type, with their step."""
         reference = next(self.parameters())
-        return Quantized(images.flatten(1).to(reference), torch.as_tensor(self.input_step).to(reference))
+        code = images.to(reference)
+        if code.ndim == 4:
+            code = code.contiguous(memory_format=torch.channels_last)
+        return Quantized(code, torch.as_tensor(self.input_step).to(reference))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, trace: Trace = SILENT) -> Tensor:
         """Logits (batch, classes) of integer images (batch, *input_shape)."""
-        source = self.read(images)
-        logits = None
-        for block in self.blocks:
-            result = block.real(source)
-            if block.activation is None:
-                logits = result
-            else:
-                source = block.activation(result)
-        assert logits is not None
-        return logits
-
-    def layer_inputs(self, images: Tensor) -> Iterator[tuple[CimBlock, Quantized]]:
-        """Each block with the activations that it reads, computed lazily: a block may be changed before the next."""
-        source = self.read(images)
-        for block in self.blocks:
-            yield block, source
-            if block.activation is not None:
-                source = block.activation(block.real(source))
+        signal = Signal(self.read(images))
+        for block in self.chain:
+            signal = block(signal, trace)
+        return signal.coarse.code
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
         """Switch every ADC on, step and zero point from the sums that `images` cause, layer after layer."""
-        self._with_sums(images, "calibrate")
+
+        def calibrate(layer: CimLayer, code: Tensor) -> None:
+            if layer.adc is not None:
+                layer.adc.calibrate(layer.sampled_sums(code))
+
+        self._with_inputs(images, calibrate)
 
     @torch.no_grad()
     def freeze(self, images: Tensor) -> None:
         """Fix the zero point of every ADC that is on at the mean of the sums that `images` cause."""
-        self._with_sums(images, "freeze")
 
-    def _with_sums(self, images: Tensor, action: str) -> None:
+        def freeze(layer: CimLayer, code: Tensor) -> None:
+            if layer.adc is not None and layer.adc.active:
+                layer.adc.freeze(layer.sampled_sums(code))
+
+        self._with_inputs(images, freeze)
+
+    @torch.no_grad()
+    def clipped(self, images: Tensor) -> dict[str, float]:
+        """The share of the sums of `images` that fall outside the range of their converter, by the layer's name."""
+        names = {layer: name for name, layer in self.named_modules() if isinstance(layer, CimLayer)}
+        shares: dict[str, float] = {}
+
+        def measure(layer: CimLayer, code: Tensor) -> None:
+            if layer.adc is not None and layer.adc.active:
+                shares[names[layer]] = layer.adc.clipped(layer.sampled_sums(code))
+
+        self._with_inputs(images, measure)
+        return shares
+
+    def _with_inputs(self, images: Tensor, act: Callable[[CimLayer, Tensor], None]) -> None:
+        """Let `act` see what each layer reads, before the layer computes: it may change it for those that follow."""
         training = self.training
         self.eval()
-        for block, source in self.layer_inputs(images):
-            adc = block.linear.adc
-            if adc is not None and action == "calibrate":
-                adc.calibrate(block.linear.exact_sums(source.code))
-            elif adc is not None and adc.active:
-                adc.freeze(block.linear.exact_sums(source.code))
+
+        def before(layer: nn.Module, arguments: tuple[Quantized]) -> None:
+            assert isinstance(layer, CimLayer)
+            act(layer, arguments[0].code)
+
+        hooks = [layer.register_forward_pre_hook(before) for layer in self.layers]
+        try:
+            self(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
         self.train(training)
 
     def set_sharpness(self, sharpness: float) -> None:
         """Set the sharpness of every soft staircase."""
-        for block in self.blocks:
-            if isinstance(block.activation, StaircaseActivation):
-                block.activation.sharpness = sharpness
+        for module in self.modules():
+            if isinstance(module, StaircaseActivation):
+                module.sharpness = sharpness

@@ -1,42 +1,30 @@
 """From a trained, fake-quantized classifier to a Network of integers, with a report of what that changed.
 
-The Network's nodes: `image`; for a block named b `b_codes` (Linear), `b_sums` (RowSum, where the weights have an
-offset) and `b` (Dequantize); `class` (Argmax). Everything is computed from float64 copies of the parameters.
+The Network's nodes: `image`; for a layer named b `b_codes` (Linear or Conv2d), `b_sums` (RowSum, where the weights have
+an offset) and `b` (Dequantize); the others in `emission`; `class` (Argmax). Everything is computed from float64 copies
+of the parameters.
 """
 
 from __future__ import annotations
 
 import copy
-from fractions import Fraction
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from quadrille.algo.integer import execute
-from quadrille.algo.quant import round_half_up
-from quadrille.algo.spec import (
-    Adc,
-    Argmax,
-    Dequantize,
-    Input,
-    IntFormat,
-    IntTensor,
-    InvalidInput,
-    Linear,
-    Network,
-    Node,
-    RowSum,
-)
+from quadrille.algo.spec import Argmax, InvalidInput, Network, Node
 
-from .classifier import CimBlock, CimClassifier
-from .folding import Affine, fold, largest_result, round_to_integers
+from .classifier import CimClassifier
+from .emission import LOGITS, Emission, check_blocks
 from .report import Conversion, ConversionReport, LayerDifference
+from .run import answers
+from .trace import IntegerTrace
 
 __all__ = ["convert", "model_integers"]
 
-LOGITS = IntFormat(16, signed=True)
-LEAST_EXPONENT = -40  # of the step of logits
+COMPARED_ELEMENTS = 1 << 26  # integers of all nodes and images that are compared, each by each
 
 
 def convert(
@@ -47,39 +35,47 @@ def convert(
     labels: np.ndarray | None = None,
     name: str = "network",
     mantissa_bits: int = 16,
+    most_clipped: float = 1.0,
     notes: dict[str, str] | None = None,
 ) -> Conversion:
     """The Network of `model`, and how its integers differ from the model's on `images` (else the calibration images).
 
     Zero points of the ADC that are not frozen yet are frozen by `calibration_images`. `labels`, those of `images`, add
-    the accuracies. Logits become signed 16-bit integers whose step is the least power of two at which no input can
-    saturate them and the mantissas fit.
+    the accuracies on all of them; of large networks only the first images are compared integer by integer. Logits
+    become signed 16-bit integers whose step is the least power of two at which no input can saturate them and the
+    mantissas fit.
 
     Raises
     ------
     InvalidInput
-        If images have another shape or values outside the input's format, images and labels differ in number, or a
-        coefficient does not fit its mantissa.
+        If images have another shape or values outside the input's format, images and labels differ in number, a block
+        has no form in integers, a parameter is no number, an ADC clips more than the share `most_clipped` of the sums
+        of the calibration images, or a coefficient does not fit its mantissa.
     """
     compared = calibration_images if images is None else images
     _check_images("Calibration images", calibration_images, model)
     _check_images("Images", compared, model)
     if labels is not None and len(labels) != len(compared):
         raise InvalidInput(f"Labels must be one for each of {len(compared)} images, not {len(labels)}")
+    check_blocks(model)
+    _check_numbers(model)
     exact = copy.deepcopy(model).cpu().double().eval()
-    if any(b.linear.adc is not None and b.linear.adc.active and not b.linear.adc.frozen for b in exact.blocks):
+    if any(adc.active and not adc.frozen for adc in exact.converters):
         exact.freeze(torch.tensor(calibration_images))
-    nodes: list[Node] = [Input(name="image", shape=exact.input_shape, format=exact.input_format)]
-    steps: dict[str, float] = {}
-    source, source_step, source_high = "image", exact.input_step, exact.input_format.interval.hi
-    for block in exact.blocks:
-        step, format = _result(block, source_step, source_high, mantissa_bits)
-        steps[block.name] = step
-        nodes += _nodes(block, fold(block, source_step, step), source, format, mantissa_bits)
-        source, source_step, source_high = block.name, step, format.interval.hi
-    nodes.append(Argmax(name="class", inputs=(source,)))
-    network = Network(name, tuple(nodes), notes or {})
-    report = _compared(exact, network, compared, labels, steps, mantissa_bits)
+    emission = Emission(exact, mantissa_bits)
+    for block in exact.chain:
+        emission.add(block)
+    emission.nodes.append(Argmax(name="class", inputs=(emission.coarse.name,)))
+    network = Network(name, _read(emission.nodes), notes or {})
+    few = max(1, COMPARED_ELEMENTS // sum(int(np.prod(edge.shape)) for edge in network.edges.values()))
+    clipped = exact.clipped(torch.tensor(calibration_images[:few]))
+    for layer, share in clipped.items():
+        if share > most_clipped:
+            raise InvalidInput(
+                f"ADC of layer {layer!r} must clip at most {most_clipped:.2%} of the sums of the calibration images, "
+                f"not {share:.2%}"
+            )
+    report = _compared(exact, network, compared, labels, emission.logit_step, mantissa_bits, few, clipped)
     return Conversion(network, report)
 
 
@@ -93,63 +89,21 @@ def _check_images(noun: str, images: np.ndarray, model: CimClassifier) -> None:
         raise InvalidInput(f"{noun} must lie in {interval}, not in [{images.min()}, {images.max()}]")
 
 
-def _result(block: CimBlock, source_step: float, source_high: int, mantissa_bits: int) -> tuple[float, IntFormat]:
-    """The step and format of what leaves `block`."""
-    if block.activation is not None:
-        step = block.activation.step.detach().abs()
-        if step.numel() != 1:
-            raise InvalidInput(f"Block {block.name!r}: activations must have one step, not {step.numel()}")
-        return float(step.reshape(())), block.activation.format
-    affine = fold(block, source_step, 1.0)
-    bound = largest_result(affine, block.linear, source_high)
-    largest = max(map(abs, (*affine.columns, *(affine.sums or ()))))
-    # One less than the format and the mantissa hold: what rounding may add.
-    highest, most = LOGITS.interval.hi - 1, (1 << (mantissa_bits - 1)) - 2
-    exponent = LEAST_EXPONENT
-    while bound > highest * Fraction(2) ** exponent or largest > most * Fraction(2) ** exponent:
-        exponent += 1
-    return 2.0**exponent, LOGITS
+def _check_numbers(model: nn.Module) -> None:
+    for name, tensor in model.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            count = int((~torch.isfinite(tensor)).sum())
+            raise InvalidInput(f"Parameter {name!r} must hold finite numbers, and {count} of its elements are none")
 
 
-def _nodes(block: CimBlock, affine: Affine, source: str, format: IntFormat, mantissa_bits: int) -> list[Node]:
-    """The nodes of one block, reading node `source`."""
-    linear = block.linear
-    tiles, _, outputs = linear.columns
-    weight = linear.weights.to_int(linear.weight).flatten().tolist()
-    adc = None
-    if linear.adc is not None and linear.adc.active:
-        table = linear.adc.threshold_table()
-        thresholds = IntTensor.of(table.flatten().tolist(), tuple(table.shape), "int32")
-        adc = Adc(linear.adc.bits, linear.adc.low, thresholds)
-    codes = Linear(
-        name=f"{block.name}_codes",
-        inputs=(source,),
-        weight=IntTensor.of(weight, (outputs, linear.inputs), "int8"),
-        weight_bits=linear.encoding.weight_bits,
-        cell_bits=linear.encoding.cell_bits,
-        tile_rows=linear.tile_rows,
-        adc=adc,
-    )
-    folded = round_to_integers(affine, mantissa_bits, block.name)
-    nodes: list[Node] = [codes]
-    inputs = (codes.name,)
-    sum_mantissa = None
-    if folded.sum_mantissa is not None:
-        nodes.append(RowSum(name=f"{block.name}_sums", inputs=(source,), tile_rows=linear.tile_rows))
-        inputs = (codes.name, f"{block.name}_sums")
-        sum_mantissa = IntTensor.of(folded.sum_mantissa, (tiles, outputs), "int16")
-    nodes.append(
-        Dequantize(
-            name=block.name,
-            inputs=inputs,
-            mantissa=IntTensor.of(folded.mantissa, linear.columns, "int16"),
-            bias=IntTensor.of(folded.bias, (outputs,), "int64"),
-            shift=folded.shift,
-            format=format,
-            sum_mantissa=sum_mantissa,
-        )
-    )
-    return nodes
+def _read(nodes: list[Node]) -> tuple[Node, ...]:
+    """The nodes without those that nothing reads: a last block has finer integers than anyone wants, or coarser."""
+    kept, read = [nodes[-1]], set(nodes[-1].inputs)
+    for node in reversed(nodes[:-1]):
+        if node.name in read:
+            kept.append(node)
+            read |= set(node.inputs)
+    return tuple(reversed(kept))
 
 
 @torch.no_grad()
@@ -161,24 +115,9 @@ def model_integers(
     `sources`, where given, replaces what each block reads by the integers of that name: a block then answers for its
     own differences alone. The logits are counted in steps of `logit_step`.
     """
-    result: dict[str, Tensor] = {}
-    source = model.read(torch.tensor(images))
-    name = "image"
-    for block in model.blocks:
-        if sources is not None and name != "image":
-            source = source._replace(code=sources[name].to(source.code))
-        result[f"{block.name}_codes"] = block.linear.to_int(source.code)
-        result[f"{block.name}_sums"] = block.linear.row_sums(source.code).to(torch.int64)
-        real = block.real(source)
-        if block.activation is None:
-            integers = round_half_up(real / logit_step).clamp(LOGITS.interval.lo, LOGITS.interval.hi)
-            result["class"] = integers.argmax(dim=1)
-        else:
-            source = block.activation(real)
-            integers = source.code
-        result[block.name] = integers.to(torch.int64)
-        name = block.name
-    return {name: tensor.numpy() for name, tensor in result.items()}
+    trace = IntegerTrace(logit_step, LOGITS.interval.lo, LOGITS.interval.hi, sources)
+    model(torch.tensor(images), trace)
+    return {name: tensor.numpy() for name, tensor in trace.seen.items()}
 
 
 def _compared(
@@ -186,26 +125,34 @@ def _compared(
     network: Network,
     images: np.ndarray,
     labels: np.ndarray | None,
-    steps: dict[str, float],
+    logit_step: float,
     mantissa_bits: int,
+    few: int,
+    clipped: dict[str, float],
 ) -> ConversionReport:
-    integers = execute(network, images)
-    logit_step = steps[list(steps)[-1]]
-    chained = model_integers(model, images, logit_step)
-    tensors = {name: torch.tensor(np.asarray(integers[name])) for name in steps}
-    alone = model_integers(model, images, logit_step, tensors)
+    first = images[:few]
+    integers = execute(network, first)
+    chained = model_integers(model, first, logit_step)
+    sources = {name: torch.tensor(np.asarray(array)) for name, array in integers.items()}
+    alone = model_integers(model, first, logit_step, sources)
     layers = tuple(
         LayerDifference.between(node, integers[node.name], chained[node.name], alone[node.name])
         for node in network.nodes[1:]
     )
     accuracies = None
     if labels is not None:
-        accuracies = tuple(float(np.mean(result["class"] == labels)) for result in (chained, integers))
+        if len(first) == len(images):
+            classes = [chained["class"], integers["class"]]
+        else:
+            classes = [answers(model, images, torch.float32), execute(network, images, keep={"class"})["class"]]
+        accuracies = [float(np.mean(each == labels)) for each in classes]
     return ConversionReport(
         images=len(images),
+        compared=len(first),
         mantissa_bits=mantissa_bits,
         logit_step=logit_step,
         layers=layers,
+        clipped=clipped,
         model_accuracy=None if accuracies is None else accuracies[0],
         integer_accuracy=None if accuracies is None else accuracies[1],
     )

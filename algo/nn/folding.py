@@ -12,12 +12,11 @@ from fractions import Fraction
 from math import floor
 
 import torch
-from torch import nn
 
 from quadrille.algo.spec import InvalidInput
 
-from .classifier import CimBlock
-from .linear import CimLinear
+from .layer import CimLayer
+from .norm import Bias, Norm
 
 __all__ = ["Affine", "FoldedIntegers", "fold", "round_to_integers"]
 
@@ -52,8 +51,11 @@ def _exact(tensor: torch.Tensor) -> list[Fraction]:
     return [Fraction(value) for value in tensor.detach().double().flatten().tolist()]
 
 
-def norm_affine(norm: nn.BatchNorm1d) -> tuple[list[Fraction], list[Fraction]]:
-    """Batch norm in evaluation as `factor[o] * z + constant[o]`; the square root is float64's."""
+def norm_affine(norm: Norm) -> tuple[list[Fraction], list[Fraction]]:
+    """Batch norm in evaluation, or a bias, as `factor[o] * z + constant[o]`; the square root is float64's."""
+    if isinstance(norm, Bias):
+        constants = _exact(norm.bias)
+        return [Fraction(1)] * len(constants), constants
     assert norm.running_mean is not None and norm.running_var is not None
     inverse = 1 / torch.sqrt(norm.running_var.double() + norm.eps)
     factors = _exact(inverse)
@@ -64,21 +66,20 @@ def norm_affine(norm: nn.BatchNorm1d) -> tuple[list[Fraction], list[Fraction]]:
     return factors, [shift - mean * factor for shift, mean, factor in zip(shifts, means, factors, strict=True)]
 
 
-def fold(block: CimBlock, source_step: float, result_step: float) -> Affine:
-    """The coefficients of `block`, whose input integers stand for `source_step` each, in units of `result_step`.
+def fold(layer: CimLayer, norm: Norm, source_step: float, result_step: float) -> Affine:
+    """The coefficients of `layer` and `norm`, input integers standing for `source_step`, in units of `result_step`.
 
     The zero point of the ADC is part of the constants: `Delta * (code + c)` is `Delta * code` and a constant.
     """
-    linear = block.linear
-    outputs = linear.outputs
-    factors, constants = norm_affine(block.norm)
-    scales = linear.scales(linear.weights(linear.weight))
+    outputs = layer.outputs
+    factors, constants = norm_affine(norm)
+    scales = layer.scales(layer.weights(layer.matrix))
     unit = Fraction(source_step) / Fraction(result_step)
     columns = [factors[index % outputs] * value * unit for index, value in enumerate(_exact(scales.columns))]
     totals = [constant / Fraction(result_step) for constant in constants]
-    if linear.adc is not None and linear.adc.active:
-        columns = [a * b for a, b in zip(columns, _exact(linear.adc.column_steps()), strict=True)]
-        for index, zero in enumerate(linear.adc.zero_points().flatten().tolist()):
+    if layer.adc is not None and layer.converting:
+        columns = [a * b for a, b in zip(columns, _exact(layer.adc.column_steps()), strict=True)]
+        for index, zero in enumerate(layer.adc.zero_points().flatten().tolist()):
             totals[index % outputs] += columns[index] * int(zero)
     sums = None
     # A layer whose offsets are all zero needs no reference sums.
@@ -87,19 +88,19 @@ def fold(block: CimBlock, source_step: float, result_step: float) -> Affine:
     return Affine(tuple(columns), sums, tuple(totals))
 
 
-def largest_result(affine: Affine, linear: CimLinear, source_high: int) -> Fraction:
+def largest_result(affine: Affine, layer: CimLayer, source_high: int) -> Fraction:
     """A bound on |result| over all inputs from 0 to `source_high`, in the units of `affine`."""
-    outputs, (tiles, slices, _) = linear.outputs, linear.columns
+    outputs, (tiles, slices, _) = layer.outputs, layer.columns
     bounds = [abs(constant) for constant in affine.constants]
-    if linear.adc is not None and linear.adc.active:
-        most = [max(-linear.adc.low, linear.adc.high)] * tiles
+    if layer.adc is not None and layer.converting:
+        most = [max(-layer.adc.low, layer.adc.high)] * tiles
     else:
-        digit = max(1, (1 << linear.encoding.cell_bits) - 1) if not linear.encoding.binary else 1
-        most = [rows * source_high * digit for rows in linear.tile_rows]
+        digit = max(1, (1 << layer.encoding.cell_bits) - 1) if not layer.encoding.binary else 1
+        most = [rows * source_high * digit for rows in layer.tile_rows]
     for index, value in enumerate(affine.columns):
         bounds[index % outputs] += abs(value) * most[index // (slices * outputs)]
     for index, value in enumerate(affine.sums or ()):
-        bounds[index % outputs] += abs(value) * linear.tile_rows[index // outputs] * source_high
+        bounds[index % outputs] += abs(value) * layer.tile_rows[index // outputs] * source_high
     return max(bounds)
 
 

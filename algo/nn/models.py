@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
 from quadrille.algo.quant import (
@@ -19,7 +20,8 @@ from quadrille.algo.quant import (
 )
 from quadrille.algo.spec import IntFormat, InvalidInput
 
-from .classifier import CimBlock, CimClassifier
+from .blocks import CimBlock
+from .classifier import CimClassifier
 from .linear import CimLinear
 
 __all__ = ["FloatClassifier", "cim_mlp", "float_mlp"]
@@ -42,8 +44,8 @@ def cim_mlp(
 ) -> CimClassifier:
     """A multilayer perceptron on macros: `widths` are the outputs of its layers, the last the classes.
 
-    One-bit weights are BWMA's, per output channel unless asked otherwise; more bits are column-wise. Activations are unsigned. An input
-    integer of 1 stands for `2**-input_bits`.
+    One-bit weights are BWMA's, per output channel unless asked otherwise; more bits are column-wise. Activations are
+    unsigned. An input integer of 1 stands for `2**-input_bits`.
 
     Raises
     ------
@@ -79,17 +81,24 @@ def cim_mlp(
 
 
 class FloatClassifier(nn.Module):
-    """The float twin: the same integer images, times the same step, into an ordinary network."""
+    """The float twin: the same integer images, times the same step, into an ordinary network.
 
-    def __init__(self, input_step: float, layers: nn.Sequential) -> None:
+    `flat` says that it reads an image as a vector.
+    """
+
+    def __init__(self, input_step: float, layers: nn.Sequential, *, flat: bool = True) -> None:
         super().__init__()
         self.input_step = input_step
         self.layers = layers
+        self.flat = flat
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (batch, classes) of integer images."""
         reference = next(self.parameters())
-        return self.layers(images.flatten(1).to(reference) * self.input_step)
+        if self.flat:
+            return self.layers(images.flatten(1).to(reference) * self.input_step)
+        maps = images.to(reference).contiguous(memory_format=torch.channels_last)
+        return self.layers(maps * self.input_step)
 
 
 def float_mlp(input_shape: tuple[int, ...], widths: Sequence[int], *, input_bits: int = 4) -> FloatClassifier:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from importlib import import_module
+from math import cos, pi
 from pkgutil import iter_modules
 
 from torch import nn
@@ -12,32 +14,74 @@ from torch import nn
 from quadrille.algo.spec import InvalidInput
 
 from .classifier import CimClassifier
+from .layer import CimLayer, Perturbation
 
-__all__ = ["Phase", "Recipe", "find_recipe", "recipes"]
+__all__ = ["LayerPerturbation", "Optimizer", "Phase", "Recipe", "Schedule", "find_recipe", "recipes"]
+
+WARM_UP = 0.1  # share of a one-cycle phase in which the rate rises
+
+
+LayerPerturbation = Callable[[CimLayer, int], Perturbation]
+"""From a layer and a seed to what perturbs its cells in one step of training."""
+
+
+class Optimizer(Enum):
+    """What moves the parameters."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+    SGD = "sgd"  # with Nesterov's momentum 0.9
+
+
+class Schedule(Enum):
+    """How the learning rate goes over a phase, from `learning_rate` to `last_rate`."""
+
+    COSINE = "cosine"  # half a cosine
+    ONE_CYCLE = "one-cycle"  # a straight rise over the first tenth of the phase, then half a cosine
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A stretch of training: the learning rate falls from `learning_rate` to 0 by half a cosine.
+    """A stretch of training with a schedule of its own.
 
-    `converters` says whether partial sums pass the ADC; the first such phase calibrates it on the training images. A
-    recipe with one phase is one-stage training, one that starts without converters is two-phase.
+    `converters` says whether partial sums pass the ADC; the first such phase calibrates it on training images. A recipe
+    with one phase is one-stage training, one that starts without converters is two-phase. `size` cuts training images
+    to squares of so many pixels: smaller ones are cheaper, for the first phases. A `perturbation` is put on every layer
+    with converters, anew for each batch: variation-aware training.
 
     Raises
     ------
     InvalidInput
-        If there is no epoch or the rate is not positive.
+        If there is no epoch, the rate is not positive or the size is none.
     """
 
     epochs: int
     learning_rate: float
     converters: bool
+    schedule: Schedule = Schedule.COSINE
+    size: int | None = None
+    last_rate: float = 0.0
+    perturbation: LayerPerturbation | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise InvalidInput(f"Epochs of a phase must be a positive integer, not {self.epochs}")
         if not self.learning_rate > 0:
             raise InvalidInput(f"Learning rate of a phase must be positive, not {self.learning_rate}")
+        if not 0 <= self.last_rate <= self.learning_rate:
+            raise InvalidInput(
+                f"Last learning rate of a phase must be from 0 to {self.learning_rate}, not {self.last_rate}"
+            )
+        if self.size is not None and self.size < 1:
+            raise InvalidInput(f"Image size of a phase must be a positive integer, not {self.size}")
+
+    def rate(self, share: float) -> float:
+        """The learning rate after a share of the phase, from 0 to 1."""
+        if self.schedule is Schedule.ONE_CYCLE:
+            if share < WARM_UP:
+                return self.learning_rate * share / WARM_UP
+            share = (share - WARM_UP) / (1 - WARM_UP)
+        return self.last_rate + (self.learning_rate - self.last_rate) * 0.5 * (1 + cos(pi * share))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +89,14 @@ class Recipe:
     """Data, network, float twin and schedule under a name.
 
     `network` and `twin` build untrained models; the twin has the same shape with float weights and is trained with the
-    same phases. A `shift_share` of the training images is moved at random, by at most `most_shift` pixels in either
-    direction. `step_rate` is the learning rate of ADC steps relative to that of the weights.
+    same phases, at `twin_rate` times their rates. A `shift_share` of the training images is moved at random, by at most
+    `most_shift` pixels in either direction, and half of them are mirrored if `flip`. `step_rate` is the learning rate
+    of ADC steps relative to that of the weights, `weight_step_rate` that of the steps of weights. With `warm_start`
+    the twin is trained first and the network begins with its weights. A network whose converters clip more than the
+    share `most_clipped` of the sums is not converted.
+
+    `calibration_images` and `evaluation_images` limit the training images that calibrate and freeze converters, and the
+    images of each part whose accuracy is told after each epoch; None is all of them.
 
     Raises
     ------
@@ -63,8 +113,17 @@ class Recipe:
     batch: int = 64
     most_shift: int = 0
     shift_share: float = 1.0
+    flip: bool = False
     label_smoothing: float = 0.0
+    optimizer: Optimizer = Optimizer.ADAM
+    weight_decay: float = 0.0
     step_rate: float = 10.0
+    weight_step_rate: float = 0.1
+    twin_rate: float = 1.0
+    warm_start: bool = False
+    calibration_images: int | None = None
+    evaluation_images: int | None = None
+    most_clipped: float = 1.0
     mantissa_bits: int = 16
 
     def __post_init__(self) -> None:
@@ -79,6 +138,8 @@ class Recipe:
             raise InvalidInput(f"Recipe {self.name!r} must shift images by 0 or more pixels, not {self.most_shift}")
         if not 0 <= self.shift_share <= 1:
             raise InvalidInput(f"Recipe {self.name!r} must shift a share from 0 to 1, not {self.shift_share}")
+        if self.weight_decay < 0:
+            raise InvalidInput(f"Recipe {self.name!r} must have a weight decay of 0 or more, not {self.weight_decay}")
 
     @property
     def epochs(self) -> int:

@@ -45,12 +45,18 @@ class LayerDifference:
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """The differences of all layers, and the accuracies where labels were given."""
+    """The differences of all layers, and the accuracies where labels were given.
+
+    Accuracies are those of `images` images, differences those of the first `compared` of them. `clipped` is the share
+    of the partial sums of the calibration images that the converters of each layer clip.
+    """
 
     images: int
+    compared: int
     mantissa_bits: int
     logit_step: float
     layers: tuple[LayerDifference, ...]
+    clipped: dict[str, float]
     model_accuracy: float | None
     integer_accuracy: float | None
 

@@ -3,10 +3,12 @@
 Every quantizer has `forward`, which trains, and `to_int`, which says the integers that the hardware holds.
 """
 
+from .activation import LsqActivation, ResidualActivation, Signal, StepActivation, floor_code
 from .binary import BinaryFit, BinaryWeights, QuantizedWeight, fit_binary
 from .columns import ColumnWeights, slice_factors
 from .granularity import (
     Granularity,
+    PerArray,
     PerChannel,
     PerColumn,
     PerGroup,
@@ -28,16 +30,22 @@ __all__ = [
     "ColumnWeights",
     "Granularity",
     "Lsq",
+    "LsqActivation",
     "PartialSumQuantizer",
+    "PerArray",
     "PerChannel",
     "PerColumn",
     "PerGroup",
     "PerTensor",
     "Quantized",
     "QuantizedWeight",
+    "ResidualActivation",
+    "Signal",
     "StaircaseActivation",
+    "StepActivation",
     "expand",
     "fit_binary",
+    "floor_code",
     "gradient_scale",
     "group_mean",
     "group_sizes",

@@ -79,6 +79,11 @@ class PartialSumQuantizer(nn.Module):
         """Delta of each column, of shape (tiles, slices, outputs)."""
         return expand(positive(self.step.detach()), self.granularity, self.columns)
 
+    def learned_step(self, samples: float) -> Tensor:
+        """Delta of each block with LSQ's factor on its gradient, for `samples` sums of each column."""
+        elements = samples * float(group_sizes(self.granularity, self.columns).max())
+        return scale_gradient(positive(self.step), gradient_scale(elements, max(1, self.high)))
+
     @torch.no_grad()
     def zero_points(self) -> Tensor:
         """c of each column, of shape (tiles, slices, outputs): the mean sum in steps, rounded."""
@@ -104,9 +109,8 @@ class PartialSumQuantizer(nn.Module):
             code = self.to_int(sums).to(sums)
             return (code + self.zero_points()) * self.column_steps()
         if not self.frozen:
-            self._follow(sums)
-        elements = sums.shape[0] * float(group_sizes(self.granularity, self.columns).max())
-        step = scale_gradient(positive(self.step), gradient_scale(elements, max(1, self.high)))
+            self.follow(sums)
+        step = self.learned_step(float(sums.shape[0]))
         full, zero = expand(step, self.granularity, self.columns), self.zero_points()
         return lsq_code(sums, full, zero + self.low, zero + self.high) * full
 
@@ -116,6 +120,12 @@ class PartialSumQuantizer(nn.Module):
         table = self.threshold_table().to(sums.device)
         integers = sums.to(torch.int64).movedim(0, -1).contiguous()
         return torch.searchsorted(table, integers, right=True).movedim(-1, 0) + self.low
+
+    @torch.no_grad()
+    def clipped(self, sums: Tensor) -> float:
+        """The share of `sums` (batch, tiles, slices, outputs) that lie beyond the first or the last code."""
+        code = round_half_up(sums / self.column_steps()) - self.zero_points()
+        return float(((code < self.low) | (code > self.high)).double().mean())
 
     @torch.no_grad()
     def calibrate(self, sums: Tensor) -> None:
@@ -146,7 +156,8 @@ class PartialSumQuantizer(nn.Module):
         self.frozen.fill_(True)
 
     @torch.no_grad()
-    def _follow(self, sums: Tensor) -> None:
+    def follow(self, sums: Tensor) -> None:
+        """Let the running mean, of which the zero points are made, go a little towards that of `sums`."""
         self.center.lerp_(group_mean(sums.detach().mean(dim=0), self.granularity), MOMENTUM)
 
 

@@ -12,13 +12,10 @@ from math import exp, tanh
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from quadrille.algo.spec import IntFormat, InvalidInput
-
-from .granularity import PerTensor
-from .lsq import Quantized, gradient_scale, initial_step, positive
-from .straight_through import round_half_up, scale_gradient
+from .activation import StepActivation
+from .lsq import Quantized
 
 __all__ = [
     "FIRST_SHARPNESS",
@@ -82,7 +79,7 @@ def staircase(position: Tensor, levels: int, sharpness: float) -> Tensor:
     return _Staircase.apply(position, levels, sharpness)  # pyright: ignore[reportReturnType]
 
 
-class StaircaseActivation(nn.Module):
+class StaircaseActivation(StepActivation):
     """An unsigned activation quantizer of `bits` bits with a learned step: `full scale = (2**bits - 1) * step`.
 
     It is the ReLU and the quantizer in one. The step starts from the first values it sees. `sharpness` is a number that
@@ -94,37 +91,17 @@ class StaircaseActivation(nn.Module):
         If `bits` is not from 1 to 8.
     """
 
-    step: nn.Parameter
-    initialised: Tensor
-
     def __init__(self, bits: int = 4) -> None:
-        if not 1 <= bits <= 8:
-            raise InvalidInput(f"Activation width must be from 1 to 8 bits, not {bits}")
-        super().__init__()
-        self.format = IntFormat(bits, signed=False)
+        super().__init__(bits)
         self.sharpness = FIRST_SHARPNESS
-        self.step = nn.Parameter(torch.ones(()))
-        self.register_buffer("initialised", torch.tensor(False))
 
-    @property
-    def levels(self) -> int:
-        """The greatest code."""
-        return self.format.interval.hi
-
-    @torch.no_grad()
-    def initialise(self, values: Tensor) -> None:
-        """Set the step from `values` by LSQ's rule, over what is positive in them."""
-        self.step.copy_(initial_step(values.clamp_min(0), PerTensor(), self.levels).reshape(()))
-        self.initialised.fill_(True)
+    def codes(self, position: Tensor) -> Tensor:
+        """The codes at `position`, which is a value in steps plus one half, with the slope of the soft staircase."""
+        return staircase(position - 0.5, self.levels, self.sharpness)
 
     def forward(self, values: Tensor) -> Quantized:
         """Codes and step of `values`, with gradients to both."""
         if not self.initialised:
             self.initialise(values)
-        step = scale_gradient(positive(self.step), gradient_scale(values.numel(), self.levels))
+        step = self.learned_step(values.numel())
         return Quantized(staircase(values / step, self.levels, self.sharpness), step)
-
-    @torch.no_grad()
-    def to_int(self, values: Tensor) -> Tensor:
-        """The integers of `values`, int64: what the hardware holds."""
-        return round_half_up(values / positive(self.step)).clamp(0, self.levels).to(torch.int64)

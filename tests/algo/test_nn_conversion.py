@@ -38,7 +38,7 @@ def powers_of_two(model: CimClassifier, images: np.ndarray, *, affine: bool = Tr
     """`model` with every scale a power of two, and batch norm's numbers short binary fractions."""
     generator = torch.Generator().manual_seed(0)
     for block in model.blocks:
-        linear, norm = block.linear, block.norm
+        linear, norm = block.layer, block.norm
         if isinstance(linear.weights, BinaryWeights):
             set_binary(linear.weight, generator, affine)
         else:
@@ -58,8 +58,8 @@ def powers_of_two(model: CimClassifier, images: np.ndarray, *, affine: bool = Tr
     model.eval()
     model.calibrate(torch.tensor(images))
     for block in model.blocks:
-        if block.linear.adc is not None:
-            step = block.linear.adc.step
+        if block.layer.adc is not None:
+            step = block.layer.adc.step
             step.copy_(2.0 ** torch.round(torch.log2(step)))
     model.freeze(torch.tensor(images))
     return model
@@ -221,5 +221,5 @@ def test_refused(call: Any, message: str) -> None:
 
 
 def test_both_weight_quantizers_convert() -> None:
-    kinds = [type(next(cim_mlp((4,), (3,), weight_bits=bits).blocks).linear.weights) for bits in (1, 2)]
+    kinds = [type(next(cim_mlp((4,), (3,), weight_bits=bits).blocks).layer.weights) for bits in (1, 2)]
     assert kinds == [BinaryWeights, ColumnWeights]

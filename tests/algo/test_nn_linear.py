@@ -124,12 +124,12 @@ def test_models_are_built_as_told() -> None:
     model = cim_mlp((4, 5), (7, 3), weight_bits=3, cell_bits=2, tile_rows=8, adc_bits=6, activation_bits=2)
     assert [block.name for block in model.blocks] == ["hidden1", "output"]
     first = next(model.blocks)
-    assert first.linear.columns == (3, 2, 7) and first.linear.adc is not None and first.linear.adc.bits == 6
+    assert first.layer.columns == (3, 2, 7) and first.layer.adc is not None and first.layer.adc.bits == 6
     assert first.activation is not None and first.activation.format == IntFormat(2)
     assert model(torch.randint(0, 16, (5, 4, 5))).shape == (5, 3)
     assert float_mlp((4, 5), (7, 3))(torch.randint(0, 16, (5, 4, 5))).shape == (5, 3)
     lloyd = cim_mlp((4,), (3,), fit=BinaryFit.LLOYD_MAX, affine=False)
-    weights = next(lloyd.blocks).linear.weights
+    weights = next(lloyd.blocks).layer.weights
     assert isinstance(weights, BinaryWeights) and weights.fit is BinaryFit.LLOYD_MAX and not weights.affine
 
 
@@ -141,10 +141,10 @@ def test_sharpness_and_calibration_reach_every_layer() -> None:
     model.calibrate(images)
     assert model.training
     for block in model.blocks:
-        assert block.linear.adc is not None and block.linear.adc.active and not block.linear.adc.frozen
+        assert block.layer.adc is not None and block.layer.adc.active and not block.layer.adc.frozen
         assert block.activation is None or block.activation.sharpness == 7.5  # pyright: ignore[reportAttributeAccessIssue]
     model.freeze(images)
-    assert all(block.linear.adc is not None and block.linear.adc.frozen for block in model.blocks)
+    assert all(block.layer.adc is not None and block.layer.adc.frozen for block in model.blocks)
 
 
 def block(name: str, inputs: int, outputs: int, *, last: bool) -> CimBlock:

@@ -76,8 +76,8 @@ def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, after: int)
     seen: list[int] = []
     resumed = train(recipe, seed=3, checkpoint=path, progress=lambda progress: seen.append(progress.done))
     assert same(straight, resumed)
-    # What had been saved is not done again: every fifth epoch and the last of each model.
-    assert seen[:1] == {1: [1], 6: [6], 13: [13], 24: []}[after]
+    # What had been saved is not done again: every epoch is.
+    assert seen[:1] == {1: [2], 6: [7], 13: [14], 24: []}[after]
     assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
@@ -92,7 +92,7 @@ def test_progress_and_history() -> None:
     assert [epoch.converters for epoch in history] == [False] * 4 + [True] * 8
     assert history[-1].loss < history[0].loss
     assert trained.accuracies["network"] > 0.9 and trained.accuracies["float twin"] > 0.9
-    assert all(block.linear.adc is not None and block.linear.adc.frozen for block in trained.network.blocks)
+    assert all(block.layer.adc is not None and block.layer.adc.frozen for block in trained.network.blocks)
     plain = trained.as_dict()
     assert plain["recipe"] == "tiny" and len(plain["history"]["float twin"]) == 12
     assert not same(trained, train(TINY, seed=2))
@@ -108,16 +108,16 @@ def test_one_stage() -> None:
 def test_digits_in_two_epochs() -> None:
     trained = train(find_recipe("digits-mlp"), epochs=2)
     assert trained.accuracies["network"] > 0.85 and trained.accuracies["float twin"] > 0.85
-    assert next(trained.network.blocks).linear.adc is not None
+    assert next(trained.network.blocks).layer.adc is not None
 
 
 def test_recipes_are_found_by_their_files() -> None:
     recipe = recipes()["digits-mlp"]
     assert recipe.data == "digits" and recipe.epochs == sum(phase.epochs for phase in recipe.phases)
     blocks = list(recipe.network().blocks)
-    assert [(block.linear.inputs, block.linear.outputs) for block in blocks] == [(64, 128), (128, 128), (128, 10)]
+    assert [(block.layer.inputs, block.layer.outputs) for block in blocks] == [(64, 128), (128, 128), (128, 10)]
     for block in blocks:
-        assert block.linear.adc is not None and block.linear.adc.bits == 5 and block.linear.encoding.binary
+        assert block.layer.adc is not None and block.layer.adc.bits == 5 and block.layer.encoding.binary
     assert find_recipe("digits-mlp").name == "digits-mlp"
 
 
