@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Shape, Signal
+from amaranth import Cat, Module, Shape, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from quadrille.hw.base import Block, Flag, Parameter
+from quadrille.hw.base.transpose import transpose
 
 __all__ = ["ColumnReader", "column_steps_layout", "sums_layout"]
 
@@ -160,15 +161,17 @@ class ColumnReader(Block):
         with m.Elif(moves):
             m.d.sync += [left.eq(left - 1), address.eq(address + 1)]
 
-        for name in ("sum", "carry"):
-            words = []
-            for k in range(self.partial_bits):
-                word = Signal(self.columns, name=f"{name}_{k}", reset_less=True)
+        seen = min(self.lanes, self.columns)
+        ends: list[Value] = []
+        for k in range(self.partial_bits):
+            pair = {name: Signal(self.columns, name=f"{name}_{k}", reset_less=True) for name in ("sum", "carry")}
+            for name, word in pair.items():
                 with m.If(loads):
                     m.d.sync += word.eq(sums[name][k * self.columns : (k + 1) * self.columns])
                 with m.Elif(moves):
                     m.d.sync += word.eq(word[self.lanes :])
-                words.append(word)
-            for n in range(min(self.lanes, self.columns)):
-                m.d.comb += steps[name][n].eq(Cat(word[n] for word in words))
+            ends.append(Cat(word[:seen] for word in pair.values()))
+        numbers = transpose(m, ends, name="lanes")
+        for n in range(seen):
+            m.d.comb += [steps.sum[n].eq(numbers[n]), steps.carry[n].eq(numbers[seen + n])]
         return m

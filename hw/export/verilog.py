@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from amaranth.back import verilog
+from amaranth._toolchain.yosys import find_yosys
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  # the stubs have no rtlil
 from amaranth.hdl import _ir
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
@@ -31,6 +32,18 @@ LINT_NOISE = (
 )
 """What Verilator's `-Wall` finds in Amaranth's output by its form, not by its fault: exactly these are silenced."""
 
+_INTERNAL = "-remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding"
+COMMANDS = (
+    # Not optimised: a word and a constant mask would fall apart into the bits that the mask leaves, and a simulator
+    # then move them one by one (see hw.base.transpose).
+    "proc -nomux -norom -noopt",
+    "memory_collect",
+    f"attrmap {_INTERNAL}",
+    f"attrmap -modattr {_INTERNAL}",
+    "write_verilog -norename",
+)
+"""From Amaranth's netlist to Verilog in Yosys: Amaranth's own commands but for the first."""
+
 
 def banner() -> str:
     """The first line of every file: the tools that wrote it, and nothing of the machine or the day."""
@@ -45,7 +58,10 @@ def verilog_text(component: wiring.Component, top: str) -> str:
         for name, member, signal in members(component)
     }
     with _builtin_yosys(), _collector_off():
-        text = verilog.convert(component, name=top, ports=ports, emit_src=False, strip_internal_attrs=True)
+        netlist = rtlil.convert(component, name=top, ports=ports, emit_src=False)
+        commands = [f"read_rtlil <<netlist\n{netlist}\nnetlist", *COMMANDS]
+        # Yosys warns of processes that Verilog cannot hold, of which Amaranth writes none.
+        text = find_yosys(lambda _: True).run(["-q", "-"], "\n".join(commands), ignore_warnings=True)
     return f"// {banner()}\n" + merge_registers(re.sub(r"\A/\*.*?\*/\n", "", text, flags=re.DOTALL))
 
 
