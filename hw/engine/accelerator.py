@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -14,22 +14,16 @@ from quadrille.algo.spec import InvalidInput
 from quadrille.hw.base import Block
 from quadrille.hw.base.table import Table
 
-from .configuration import PARAMETERS, PORT_BITS, Configuration, Destination, Target
+from .configuration import PARAMETERS, PORT_BITS, Configuration, Target
 from .features import FeatureMemory
 from .loader import Loader
 from .patches import PatchReader
-from .residual import ResidualUnit
-from .results import OUTPUT, ArgmaxUnit, OutputPacker
+from .results import OUTPUT
 from .sequencer import Sequencer, WeightLoader
-from .stores import StoreWalker
 from .tables import Datapath, datapath
-from .values import values_layout
+from .value_path import ValuePath, taps_of
 
 __all__ = ["Accelerator"]
-
-
-TAPS = {Target.RESIDUAL: "o_added", Target.POOLING: "o_pooled", Target.REQUANTIZER: "o_requantized"}
-"""The tap behind each unit that follows the dequantizer, in their order."""
 
 
 class Accelerator(Block):
@@ -79,10 +73,6 @@ class Accelerator(Block):
         self.images = dict(images or {})
         self.parts: Datapath = datapath(configuration, self.images)
         lanes = configuration.lanes
-        taps = {
-            TAPS[target]: StructLayout({"values": unit.o.payload.shape()["values"].shape})
-            for target, unit in self.parts.units.items()
-        }
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(PORT_BITS))),
@@ -104,7 +94,7 @@ class Accelerator(Block):
                         always_ready=True,
                     )
                 ),
-                **{name: Out(stream.Signature(layout, always_ready=True)) for name, layout in taps.items()},
+                **taps_of(self.parts),
             }
         )
 
@@ -128,9 +118,11 @@ class Accelerator(Block):
         m.submodules.converter = converter = parts.converter
         m.submodules.dequantizer = dequantizer = parts.dequantizer
 
+        m.submodules.path = path = ValuePath(self.configuration, parts)
         loader = self.elaborate_port(m)
-        patches, features = self.elaborate_patches(m, loader)
-        settled = self.elaborate_program(m, loader, patches)
+        patches = self.elaborate_patches(m, loader, path)
+        settled = self.elaborate_settling(m, patches, path)
+        self.elaborate_program(m, loader, patches, settled)
 
         # The datapath: planes, sums, column steps, codes, results.
         connect(m, patches.o, macro.i)
@@ -141,16 +133,18 @@ class Accelerator(Block):
         ]
         connect(m, reader.o, converter.i)
         connect(m, converter.o, dequantizer.i)
+        connect(m, dequantizer.o, path.i)
+        connect(m, path.o, flipped(self.o))
         m.d.comb += [
+            path.windows.eq(loader.windows),
             self.o_codes.valid.eq(converter.o.valid & converter.o.ready),
             self.o_codes.payload.codes.eq(converter.o.payload.codes),
             self.o_codes.payload.reference.eq(converter.o.payload.reference),
             self.o_results.valid.eq(dequantizer.o.valid & dequantizer.o.ready),
             self.o_results.payload.values.eq(dequantizer.o.payload.values),
         ]
-        values = self.elaborate_units(m)
-        self.elaborate_results(m, loader, values, features)
-        self.elaborate_settling(m, patches, values, settled)
+        for name in path.taps:
+            connect(m, getattr(path, name), flipped(getattr(self, name)))
         return m
 
     def elaborate_port(self, m: Module) -> Loader:
@@ -174,8 +168,8 @@ class Accelerator(Block):
             m.d.comb += [port.valid.eq(rows.valid), port.payload.eq(rows.payload)]
         return loader
 
-    def elaborate_patches(self, m: Module, loader: Loader) -> tuple[PatchReader, FeatureMemory]:
-        """The two activation memories, and the reader of both; the loader writes the one of the images."""
+    def elaborate_patches(self, m: Module, loader: Loader, path: ValuePath) -> PatchReader:
+        """The two activation memories, written by the loader and by the results, and the reader of both."""
         configuration = self.configuration
         word, bits = configuration.word, configuration.activation_bits
         m.submodules.inputs = inputs = FeatureMemory(
@@ -189,16 +183,19 @@ class Accelerator(Block):
             inputs.write_valid.eq(loader.word_valid),
             inputs.write_address.eq(loader.word_address),
             inputs.elements.eq(loader.word),
+            features.write_valid.eq(path.feature_valid),
+            features.write_address.eq(path.feature_address),
+            features.elements.eq(path.elements),
             patches.input_planes.eq(inputs.planes),
             patches.feature_planes.eq(features.planes),
             loader.release.eq(patches.release),
         ]
         for memory in (inputs, features):
             m.d.comb += [memory.address.eq(patches.address), memory.enable.eq(patches.enable)]
-        return patches, features
+        return patches
 
-    def elaborate_program(self, m: Module, loader: Loader, patches: PatchReader) -> Signal:
-        """The sequencer with the program, and the weight loader. Returns "all results are written", to be driven."""
+    def elaborate_program(self, m: Module, loader: Loader, patches: PatchReader, settled: Signal) -> None:
+        """The sequencer with the program, and the weight loader."""
         configuration, macro = self.configuration, self.parts.macro
         m.submodules.weights = weights = Table(
             configuration.weight_row, configuration.weight_rows, self.images.get(Target.WEIGHTS, ())
@@ -206,11 +203,10 @@ class Accelerator(Block):
         m.submodules.program = program = Table(
             configuration.instruction, configuration.weight_tiles, self.images.get(Target.PROGRAM, ())
         )
-        m.submodules.sequencer = sequencer = Sequencer(configuration, patches.walker.job)
+        m.submodules.sequencer = sequencer = Sequencer(configuration)
         m.submodules.weight_loader = weight_loader = WeightLoader(
             configuration, macro.signature.members["i_weights"].signature.members["payload"].shape
         )
-        settled = Signal()
         for target, table in ((Target.PROGRAM, program), (Target.WEIGHTS, weights)):
             rows = getattr(loader, f"rows_{target}")
             m.d.comb += [table.i.valid.eq(rows.valid), table.i.payload.eq(rows.payload), table.enable.eq(1)]
@@ -235,121 +231,8 @@ class Accelerator(Block):
         m.d.comb += [sequencer.count[half].eq(loader.count[half]) for half in range(2)]
         if configuration.weight_planes == 2:
             m.d.comb += weight_loader.swapped.eq(macro.i.valid & macro.i.ready & macro.i.payload.swap)
-        return settled
 
-    def elaborate_units(self, m: Module) -> stream.Interface:
-        """What follows the dequantizer; returns the stream that leaves the last of the units."""
-        configuration, results = self.configuration, self.parts.dequantizer.o
-        layout = values_layout(
-            lanes=configuration.lanes,
-            value_bits=configuration.result_bits,
-            route_bits=configuration.route_bits,
-            frame_bits=configuration.destination.size,
-        )
-        values: stream.Interface = stream.Signature(layout).create(path=("values",))
-        destination = self.destination(m, "result", results.payload.destination)
-        m.d.comb += [
-            values.valid.eq(results.valid),
-            results.ready.eq(values.ready),
-            values.payload.values.eq(results.payload.values),
-            values.payload.frame.eq(results.payload.destination),
-            values.payload.route.eq(results.payload.destination[configuration.destination.size :]),
-            values.payload.first.eq(destination.first & (results.payload.frame == 0)),
-        ]
-        store = self.parts.residual_store
-        for target, unit in self.parts.units.items():
-            name = TAPS[target]
-            if target == Target.REQUANTIZER and store is not None:
-                self.elaborate_residual_store(m, values)
-            m.submodules[name.removeprefix("o_")] = unit
-            m.d.comb += [
-                unit.i.valid.eq(values.valid),
-                unit.i.payload.eq(values.payload),
-                values.ready.eq(unit.i.ready),
-            ]
-            values = unit.o
-            acts = self.destination(m, name, values.payload.frame).acts[[*TAPS].index(target)]
-            tap = getattr(self, name)
-            m.d.comb += [
-                tap.valid.eq(values.valid & values.ready & acts),
-                tap.payload.values.eq(values.payload.values),
-            ]
-        if store is not None and Target.REQUANTIZER not in self.parts.units:
-            self.elaborate_residual_store(m, values)
-        return values
-
-    def elaborate_residual_store(self, m: Module, values: stream.Interface) -> None:
-        """What passes on `values` goes to the residual unit's memory where its route says so."""
-        configuration = self.configuration
-        unit, store = self.parts.units[Target.RESIDUAL], self.parts.residual_store
-        assert isinstance(unit, ResidualUnit) and store is not None
-        m.submodules.residual_store = store
-        held = Signal(values.payload.values.as_value().shape(), name="stored_values", reset_less=True)
-        width = len(values.payload.values[0])
-        with m.If(values.valid):
-            m.d.sync += held.eq(values.payload.values.as_value())
-        m.d.comb += [
-            *self.watch(store, values),
-            unit.i_words.valid.eq(store.write_valid),
-            unit.i_words.payload.address.eq(store.write_address),
-        ]
-        for n in range(configuration.lanes):
-            value = held.word_select(n, width)[: configuration.stored_bits]
-            m.d.comb += unit.i_words.payload.values[n].eq(value.as_signed())
-
-    @staticmethod
-    def watch(store: StoreWalker, values: stream.Interface) -> list[Any]:
-        """The beats that `store` counts."""
-        return [
-            store.valid.eq(values.valid & values.ready),
-            store.route.eq(values.payload.route),
-            store.first.eq(values.payload.first),
-        ]
-
-    def destination(self, m: Module, name: str, bits: Value) -> Any:
-        """The destination in the low bits of `bits`."""
-        destination: Any = Signal(self.configuration.destination, name=f"{name}_destination")
-        m.d.comb += destination.as_value().eq(bits)
-        return destination
-
-    def elaborate_results(self, m: Module, loader: Loader, values: stream.Interface, features: FeatureMemory) -> None:
-        """Values go where their destination says: the feature memory, the argmax unit, or the output."""
-        configuration = self.configuration
-        destination = self.destination(m, "final", values.payload.frame)
-        layout = values.payload.shape()
-        m.submodules.argmax = argmax = ArgmaxUnit(configuration, layout)
-        m.submodules.packer = packer = OutputPacker(configuration, layout)
-        m.submodules.feature_store = store = self.parts.feature_store
-        bits = configuration.activation_bits
-        elements = Signal(configuration.lanes * bits, reset_less=True)
-        with m.If(values.valid):
-            m.d.sync += elements.eq(Cat(values.payload.values[n][:bits] for n in range(configuration.lanes)))
-        m.d.comb += [
-            argmax.i.payload.eq(values.payload),
-            packer.i.payload.eq(values.payload),
-            packer.windows.eq(loader.windows),
-            *self.watch(store, values),
-            features.write_valid.eq(store.write_valid),
-            features.write_address.eq(store.write_address),
-            features.elements.eq(elements),
-        ]
-        with m.Switch(destination.kind):
-            with m.Case(Destination.STORED):
-                m.d.comb += values.ready.eq(1)
-            with m.Case(Destination.ARGMAX):
-                m.d.comb += [values.ready.eq(argmax.i.ready), argmax.i.valid.eq(values.valid)]
-            with m.Default():
-                m.d.comb += [values.ready.eq(packer.i.ready), packer.i.valid.eq(values.valid)]
-
-        # A program has one result, so at most one of the two speaks.
-        m.d.comb += [
-            self.o.valid.eq(argmax.o.valid | packer.o.valid),
-            self.o.payload.eq(Mux(argmax.o.valid, argmax.o.payload, packer.o.payload)),
-            argmax.o.ready.eq(self.o.ready),
-            packer.o.ready.eq(self.o.ready),
-        ]
-
-    def elaborate_settling(self, m: Module, patches: PatchReader, values: stream.Interface, settled: Signal) -> None:
+    def elaborate_settling(self, m: Module, patches: PatchReader, path: ValuePath) -> Signal:
         """Settled: no window is under way, and what the dequantizer sent last has had the time to be written."""
         dequantizer = self.parts.dequantizer
         # Windows between patch reader and dequantizer; back-pressure bounds them far below this.
@@ -358,6 +241,8 @@ class Accelerator(Block):
         waiting = Signal(range(self.parts.settling + 1))
         with m.If(dequantizer.o.valid & dequantizer.o.ready):
             m.d.sync += waiting.eq(self.parts.settling)
-        with m.Elif((waiting != 0) & (~values.valid | values.ready)):
+        with m.Elif((waiting != 0) & ~path.blocked):
             m.d.sync += waiting.eq(waiting - 1)
+        settled = Signal()
         m.d.comb += settled.eq(patches.idle & (under_way == 0) & (waiting == 0))
+        return settled

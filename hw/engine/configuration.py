@@ -10,6 +10,8 @@ from amaranth.lib.data import StructLayout
 from quadrille.algo.spec import Interval, IntFormat, InvalidInput
 from quadrille.hw.base import Choice, Flag, Parameter
 
+from .layouts import instruction_layout
+
 __all__ = ["PARAMETERS", "PORT_BITS", "Configuration", "Destination", "Target", "elements_per_data_word"]
 
 PORT_BITS = 64
@@ -239,6 +241,28 @@ class Configuration:
     # Layouts
 
     @property
+    def instruction(self) -> StructLayout:
+        """One tile of one layer, for all windows of a batch."""
+        return instruction_layout(
+            planes=self.activation_bits,
+            element_bits=self.element_bits,
+            map_size=self.map_size,
+            kernel_size=self.kernel_size,
+            reach=self.reach,
+            steps_bits=self.steps_bits,
+            address_bits=self.address_bits,
+            position_bits=self.position_bits,
+        )
+
+    @property
+    def job(self) -> StructLayout:
+        """An instruction for `count` frames of the batch in `half` of the input memory.
+
+        With `swap`, its first window exchanges the weight planes.
+        """
+        return StructLayout({"instruction": self.instruction, "count": range(self.frames + 1), "half": 1, "swap": 1})
+
+    @property
     def tag(self) -> StructLayout:
         """What travels through the macro beside the activations."""
         return StructLayout({"steps": self.steps_bits, "address": self.address_bits, "position": self.position_bits})
@@ -247,11 +271,6 @@ class Configuration:
     def weight_row(self) -> StructLayout:
         """One row word with its reference cell."""
         return StructLayout({"cells": self.all_columns * self.cell_bits, "reference": 1})
-
-    @property
-    def batch(self) -> StructLayout:
-        """A batch whose images are in the input memory."""
-        return StructLayout({"count": range(self.frames + 1), "half": 1})
 
     @property
     def destination(self) -> StructLayout:
@@ -272,49 +291,6 @@ class Configuration:
     def value(self) -> object:
         """The shape of a result."""
         return signed(self.result_bits)
-
-    @property
-    def instruction(self) -> StructLayout:
-        """One tile of one layer, for all windows of a batch; addresses count elements, modulo the memory."""
-        element, size, kernel = self.element_bits, range(self.map_size + 1), range(self.kernel_size + 1)
-        row = range(self.reach + 1)
-        return StructLayout(
-            {
-                "feature": 1,  # source: 0: input memory, 1: feature memory
-                "origin": element,  # of the first window, padding included
-                "frame_step": element,
-                "row_step": element,  # from a row of windows to the next
-                "window_step": element,
-                "tap_row_step": element,  # from a row of the map to the next
-                "tap_step": element,  # from a pixel to the next
-                "slide_step": element,  # from a window to its first tap column that the window before it had not
-                "height": size,
-                "width": size,
-                "down": size,  # windows
-                "across": size,
-                "stride_down": size,
-                "stride_across": size,
-                "padding_down": kernel,
-                "padding_across": kernel,
-                "kernel_down": kernel,
-                "kernel_across": kernel,
-                "low": unsigned(16),  # Channels of hw.engine.mapping
-                "low_tap": range(self.kernel_size**2 + 1),
-                "high": unsigned(16),
-                "high_tap": range(self.kernel_size**2 + 1),
-                "slide": 1,  # windows take over the taps that they share with the one before
-                "slide_rows": row,  # rows that leave when a window slides
-                "slide_start": row,  # the first row of the new taps
-                "slide_column": kernel,  # the first new tap column
-                "planes": range(self.activation_bits + 1),
-                "negative": 1,  # the most significant plane is subtracted
-                "steps": self.steps_bits,
-                "table": self.address_bits,
-                "accumulators": self.position_bits,  # of a window
-                "barrier": 1,  # wait until all results are written
-                "last": 1,  # of the program
-            }
-        )
 
 
 def elements_per_data_word(activation_bits: int) -> int:

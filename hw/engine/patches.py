@@ -27,7 +27,7 @@ class PatchReader(wiring.Component):
 
     Members
     -------
-    i : stream of jobs (`WindowWalker.job`)
+    i : stream of jobs (`Configuration.job`)
     o : stream of planes (`plane_layout`)
     address, enable : read ports of both memories; input_planes, feature_planes : what they return a cycle later
     handed : a window is handed over to be played
@@ -57,7 +57,7 @@ class PatchReader(wiring.Component):
         width = configuration.word * configuration.activation_bits
         super().__init__(
             {
-                "i": In(stream.Signature(self.walker.job)),
+                "i": In(stream.Signature(configuration.job)),
                 "o": Out(stream.Signature(self.plane)),
                 "address": Out(self.walker.address.shape()),
                 "enable": Out(1),

@@ -12,7 +12,7 @@ from typing import Any
 
 from quadrille.algo.spec import Network
 
-from .accelerator import TAPS, Accelerator
+from .accelerator import Accelerator
 from .configuration import PORT_BITS, Configuration, Target, elements_per_data_word
 from .encoding import Converters, encode
 from .fitting import check_fit, check_given, needed
@@ -23,6 +23,7 @@ from .packing import packet
 from .placement import power_of_two
 from .tables import Datapath, datapath
 from .timing import Timing
+from .value_path import TAPS
 
 __all__ = ["Program", "compile_network"]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from .configuration import Configuration
@@ -23,7 +22,7 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    o : stream of jobs (`WindowWalker.job`)
+    o : stream of jobs (`Configuration.job`)
     length : instructions of the program; 0: stand still
     filled, count : the batches in the two halves of the input memory (Loader)
     pc, instruction : read port of the program, one cycle later, held
@@ -44,11 +43,11 @@ class Sequencer(wiring.Component):
     settled: Signal
     quiet: Signal
 
-    def __init__(self, configuration: Configuration, job: StructLayout):
+    def __init__(self, configuration: Configuration):
         self.configuration = configuration
         super().__init__(
             {
-                "o": Out(stream.Signature(job)),
+                "o": Out(stream.Signature(configuration.job)),
                 "length": In(range(configuration.weight_tiles + 1)),
                 "filled": In(2),
                 "count": In(range(configuration.frames + 1)).array(2),

@@ -19,8 +19,7 @@ class WindowWalker(wiring.Component):
 
     Members
     -------
-    i : stream of jobs: an instruction (`Configuration.instruction`) for `count` frames of the batch in `half`, whose
-        first window exchanges the weight planes if `swap` is set
+    i : stream of jobs (`Configuration.job`)
     o : stream of reads (`read`); address : the word of memory that the read is about
     release : for each half of the input memory, whether the read is the last of a batch that stands there
     busy : a job is under way
@@ -35,14 +34,6 @@ class WindowWalker(wiring.Component):
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
         instruction = configuration.instruction
-        self.job = StructLayout(
-            {
-                "instruction": instruction,
-                "count": range(configuration.frames + 1),
-                "half": 1,
-                "swap": 1,
-            }
-        )
         self.tag = StructLayout(
             {
                 "feature": 1,
@@ -67,7 +58,7 @@ class WindowWalker(wiring.Component):
         )
         super().__init__(
             {
-                "i": In(stream.Signature(self.job)),
+                "i": In(stream.Signature(configuration.job)),
                 "o": Out(stream.Signature(self.read)),
                 "address": Out(configuration.element_bits - (configuration.word - 1).bit_length()),
                 "release": Out(2),
@@ -79,7 +70,7 @@ class WindowWalker(wiring.Component):
         """Counters and pointers, from the innermost outwards."""
         m = Module()
         configuration = self.configuration
-        job: Any = Signal(self.job)
+        job: Any = Signal(configuration.job)
         active = Signal()
         code: Any = job.instruction
         starting: Any = self.i.payload.instruction

@@ -1,0 +1,63 @@
+"""The layout of an instruction."""
+
+from __future__ import annotations
+
+from amaranth import unsigned
+from amaranth.lib.data import StructLayout
+
+__all__ = ["instruction_layout"]
+
+
+def instruction_layout(
+    *,
+    planes: int,
+    element_bits: int,
+    map_size: int,
+    kernel_size: int,
+    reach: int,
+    steps_bits: int,
+    address_bits: int,
+    position_bits: int,
+) -> StructLayout:
+    """One tile of one layer, for all windows of a batch; addresses count elements, modulo the memory.
+
+    `planes`, `map_size`, `kernel_size`, `reach` are the greatest values of the fields that count those.
+    """
+    element, size, kernel, row = element_bits, range(map_size + 1), range(kernel_size + 1), range(reach + 1)
+    return StructLayout(
+        {
+            "feature": 1,  # source: 0: input memory, 1: feature memory
+            "origin": element,  # of the first window, padding included
+            "frame_step": element,
+            "row_step": element,  # from a row of windows to the next
+            "window_step": element,
+            "tap_row_step": element,  # from a row of the map to the next
+            "tap_step": element,  # from a pixel to the next
+            "slide_step": element,  # from a window to its first tap column that the window before it had not
+            "height": size,
+            "width": size,
+            "down": size,  # windows
+            "across": size,
+            "stride_down": size,
+            "stride_across": size,
+            "padding_down": kernel,
+            "padding_across": kernel,
+            "kernel_down": kernel,
+            "kernel_across": kernel,
+            "low": unsigned(16),  # Channels of hw.engine.mapping
+            "low_tap": range(kernel_size**2 + 1),
+            "high": unsigned(16),
+            "high_tap": range(kernel_size**2 + 1),
+            "slide": 1,  # windows take over the taps that they share with the one before
+            "slide_rows": row,  # rows that leave when a window slides
+            "slide_start": row,  # the first row of the new taps
+            "slide_column": kernel,  # the first new tap column
+            "planes": range(planes + 1),
+            "negative": 1,  # the most significant plane is subtracted
+            "steps": steps_bits,
+            "table": address_bits,
+            "accumulators": position_bits,  # of a window
+            "barrier": 1,  # wait until all results are written
+            "last": 1,  # of the program
+        }
+    )
