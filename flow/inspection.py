@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from quadrille.algo.spec import (
     Add,
@@ -15,6 +15,7 @@ from quadrille.algo.spec import (
     Flatten,
     Input,
     Interval,
+    InvalidInput,
     Linear,
     MaxPool,
     Network,
@@ -26,8 +27,13 @@ from quadrille.algo.spec import (
     Window,
 )
 
+from .layout import Layout, lay_out
+from .progress import Report, silent
 from .results import Result
 from .tables import table_html, table_text
+
+if TYPE_CHECKING:
+    from quadrille.hw.engine import Configuration
 
 __all__ = ["Inspection", "NodeDescription", "inspect", "network_file"]
 
@@ -59,6 +65,7 @@ class Inspection(Result):
     notes: dict[str, str]
     weights: int
     nodes: tuple[NodeDescription, ...]
+    layout: Layout | None = None
 
     headings: ClassVar[tuple[str, ...]] = (
         "node",
@@ -92,10 +99,12 @@ class Inspection(Result):
         ]
 
     def __str__(self) -> str:
-        return f"{super().__str__()}\n\n{table_text(self.headings, self.cells())}"
+        below = "" if self.layout is None else f"\n\n{self.layout}"
+        return f"{super().__str__()}\n\n{table_text(self.headings, self.cells())}{below}"
 
     def _repr_html_(self) -> str:
-        return super()._repr_html_() + table_html(self.headings, self.cells())
+        below = "" if self.layout is None else self.layout._repr_html_()
+        return super()._repr_html_() + table_html(self.headings, self.cells()) + below
 
 
 def network_file(path: Path | str) -> Path:
@@ -104,13 +113,25 @@ def network_file(path: Path | str) -> Path:
     return path / "network.safetensors" if path.is_dir() else path
 
 
-def inspect(source: Network | Path | str) -> Inspection:
+def inspect(
+    source: Network | Path | str,
+    *,
+    rows: int | None = None,
+    columns: int | None = None,
+    macros: int | None = None,
+    settings: Mapping[str, object] | None = None,
+    output: Path | str | None = None,
+    progress: Report = silent,
+) -> Inspection:
     """Describe the Network `source`, or the one in a file or folder.
+
+    With a shape of macros (by default one of 128 x 128), with `settings` as of `generate` or an `output`, also how it
+    lies on them, and into the folder `output` pictures of that; for the folder of an accelerator, on that one.
 
     Raises
     ------
     InvalidInput
-        If the file is missing or no valid Network.
+        If the file is missing or no valid Network, or the network cannot run on such macros.
     """
     if isinstance(source, Network):
         path, network = None, source
@@ -121,7 +142,23 @@ def inspect(source: Network | Path | str) -> Inspection:
         network = read_network(path)
     weights = sum(len(node.weight.flat) for node in (*network.of_kind(Linear), *network.of_kind(Conv2d)))
     described = tuple(describe(network, node) for node in network.nodes)
-    return Inspection(network.name, path, dict(network.notes), weights, described)
+    shape = {"rows": rows, "columns": columns, "macros": macros}
+    given = {name: value for name, value in shape.items() if value is not None}
+    configuration = None if isinstance(source, Network) else configuration_beside(Path(source))
+    layout = None
+    if configuration is not None and (given or settings):
+        raise InvalidInput(f"Shape and settings must be left out for the accelerator in {source}, which has its own")
+    if configuration is not None or given or settings or output is not None:
+        progress("mapping", 0, 0)
+        layout = lay_out(network, settings=settings, configuration=configuration, output=output, **given)
+    return Inspection(network.name, path, dict(network.notes), weights, described, layout)
+
+
+def configuration_beside(folder: Path) -> Configuration | None:
+    """The configuration of the accelerator in `folder`; None if there is none."""
+    from .generation import TOP, configuration_of
+
+    return configuration_of(folder) if (folder / f"{TOP}.json").is_file() else None
 
 
 def describe(network: Network, node: Node) -> NodeDescription:

@@ -143,8 +143,6 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"Program {path} must be readable, and is not: {error.strerror}") from None
     except ValueError as error:
         raise InvalidInput(f"Program {path} must be the one that was generated, and is not: {error}") from None
-    if isinstance(description, dict) and description.get("schema") == 1:  # TEMPORARY
-        return _upgraded(description)
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         schema = description.get("schema") if isinstance(description, dict) else None
         raise InvalidInput(f"Program {path} must have schema {SCHEMA}, not {schema!r}")
@@ -199,8 +197,3 @@ def _check(accelerator: Accelerator) -> None:
             raise InvalidInput(
                 f"Program of {accelerator.folder} must show {want} integers of node {node.name!r}, not {have}"
             )
-
-
-def _upgraded(d: dict[str, Any]) -> dict[str, Any]:  # TEMPORARY
-    steps = [{**step, "windows": 1} for step in d["steps"]]
-    return {**d, "steps": steps, "results": [{"windows": 1, "groups": groups} for groups in d["results"]]}

@@ -2,6 +2,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ from quadrille.algo.integer.network_file import write_network
 from quadrille.algo.spec import Conv2d, Dequantize, InvalidInput, Linear, Network, Window
 from quadrille.flow.inspection import inspect, network_file, window_text
 from quadrille.flow.pictures import graph_svg, image_uri, occupancy_svg, schedule_svg
+from quadrille.hw.engine import compile_network
 
 
 def test_every_node_is_described(small_network: Network) -> None:
@@ -64,6 +66,37 @@ def test_file_and_folder_are_read(small_network: Network, tmp_path: Path) -> Non
     assert str(shown).count("\n") > len(shown.nodes)
     assert "dequantize2" in shown._repr_html_()
     assert json.loads(json.dumps(shown.as_dict()))["notes"]["dataset"] == "digits"
+
+
+def test_a_network_lies_on_macros(make_convolutional_network: Callable[..., Network], tmp_path: Path) -> None:
+    network = make_convolutional_network(Random(2), shape=(2, 6, 6), channels=(4,), rows=16, weight_bits=2)
+    assert inspect(network).layout is None
+    shown = inspect(network, rows=16, columns=16, settings={"lanes": 4}, output=tmp_path / "pictures")
+    layout = shown.layout
+    assert layout is not None
+    assert [(use.layer, use.tile, use.rows, use.columns) for use in layout.tiles[:2]] == [
+        ("conv1", 0, 9, 8),
+        ("conv1", 1, 9, 8),
+    ]
+    assert layout.tiles[0].share == 9 * 8 / 256
+    assert layout.utilization == sum(use.share for use in layout.tiles) / len(layout.tiles)
+    assert {span.label for span in layout.spans} == {use.layer for use in layout.tiles}
+    assert max(span.end for span in layout.spans) <= layout.cycles
+    assert [path.name for path in layout.pictures] == ["occupancy.png", "schedule.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in layout.pictures)
+    assert "28.1 %" in str(shown) and "28.1 %" in shown._repr_html_()
+    assert json.loads(json.dumps(shown.as_dict()))["layout"]["tiles"][0]["rows"] == 9
+
+
+def test_an_accelerator_has_its_own_shape(small_network: Network, tmp_path: Path) -> None:
+    write_network(small_network, tmp_path / "network.safetensors")
+    configuration = compile_network(small_network, rows=40, columns=16, lanes=4).configuration
+    (tmp_path / "accelerator.json").write_text(json.dumps({"parameters": asdict(configuration)}))
+    layout = inspect(tmp_path).layout
+    assert layout is not None
+    assert (layout.rows, layout.columns) == (40, 16)
+    with pytest.raises(InvalidInput, match=r"^Shape and settings must be left out for the accelerator in .*, which"):
+        inspect(tmp_path, rows=64)
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:

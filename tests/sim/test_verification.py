@@ -30,14 +30,6 @@ IMAGES = np.random.default_rng(5).integers(0, 8, (23, 6))
 FRAMES = 4
 
 
-def upgraded(d: dict[str, Any]) -> dict[str, Any]:  # TEMPORARY
-    if d["schema"] == 2:
-        return d
-    steps = [{**step, "windows": 1} for step in d["steps"]]
-    results = [{"windows": 1, "groups": groups} for groups in d["results"]]
-    return {**d, "schema": 2, "steps": steps, "results": results}
-
-
 @pytest.fixture(scope="module")
 def folder(make_network: Callable[..., Network], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of two layers, row sums and several row tiles on one small macro."""
@@ -47,7 +39,7 @@ def folder(make_network: Callable[..., Network], tmp_path_factory: pytest.TempPa
         design_files(Accelerator(**dataclasses.asdict(program.configuration)), "accelerator")
     )
     files["program.bin"] = program.data
-    files["program.json"] = json.dumps(upgraded(program.description()))
+    files["program.json"] = json.dumps(program.description())
     folder = publish(tmp_path_factory.mktemp("accelerator"), files)
     write_network(network, folder / "network.safetensors")
     return folder
