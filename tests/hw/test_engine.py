@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from dataclasses import asdict, replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ import pytest
 from quadrille.algo.integer.network_file import write_network
 from quadrille.algo.spec import Dequantize, InvalidInput, Network
 from quadrille.hw.engine import Accelerator, Target, compile_network
-from quadrille.hw.engine.encoding import pack, packet
+from quadrille.hw.engine.packing import pack, packet
 from quadrille.hw.export import design_files, publish
 from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.model import Model, Stall
 from quadrille.sim.verification import verify
+from quadrille.tb.networks import random_linear_network, random_network
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "row tiles, argmax over two groups": (
@@ -27,7 +28,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "4-bit weights in 2-bit cells, signed activations, 3-bit ADC": (
         {"sizes": (20, 13, 5), "weight_bits": 4, "cell_bits": 2, "signed": True, "adc_bits": 3},
-        {"rows": 9, "columns": 12, "lanes": 3, "frames": 3, "cuts": 2},
+        {"rows": 9, "columns": 12, "lanes": 4, "frames": 3, "cuts": 2},
     ),
     "uneven ladder, slices of several tiles, values that leave": (
         {
@@ -44,25 +45,83 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "one weight plane, results wait for the port": (
         {"sizes": (6, 5, 20), "tile_rows": 6, "argmax": False, "result_bits": 16},
-        {"rows": 6, "columns": 10, "lanes": 5, "frames": 4, "weight_planes": 1},
+        {"rows": 6, "columns": 10, "lanes": 4, "frames": 4, "weight_planes": 1},
     ),
     "one tile stays in the macro": (
         {"sizes": (6, 5), "tile_rows": 6, "row_sums": False},
-        {"rows": 6, "columns": 5, "lanes": 5, "frames": 4},
+        {"rows": 6, "columns": 8, "lanes": 8, "frames": 4},
     ),
     "two macros": (
         {"sizes": (30, 25, 24), "signed": True, "activation_bits": 4, "argmax": False, "result_bits": 12},
-        {"rows": 8, "columns": 6, "macros": 2, "lanes": 12, "frames": 6},
+        {"rows": 8, "columns": 6, "macros": 2, "lanes": 8, "frames": 6},
+    ),
+    "residual blocks after an exact 8-bit stem, identity and subsampled": (
+        {
+            "shape": (3, 8, 8),
+            "channels": (4, 4, 8),
+            "rows": 36,
+            "adc_bits": 5,
+            "residual": "subsample",
+            "pool": "sum",
+            "exact_first": True,
+            "exact_last": True,
+        },
+        {"rows": 36, "columns": 32, "lanes": 4},
+    ),
+    "projected shortcut, tiles that split kernels, two frames a batch": (
+        {
+            "shape": (3, 7, 6),
+            "channels": (4, 8),
+            "rows": 40,
+            "adc_bits": 3,
+            "residual": "projection",
+            "pool": "max",
+            "fill_rows": True,
+            "weight_bits": 3,
+            "cell_bits": 2,
+        },
+        {"rows": 40, "columns": 12, "lanes": 4, "frames": 2, "cuts": 0},
+    ),
+    "groups, stride, signed maps, a map leaves, one weight plane": (
+        {
+            "shape": (4, 7, 5),
+            "channels": (6, 8),
+            "rows": 20,
+            "stride": 2,
+            "groups": 2,
+            "classes": None,
+            "activation_bits": 2,
+            "signed": True,
+        },
+        {"rows": 20, "columns": 8, "lanes": 2, "frames": 2, "weight_planes": 1},
+    ),
+    "depthwise, kernels of 5, two macros, pixels of several words": (
+        {
+            "shape": (6, 6, 5),
+            "channels": (6, 12),
+            "rows": 25,
+            "kernel": 5,
+            "groups": 6,
+            "row_sums": False,
+            "argmax": False,
+            "pool": "max",
+        },
+        {"rows": 32, "columns": 8, "lanes": 8, "word": 16, "macros": 2, "frames": 3},
+    ),
+    "1 x 1 kernels, more channels than a word": (
+        {"shape": (20, 3, 3), "channels": (20, 6), "kernel": 1, "rows": 16, "adc_bits": 4, "fill_rows": True},
+        {"rows": 16, "columns": 16, "lanes": 4, "word": 16},
     ),
 }
 
 
-def make_case(make_network, name):
+def make_case(name):
     """The network, its program and some images."""
     settings, hardware = CASES[name]
-    network = make_network(random.Random(name), **settings)
+    network = random_network(len(name), **settings)
     allowed = network.input.format.interval
-    images = np.random.default_rng(1).integers(allowed.lo, allowed.hi + 1, (17, network.input.shape[0]))
+    count = 7 if "shape" in settings else 17
+    images = np.random.default_rng(1).integers(allowed.lo, allowed.hi + 1, (count, *network.input.shape))
     return network, compile_network(network, **hardware), images
 
 
@@ -78,12 +137,13 @@ def write_folder(program, folder):
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", CASES)
-def test_every_integer_and_every_cycle(make_network, tmp_path, name):
-    network, program, images = make_case(make_network, name)
+def test_every_integer_and_every_cycle(tmp_path, name):
+    network, program, images = make_case(name)
     folder = write_folder(program, tmp_path / "hw")
     result = verify(folder, images)
     assert result.first is None and result.mismatches == 0
-    assert result.integers >= sum(np.prod(network.edges[n.name].shape, initial=1) for n in network.nodes[1:]) * 17
+    shown = [n for n in network.nodes[1:] if n.kind not in ("flatten", "subsample")]
+    assert result.integers >= sum(np.prod(network.edges[n.name].shape, initial=1) for n in shown) * len(images)
     assert [cycles for _, cycles in result.spans] == [program.timing.cycles(count) for count, _ in result.spans]
 
     # The same with random stalls: as many integers, later.
@@ -93,6 +153,7 @@ def test_every_integer_and_every_cycle(make_network, tmp_path, name):
         expected = {
             "o_codes": accelerator.codes.per_image * len(images),
             "o_results": accelerator.results.per_image * len(images),
+            **{name: beats.per_image * len(images) for name, beats in accelerator.taps.items()},
             "o": accelerator.output.per_image * len(images),
         }
         smooth = model.run({"i": words[:, np.newaxis]}, expected)
@@ -106,10 +167,10 @@ ROOMY: dict[str, Any] = {"accumulator_bits": 32, "bias_bits": 32, "shift_bits": 
 
 
 @pytest.mark.verilator
-def test_one_accelerator_runs_one_network_after_another(make_network, tmp_path):
+def test_one_accelerator_runs_one_network_after_another(tmp_path):
     settings, hardware = CASES["one weight plane, results wait for the port"]
     networks = [
-        make_network(random.Random(n), **settings | {"sizes": sizes}) for n, sizes in enumerate([(6, 5, 20), (6, 3)])
+        random_linear_network(Random(n), **settings | {"sizes": sizes}) for n, sizes in enumerate([(6, 5, 20), (6, 3)])
     ]
     configuration = replace(compile_network(networks[0], **hardware).configuration, weight_planes=2, **ROOMY)
     programs = [compile_network(network, configuration=configuration) for network in networks]
@@ -129,8 +190,8 @@ def test_one_accelerator_runs_one_network_after_another(make_network, tmp_path):
 
 
 @pytest.mark.verilator
-def test_a_baked_program_needs_no_loading(make_network, tmp_path):
-    network, _, images = make_case(make_network, "one weight plane, results wait for the port")
+def test_a_baked_program_needs_no_loading(tmp_path):
+    network, _, images = make_case("one weight plane, results wait for the port")
     program = compile_network(network, baked=True, **CASES["one weight plane, results wait for the port"][1])
     assert program.data == b""
     result = verify(write_folder(program, tmp_path / "hw"), images)
@@ -139,15 +200,15 @@ def test_a_baked_program_needs_no_loading(make_network, tmp_path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_timing_of_batches_is_that_of_the_whole(make_network, name):
-    _, program, _ = make_case(make_network, name)
+def test_timing_of_batches_is_that_of_the_whole(name):
+    _, program, _ = make_case(name)
     timing, frames = program.timing, program.configuration.frames
     assert timing.cycles(frames) == timing.batch_cycles(frames)
     assert timing.cycles(3 * frames) <= 3 * timing.batch_cycles(frames)
 
 
-def test_the_same_network_gives_the_same_bytes(make_network):
-    one, two = (make_case(make_network, "two macros")[1] for _ in range(2))
+def test_the_same_network_gives_the_same_bytes():
+    one, two = (make_case("two macros")[1] for _ in range(2))
     assert one.data == two.data and one.description() == two.description()
     assert design_files(one.accelerator(), "accelerator") == design_files(two.accelerator(), "accelerator")
 
@@ -156,13 +217,15 @@ def refused(message: str):
     return pytest.raises(InvalidInput, match=f"^{re.escape(message.removeprefix(chr(94)))}$")
 
 
-def test_a_network_must_fit_the_accelerator_that_is_there(make_network):
-    _, program, _ = make_case(make_network, "one tile stays in the macro")
+def test_a_network_must_fit_the_accelerator_that_is_there():
+    _, program, _ = make_case("one tile stays in the macro")
     roomy = replace(program.configuration, **ROOMY)
-    large = make_network(random.Random(3), sizes=(6, 5, 5), tile_rows=6, row_sums=False)
-    with refused("^Parameter weight_rows of accelerator must be at least 12 for network 'random', not 6"):
+    large = random_linear_network(Random(3), sizes=(6, 5, 5), tile_rows=6, row_sums=False)
+    with refused("^Parameter feature_words of accelerator must be at least 2 for network 'random', not 1"):
         compile_network(large, configuration=roomy)
-    with_adc = make_network(random.Random(3), sizes=(6, 5), tile_rows=6, adc_bits=2)
+    with refused("^Parameter weight_tiles of accelerator must be at least 2 for network 'random', not 1"):
+        compile_network(large, configuration=replace(roomy, feature_words=2))
+    with_adc = random_linear_network(Random(3), sizes=(6, 5), tile_rows=6, adc_bits=2)
     with refused("^Converter of a network with a 2-bit ADC must not be exact"):
         compile_network(with_adc, configuration=roomy)
 
@@ -180,21 +243,23 @@ def chain_of(first: Network, second: Network) -> Network:
     return Network("mixed", (*first.nodes[:-2], last, *(renamed(node) for node in second.nodes[1:])))
 
 
-def test_converters_must_suit_the_network(make_network):
-    exact = make_network(random.Random(3), sizes=(6, 5), tile_rows=6)
+def test_converters_must_suit_the_network():
+    exact = random_linear_network(Random(3), sizes=(6, 5), tile_rows=6)
     with refused("^Converter of a network with exact sums must be exact, not ladder"):
-        compile_network(exact, rows=6, columns=5, lanes=5, converter="ladder")
-    adc = make_network(random.Random(3), sizes=(6, 5), tile_rows=6, adc_bits=2)
+        compile_network(exact, rows=6, columns=5, lanes=4, converter="ladder")
+    adc = random_linear_network(Random(3), sizes=(6, 5), tile_rows=6, adc_bits=2)
     with refused("^Converter of a network with a 2-bit ADC must not be exact"):
-        compile_network(adc, rows=6, columns=5, lanes=5, converter="exact")
-    adc = make_network(random.Random(3), sizes=(6, 6), tile_rows=6, adc_bits=2)
-    exact_last = replace(adc, nodes=(*adc.nodes[:1], replace(adc.nodes[1], adc=None), *adc.nodes[2:]))
-    mixed = chain_of(exact_last, adc)
-    with refused("^Network 'mixed' must convert every layer alike, not 'linear1' exact, 'second linear1' 2 bits"):
-        compile_network(mixed, rows=6, columns=5, lanes=5)
-    uneven = make_network(random.Random(3), sizes=(12, 9), tile_rows=12, adc_bits=3, uniform=False)
+        compile_network(adc, rows=6, columns=5, lanes=4, converter="exact")
+    one = random_linear_network(Random(3), sizes=(6, 6), tile_rows=6, adc_bits=2)
+    other = random_linear_network(Random(4), sizes=(6, 5), tile_rows=6, adc_bits=3)
+    mixed = chain_of(one, other)
+    with refused(
+        "^Network 'mixed' must convert every layer alike or not, not 'linear1' 2 bits, 'second linear1' 3 bits"
+    ):
+        compile_network(mixed, rows=6, columns=5, lanes=4)
+    uneven = random_linear_network(Random(3), sizes=(12, 9), tile_rows=12, adc_bits=3, uniform=False)
     with refused("^Converter must be ladder, as no multiplication equals these thresholds"):
-        compile_network(uneven, rows=12, columns=9, lanes=3, converter="multiply-shift")
+        compile_network(uneven, rows=12, columns=9, lanes=4, converter="multiply-shift")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +268,8 @@ def test_converters_must_suit_the_network(make_network):
         ({"rows": 0}, "^Parameter rows of accelerator must be from 1 to 4096, not 0"),
         ({"lanes": 200}, "^Lanes must be at most the 128 columns of the macros, not 200"),
         ({"bias_bits": 33}, "^Bias width must be at most that of the accumulator, 32, not 33"),
+        ({"lanes": 3}, "^Lanes must be a power of two, not 3"),
+        ({"word": 4}, "^Word of the activation memories must be at least 32 activations, not 4"),
         ({"result_bits": 3}, "^Result width must be at least that of an activation, 4, not 3"),
     ],
 )
