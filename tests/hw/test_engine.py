@@ -150,12 +150,7 @@ def test_every_integer_and_every_cycle(tmp_path, name):
     accelerator = read_accelerator(folder)
     words = np.concatenate([accelerator.program, accelerator.input_words(images)])
     with Model(folder) as model:
-        expected = {
-            "o_codes": accelerator.codes.per_image * len(images),
-            "o_results": accelerator.results.per_image * len(images),
-            **{name: beats.per_image * len(images) for name, beats in accelerator.taps.items()},
-            "o": accelerator.output.per_image * len(images),
-        }
+        expected = {name: beats.per_image * len(images) for name, beats in accelerator.delivered.items()}
         smooth = model.run({"i": words[:, np.newaxis]}, expected)
         stalled = model.run({"i": words[:, np.newaxis]}, expected, stall=Stall(0.5, seed=3))
     for stream, capture in smooth.streams.items():
