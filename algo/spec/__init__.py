@@ -27,6 +27,7 @@ from .nodes import (
 )
 from .rounding import Overflow, Rounding
 from .tensor import IntTensor
+from .thresholds import ThresholdChoice, as_thresholds
 
 __all__ = [
     "NODE_KINDS",
@@ -58,7 +59,9 @@ __all__ = [
     "RowSum",
     "Subsample",
     "SumPool",
+    "ThresholdChoice",
     "Window",
+    "as_thresholds",
     "ladders_of",
     "shared_multiply_shift",
 ]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quadrille.algo.integer import Executor, execute, execution, read_network, write_network
-from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec import InvalidInput, as_thresholds
 
 
 def images_of(network, seed, count=4):
@@ -88,6 +88,21 @@ def test_files(network, tmp_path):
     again = read_network(path)
     assert again == network
     assert write_network(again, tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("adc_bits", [0, 5])
+def test_thresholds_for_mantissas(make_convolutional_network, adc_bits):
+    """Rewritten layers have other codes; every other tensor is the same."""
+    network = make_convolutional_network(
+        Random(4), adc_bits=adc_bits, rows=64, row_sums=False, pool="max", argmax=False
+    )
+    rewritten, choices = as_thresholds(network, always=True)
+    assert [choice.name for choice in choices] == ["layer1"]
+    assert choices[0].cheaper == (adc_bits == 5)
+    images = images_of(network, 4, 20)
+    tensors, others = execute(network, images), execute(rewritten, images)
+    assert not np.array_equal(tensors.pop("conv1"), others.pop("conv1"))
+    assert all(np.array_equal(tensors[name], others[name]) for name in tensors)
 
 
 def test_a_map_of_another_size(network):
