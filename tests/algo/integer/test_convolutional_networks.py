@@ -93,15 +93,15 @@ def test_files(network, tmp_path):
 @pytest.mark.parametrize("adc_bits", [0, 5])
 def test_thresholds_for_mantissas(make_convolutional_network, adc_bits):
     """Rewritten layers have other codes; every other tensor is the same."""
-    network = make_convolutional_network(
-        Random(4), adc_bits=adc_bits, rows=64, row_sums=False, pool="max", argmax=False
-    )
+    settings = {"rows": 64, "row_sums": False, "pool": "max", "argmax": False}
+    network = make_convolutional_network(Random(4), adc_bits=adc_bits, **settings)
     rewritten, choices = as_thresholds(network, always=True)
-    assert [choice.name for choice in choices] == ["layer1"]
-    assert choices[0].cheaper == (adc_bits == 5)
+    assert [choice.name for choice in choices] == ["layer1", "layer2"]
+    assert all(choice.cheaper == (adc_bits == 5) for choice in choices)
     images = images_of(network, 4, 20)
     tensors, others = execute(network, images), execute(rewritten, images)
-    assert not np.array_equal(tensors.pop("conv1"), others.pop("conv1"))
+    for codes in ("conv1", "conv2"):
+        assert not np.array_equal(tensors.pop(codes), others.pop(codes))
     assert all(np.array_equal(tensors[name], others[name]) for name in tensors)
 
 
