@@ -111,14 +111,29 @@ CASES: tuple[Case, ...] = (
     *_cases(
         "sequencer",
         "test_sequencer",
-        {"frames": 1, "instructions": 1, "input_vectors": 1, "vectors": 1},
-        {"frames": 5, "instructions": 6, "input_vectors": 3, "vectors": 4, "steps": 5, "table_rows": 16},
+        {"frames": 1, "weight_tiles": 1},
+        {"frames": 5, "weight_tiles": 6, "map_size": 9, "kernel_size": 3, "steps": 5, "table_rows": 16},
     ),
     AcceleratorCase(
         "accelerator",
         "quadrille.tb.test_accelerator",
-        {"rows": 8, "columns": 6, "macros": 1, "lanes": 3, "frames": 3},
+        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3},
         network={"seed": 1, "sizes": (13, 7, 4), "tile_rows": 8, "adc_bits": 3},
+    ),
+    AcceleratorCase(
+        "accelerator",
+        "quadrille.tb.test_accelerator",
+        {"rows": 20, "columns": 16, "macros": 1, "lanes": 4, "frames": 2},
+        network={
+            "seed": 4,
+            "shape": (2, 4, 4),
+            "channels": (2, 4),
+            "rows": 20,
+            "adc_bits": 3,
+            "residual": "projection",
+            "pool": "sum",
+            "exact_first": True,
+        },
     ),
     AcceleratorCase(
         "accelerator",

@@ -55,17 +55,24 @@ class AcceleratorTraffic(Traffic):
         self._send_images(images.reshape(count, -1))
         tensors = self.executor.run(images)
         output, steps = self.program["output"], self.program["steps"]
-        leaving = output["kind"] == "values"
-        for number, (step, results) in enumerate(zip(steps, self.program["results"], strict=True)):
+        for step in steps:
             for frame in range(count):
-                for column in step["columns"]:
-                    self.bench.expect("o_codes", self._codes(tensors, step, column, frame))
-                for result in results:
-                    tensor = tensors[result["node"]][frame]
-                    values = [_of(tensor, index) for index in result["outputs"]]
-                    self.bench.expect("o_results", {"values": values})
-                    if leaving and result["node"] == output["node"]:
-                        self._expect_values(values, ends=number == len(steps) - 1 and result is results[-1])
+                for window in range(step["windows"]):
+                    for column in step["columns"]:
+                        self.bench.expect("o_codes", self._codes(tensors, step, column, frame, window))
+        shown = {"o_results": self.program["results"], **self.program["taps"]}
+        leaving = output["kind"] == "values"
+        for name, instructions in shown.items():
+            for slots in instructions:
+                for frame in range(count):
+                    for window in range(slots["windows"]):
+                        for result in slots["groups"]:
+                            tensor = _window(tensors[result["node"]][frame], window)
+                            values = [_of(tensor, index) for index in result["outputs"]]
+                            self.bench.expect(name, {"values": values})
+                            if leaving and result["node"] == output["node"]:
+                                final = window == slots["windows"] - 1 and len(tensor) - 1 in result["outputs"]
+                                self._expect_values(values, ends=final)
         if not leaving:
             for frame in range(count):
                 self._expect_values([int(tensors[output["node"]][frame])], ends=True)
@@ -83,13 +90,18 @@ class AcceleratorTraffic(Traffic):
                 word = elements[start : start + per_word]
                 self.bench.send("i", sum(element << (bits * place) for place, element in enumerate(word)))
 
-    def _codes(self, tensors: Mapping[str, numpy.ndarray], step: Any, column: Any, frame: int) -> dict[str, Any]:
+    def _codes(
+        self, tensors: Mapping[str, numpy.ndarray], step: Any, column: Any, frame: int, window: int
+    ) -> dict[str, Any]:
         """A column step: the codes of a slice, or the row sum in every lane; lanes without an output do not count."""
-        row_sum = None if step["row_sum"] is None else int(tensors[step["row_sum"]][frame, step["tile"]])
+        row_sum = None
+        if step["row_sum"] is not None:
+            sums = tensors[step["row_sum"]][frame, step["tile"]]
+            row_sum = int(sums) if sums.ndim == 0 else int(sums[step["group"]].reshape(-1)[window])
         if column["slice"] is None:
             codes = [None if output < 0 else row_sum for output in column["outputs"]]
         else:
-            values = tensors[step["node"]][frame, step["tile"], column["slice"]]
+            values = _window(tensors[step["node"]][frame, step["tile"], column["slice"]], window)
             codes = [_of(values, output) for output in column["outputs"]]
         return {"codes": codes} | ({} if row_sum is None else {"reference": row_sum})
 
@@ -112,6 +124,11 @@ class AcceleratorTraffic(Traffic):
             "values": [((beat["data"] >> place & ((1 << bits) - 1)) ^ sign) - sign for place in places],
             "last": beat["last"],
         }
+
+
+def _window(values: numpy.ndarray, window: int) -> numpy.ndarray:
+    """The channels of one window, of a map or of a vector."""
+    return values.reshape(len(values), -1)[:, window]
 
 
 def _of(values: numpy.ndarray, output: int) -> int | None:

@@ -20,10 +20,8 @@ class BarrierFault(AssertionError):
 class SequencerTraffic(Traffic):
     """Plays the sequencer's neighbours, cycle by cycle, and expects its jobs.
 
-    For each batch, for each instruction, for each image n of the batch:
-    `job = {source, address, planes, negative, swap, tag: {steps, address, frame: n}}`; the address is the vector's
-    within the memory that `source` names, with the image and, in the input memory, the half above it; `swap` is what
-    the weights asked for, with the first job of an instruction.
+    For each batch, for each instruction: `job = {instruction, count, half, swap}`; count and half are the batch's, swap
+    is what the weights asked for.
     """
 
     # Even, so that a program that is loaded after the last batch starts with the first half of the memory again.
@@ -42,40 +40,35 @@ class SequencerTraffic(Traffic):
         self.batches.clear()
         self.filled, self.counts, self.fills, self.plays = 0, [0, 0], 0, 0
         self.under_way: deque[int] = deque()
-        self.outstanding, self.done = 0, False
+        self.waiting: deque[int | None] = deque()  # of each job that is expected, the half that it releases
+        self.released: deque[int | None] = deque()  # of each job under way
+        self.settled = True
         self.weights: tuple[int, int] = (0, 0)
         self.instruction = 0
 
     async def load(self) -> None:
         """A new random program, no batches."""
         self._restart()
-        parameter, row = self.bench.parameter, self.ports["instruction"]
-        length = self.random.randint(1, parameter("instructions"))
-        limits = {
-            "planes": parameter("activation_bits"),
-            "steps": parameter("steps"),
-            "vector": min(parameter("vectors"), parameter("input_vectors")) - 1,
-        }
+        row = self.ports["instruction"]
+        length = self.random.randint(1, self.bench.parameter("weight_tiles"))
         self.program = []
         for number in range(length):
-            fields = {
-                field.name: self.random.randint(0, min(limits.get(field.name, 1 << 30), (1 << field.width) - 1))
-                for field in row.fields
-            }
+            fields = {field.name: self.random.getrandbits(field.width) for field in row.fields}
             self.program.append(fields | {"last": int(number == length - 1)})
         self._set("length", length)
         self._set("filled", 0)
-        for name in ("weights_ready", "weights_swap", "done"):
+        self._set("settled", 1)
+        for name in ("weights_ready", "weights_swap"):
             self._set(name, 0)
 
     def send(self) -> int:
         """One batch of random size."""
         self.batches.append(self.random.randint(1, self.bench.parameter("frames")))
-        self.bench.waiting = lambda: bool(self.batches) or self.filled != 0 or self.outstanding != 0
+        self.bench.waiting = lambda: bool(self.batches) or self.filled != 0 or not self.settled
         return 0
 
     def play(self, cycle: int) -> None:
-        """What the loader, the weights, the program memory and the dequantizer do at the end of `cycle`."""
+        """What the loader, the weights, the program memory and the patch reader do at the end of `cycle`."""
         del cycle
         if not self.program:
             return
@@ -91,7 +84,7 @@ class SequencerTraffic(Traffic):
         self._set("instruction", self.ports["instruction"].pack(row))
 
     def _weights(self) -> None:
-        """Weights become ready at random; a claim takes them and starts an instruction, whose jobs are expected."""
+        """Weights become ready at random; a claim takes them and starts an instruction, whose job is expected."""
         ready, swap = self.weights
         if self._get("claim"):
             assert ready, "the sequencer must claim only weights that are ready"
@@ -105,49 +98,37 @@ class SequencerTraffic(Traffic):
 
     def _expect(self, swap: int) -> None:
         instruction = self.program[self.instruction]
-        if instruction["barrier"] and self.outstanding:
-            raise BarrierFault(f"Instruction {self.instruction} must wait at its barrier for {self.outstanding} jobs")
+        if instruction["barrier"] and not self.settled:
+            raise BarrierFault(
+                f"Instruction {self.instruction} must wait at its barrier for {len(self.under_way)} jobs"
+            )
         half = self.plays & 1
-        for frame in range(self.counts[half]):
-            self.bench.expect("o", self._job(instruction, frame, half, swap and frame == 0))
+        job = {f"instruction.{name}": value for name, value in instruction.items()}
+        job |= {"count": self.counts[half], "half": half, "swap": swap}
+        names = self.bench.manifest.streams["o"].names
+        self.bench.expect("o", {name: value for name, value in job.items() if name in names})
+        self.waiting.append(half if instruction["last"] else None)
         self.instruction += 1
         if instruction["last"]:
             self.instruction, self.plays = 0, self.plays + 1
 
-    def _job(self, instruction: dict[str, int], frame: int, half: int, swap: int | bool) -> dict[str, int]:
-        parameter = self.bench.parameter
-        pitch = (parameter("vectors" if instruction["source"] else "input_vectors") - 1).bit_length()
-        frame_bits = max(1, (parameter("frames") - 1).bit_length())
-        address = instruction["vector"] | frame << pitch
-        if not instruction["source"]:
-            address |= half << (pitch + frame_bits)
-        job = {
-            "source": instruction["source"],
-            "address": address,
-            "planes": instruction["planes"],
-            "negative": instruction["negative"],
-            "swap": int(swap),
-            "tag.steps": instruction["steps"],
-            "tag.address": instruction.get("table", 0),
-            "tag.frame": frame,
-        }
-        return {name: value for name, value in job.items() if name in self.bench.manifest.streams["o"].names}
-
     def _results(self) -> None:
-        """Jobs are done some cycles after they were issued, in order, at most one in a cycle."""
-        self.outstanding += self.bench.monitors["o"].moved - self.done
-        if self.bench.monitors["o"].moved:
-            self.under_way.append(self.random.randint(0, 8))
-        self.done = bool(self.under_way) and self.under_way[0] == 0
-        if self.done:
+        """Jobs are done some cycles after they were issued, in order; the last of a batch releases its half."""
+        if self.under_way and self.under_way[0] == 0:
             self.under_way.popleft()
+            half = self.released.popleft()
+            if half is not None:
+                self.filled &= ~(1 << half)
         elif self.under_way:
             self.under_way[0] -= 1
-        self._set("done", int(self.done))
+        if self.bench.monitors["o"].moved:
+            self.under_way.append(self.random.randint(0, 8))
+            self.released.append(self.waiting.popleft())
+        self.settled = not self.under_way
+        self._set("settled", int(self.settled))
 
     def _loader(self) -> None:
-        """The halves of the input memory are filled in turn, and given back by the sequencer."""
-        self.filled &= ~self._get("release")
+        """The halves of the input memory are filled in turn, and given back when their batch is read."""
         half = self.fills & 1
         if self.batches and not self.filled >> half & 1 and self.random.random() < 0.3:
             self.counts[half] = self.batches.popleft()

@@ -178,11 +178,6 @@ class Configuration:
         """Results in a word of the data port."""
         return max(1, PORT_BITS // self.result_bits)
 
-    @property
-    def reach(self) -> int:
-        """Elements that the patch reader turns a word over: rows of the patch or a word, to a power of two."""
-        return 1 << (max(self.rows, self.word) - 1).bit_length()
-
     # Formats
 
     @property
@@ -248,7 +243,7 @@ class Configuration:
             element_bits=self.element_bits,
             map_size=self.map_size,
             kernel_size=self.kernel_size,
-            reach=self.reach,
+            rows=self.rows,
             steps_bits=self.steps_bits,
             address_bits=self.address_bits,
             position_bits=self.position_bits,

@@ -14,16 +14,16 @@ def instruction_layout(
     element_bits: int,
     map_size: int,
     kernel_size: int,
-    reach: int,
+    rows: int,
     steps_bits: int,
     address_bits: int,
     position_bits: int,
 ) -> StructLayout:
     """One tile of one layer, for all windows of a batch; addresses count elements, modulo the memory.
 
-    `planes`, `map_size`, `kernel_size`, `reach` are the greatest values of the fields that count those.
+    `planes`, `map_size`, `kernel_size`, `rows` are the greatest values of the fields that count those.
     """
-    element, size, kernel, row = element_bits, range(map_size + 1), range(kernel_size + 1), range(reach + 1)
+    element, size, kernel, row = element_bits, range(map_size + 1), range(kernel_size + 1), range(rows + 1)
     return StructLayout(
         {
             "feature": 1,  # source: 0: input memory, 1: feature memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -92,7 +92,7 @@ class PatchReader(wiring.Component):
         with m.If(walker.o.ready):
             m.d.sync += [reading.eq(walker.o.valid), reads.eq(walker.o.payload)]
 
-        # Place: the channels of a tap, turned to where their rows begin, join what the patch keeps.
+        # Place: the channels of a tap, moved to where their rows begin, join what the patch keeps.
         full = Signal()  # the patch is complete and waits for the player
         player_free = Signal()
         m.d.comb += [
@@ -105,19 +105,19 @@ class PatchReader(wiring.Component):
         with m.Elif(player_free):
             m.d.sync += full.eq(0)
         wanted = Signal(configuration.word)
-        m.d.comb += wanted.eq(Mux(reads.present, ((1 << reads.count) - 1) << reads.offset, 0)[: configuration.word])
+        m.d.comb += wanted.eq(Mux(reads.present, (1 << reads.count) - 1, 0)[: configuration.word])
         patch = [Signal(rows, name=f"patch_{b}", reset_less=True) for b in bits]
         for b in bits:
-            word = Signal(configuration.word, name=f"word_{b}")
             kept = Signal(rows, name=f"kept_{b}")
             words = [
                 memory[b * configuration.word : (b + 1) * configuration.word]
                 for memory in (self.input_planes, self.feature_planes)
             ]
-            m.d.comb += word.eq(Mux(reads.tag.feature, words[1], words[0]) & wanted)
+            word = Mux(reads.tag.feature, words[1], words[0])
+            placed = (((word >> reads.offset) & wanted) << reads.row)[:rows]
             m.d.comb += kept.eq(Mux(reads.begin, Mux(reads.slides, patch[b] >> reads.tag.slide_rows, 0), patch[b]))
             with m.If(moves):
-                m.d.sync += patch[b].eq(kept | self.turned(word, reads.turn))
+                m.d.sync += patch[b].eq(kept | placed)
 
         # Play: the planes of a patch, one in each cycle, without a gap between patches.
         playing = [Signal(rows, name=f"playing_{b}", reset_less=True) for b in bits]
@@ -144,10 +144,3 @@ class PatchReader(wiring.Component):
         if configuration.weight_planes == 2:
             m.d.comb += plane.swap.eq(first & tag.swap)
         return m
-
-    def turned(self, word: Value, turn: Value) -> Value:
-        """`word`, element 0 moved to row `turn` modulo `reach`, and the rows beyond the last wrapped to the first."""
-        reach = self.configuration.reach
-        padded = Cat(word, Const(0, reach - len(word))) if reach > len(word) else word
-        amount = (reach - turn)[: len(turn)]  # modulo reach
-        return (Cat(padded, padded) >> amount)[: self.configuration.rows]

@@ -198,10 +198,8 @@ class PoolingCore(ValueCore):
         # Stage 3: combined with the value.
         held: Any = View(ArrayLayout(pool, block.lanes), read.data)
         combined = [Signal(pool, name=f"combined_{n}") for n in range(block.lanes)]
-        for n, result in enumerate(combined):
-            value, partial = waiting.values[n], held[n]
-            alone = control.starts | (control.maximum & (value > partial))
-            m.d.comb += result.eq(Mux(alone, value, Mux(control.maximum, partial, wrap(partial + value, pool))))
+        with m.If(valid[1]):
+            m.d.comb += [lane.eq(self.combine(waiting.values[n], held[n], control)) for n, lane in enumerate(combined)]
         output: Any = flat_register(self.o.shape(), "output")
         leaves = Signal(reset_less=True)
         m.d.comb += [
@@ -213,11 +211,17 @@ class PoolingCore(ValueCore):
         ]
         with m.If(valid[1]):
             m.d.sync += [
-                output.values.as_value().eq(Cat(combined)),
+                *(output.values[n].eq(lane) for n, lane in enumerate(combined)),
                 leaves.eq(control.complete),
                 *(output[name].eq(waiting[name]) for name in SIDEBAND),
             ]
         return m
+
+    def combine(self, value: Value, partial: Value, control: Any) -> Value:
+        """A value with its window's partial result, in a lane of the latter's width."""
+        alone = control.starts | (control.maximum & (value > partial))
+        result = Mux(alone, value, Mux(control.maximum, partial, value + partial))
+        return wrap(result, signed(self.block.pool_bits))
 
     def walk(self, m: Module, row: Any, moves: Value, first: Value) -> Element:
         """Follow the present beat through the windows of its map."""

@@ -49,7 +49,7 @@ class WindowWalker(wiring.Component):
                 "present": 1,  # not in the padding
                 "offset": range(max(2, configuration.word)),  # of the first element in its word
                 "count": range(configuration.word + 1),  # elements
-                "turn": range(max(2, configuration.reach)),  # row of the first element minus its offset
+                "row": range(max(2, configuration.rows)),  # of the first element
                 "begin": 1,  # the first read of a window
                 "slides": 1,  # a window that takes over taps
                 "end": 1,  # the last read of a window
@@ -130,7 +130,7 @@ class WindowWalker(wiring.Component):
             read.present.eq((y >= 0) & (y < code.height) & (x >= 0) & (x < code.width)),
             read.offset.eq(start[:fraction]),
             read.count.eq(taken),
-            read.turn.eq(patch_row - start[:fraction]),
+            read.row.eq(patch_row),
             read.begin.eq(begin),
             read.slides.eq(slides),
             read.end.eq(window_ends),
