@@ -1,4 +1,4 @@
-"""The verbs a user types, from Python: train, convert, generate, verify, report, component, regress, inspect.
+"""The verbs a user types, from Python: train, convert, generate, verify, report, component, regress, inspect, study.
 
 Each returns a frozen value that prints as a table, on a terminal and in a notebook, and gives its fields by `as_dict`.
 """
@@ -15,10 +15,24 @@ if TYPE_CHECKING:
     from .inspection import inspect
     from .page import report
     from .regression import regress
+    from .study_grid import study
     from .training import train
+    from .variation import vary
     from .verification import verify
 
-__all__ = ["component", "components", "convert", "generate", "inspect", "regress", "report", "train", "verify"]
+__all__ = [
+    "component",
+    "components",
+    "convert",
+    "generate",
+    "inspect",
+    "regress",
+    "report",
+    "study",
+    "train",
+    "vary",
+    "verify",
+]
 
 _MODULES = {
     "component": "blocks",
@@ -28,7 +42,9 @@ _MODULES = {
     "inspect": "inspection",
     "regress": "regression",
     "report": "page",
+    "study": "study_grid",
     "train": "training",
+    "vary": "variation",
     "verify": "verification",
 }
 

@@ -1,4 +1,4 @@
-"""The command `quadrille`: its parts are in commands_network and commands_blocks, each one verb of quadrille.flow."""
+"""The command `quadrille`: its parts are the modules commands_*, each command one verb of quadrille.flow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import sys
 import click
 
 from .commands_blocks import component_command, regress_command
-from .commands_network import generate_command, inspect_command, report_command, train_command, verify_command
+from .commands_inspect import inspect_command
+from .commands_network import generate_command, report_command, train_command, verify_command
+from .commands_study import study_command
+from .commands_variation import vary_command
 from .console import play
 
 __all__ = ["cli", "main"]
@@ -34,6 +37,8 @@ for _command in (train_command, inspect_command, generate_command, verify_comman
     cli.add_command(_command)
 cli.add_command(component_command)
 cli.add_command(regress_command)
+cli.add_command(vary_command)
+cli.add_command(study_command)
 
 
 def main() -> None:

@@ -1,0 +1,129 @@
+"""The command `study`: experiments that train many networks and compare them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from quadrille.algo.spec import InvalidInput
+
+from .console import emit, json_option, output_option
+from .progress import shown
+
+__all__ = ["study_command"]
+
+LEVELS = "layer,array,column"
+
+
+def _names(context: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
+    """A comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
+    """A comma-separated list of numbers."""
+    try:
+        return tuple(float(part) for part in _names(context, option, text))
+    except ValueError:
+        raise InvalidInput(f"Deviations must be numbers with commas between them, not {text!r}") from None
+
+
+@click.group("study", short_help="Train a grid of networks and compare them.")
+def study_command() -> None:
+    """Experiments that train many networks with equal budgets, compare them, and say what the numbers show."""
+
+
+@study_command.command("granularity", short_help="Scales per layer, array or column: accuracy, cost, variation.")
+@click.argument("model")
+@output_option("Where results.json, study.md, study.csv, study.png and the networks go.")
+@click.option(
+    "--data",
+    metavar="NAME",
+    help="digits, or from the folder QUADRILLE_DATA mnist, fashion-mnist or cifar10 [default: the model's].",
+)
+@click.option("--images", type=int, help="Only the first IMAGES training images [default: all].")
+@click.option("--held-out", type=int, help="Only the first HELD_OUT held-out images [default: all].")
+@click.option("--weight-bits", type=int, default=3, show_default=True, help="Bits of a weight.")
+@click.option("--cell-bits", type=int, default=1, show_default=True, help="Bits of a cell.")
+@click.option("--activation-bits", type=int, default=4, show_default=True, help="Bits of an activation.")
+@click.option("--adc-bits", type=int, default=3, show_default=True, help="Bits of the ADCs.")
+@click.option("--rows", type=int, default=128, show_default=True, help="Rows of an array.")
+@click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training images.")
+@click.option("--batch", type=int, default=64, show_default=True, help="Images of a step of training.")
+@click.option("--learning-rate", type=float, default=3e-3, show_default=True, help="Greatest learning rate.")
+@click.option("--step-rate", type=float, default=10.0, show_default=True, help="Rate of ADC steps, times that.")
+@click.option(
+    "--weight-step-rate", type=float, default=0.01, show_default=True, help="Rate of weight steps, times that."
+)
+@click.option("--seeds", type=int, default=3, show_default=True, help="How often each grain is trained.")
+@click.option(
+    "--weights",
+    callback=_names,
+    default=LEVELS,
+    show_default=True,
+    help="Granularities of weight scales.",
+)
+@click.option(
+    "--sums",
+    callback=_names,
+    default=LEVELS,
+    show_default=True,
+    help="Granularities of partial-sum scales.",
+)
+@click.option(
+    "--sigmas",
+    callback=_numbers,
+    default="0,0.05,0.1,0.15,0.2,0.25",
+    show_default=True,
+    help="Deviations of the variation sweep; '' for none.",
+)
+@click.option("--draws", type=int, default=10, show_default=True, help="Draws of devices for each sigma, 10 or more.")
+@click.option(
+    "--variation-images", type=int, default=500, show_default=True, help="Held-out images of the sweep, at most all."
+)
+@click.option("--fraction-bits", type=int, default=3, show_default=True, help="Fraction bits of a varied cell.")
+@json_option
+def granularity_command(
+    model: str, output: Path, data: str | None, images: int | None, held_out: int | None, as_json: bool, **settings: Any
+) -> None:
+    """Train MODEL with weight scales and partial-sum scales per layer, per array and per column, and compare.
+
+    Every point of the grid gets the same images and epochs, with several seeds. Accuracies are those of the integer
+    networks; each network is also executed with cells that vary. Costs are the multiplications of the dequantizer and
+    the bits of the scales. The findings are paired comparisons over seeds and say where a difference is noise.
+
+    An interrupted study goes on when the command is given again; with more --seeds a finished one is carried further.
+
+    \b
+      quadrille study granularity mlp --images 800 --epochs 5 --rows 32 -o build/study
+    """
+    from quadrille.algo.nn.study import StudyOptions
+
+    from .study_grid import study
+
+    counted = counts(model, data, images, held_out, settings["variation_images"])
+    options = StudyOptions(model=model, **{**settings, **counted})
+    with shown(as_json) as progress:
+        result = study(options, output, progress=progress, on_run=partial(click.echo, err=True))
+    emit(result, as_json)
+
+
+def counts(
+    model: str, data: str | None, images: int | None, held_out: int | None, variation_images: int
+) -> dict[str, Any]:
+    """Data set and numbers of images as options, all images where no number was given."""
+    from quadrille.algo.data import dataset
+    from quadrille.algo.nn.study import find_model
+
+    name = find_model(model).data if data is None else data
+    chosen = dataset(name)
+    held_out = len(chosen.held_out_images) if held_out is None else held_out
+    return {
+        "data": name,
+        "images": len(chosen.train_images) if images is None else images,
+        "held_out": held_out,
+        "variation_images": min(variation_images, held_out),
+    }
