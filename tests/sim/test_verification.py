@@ -9,7 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,17 +18,27 @@ import pytest
 from quadrille.algo.integer.execution import execute
 from quadrille.algo.integer.network_file import read_network, write_network
 from quadrille.algo.spec import InvalidInput, Network
-from quadrille.hw.engine import Accelerator, compile_network
+from quadrille.hw.engine import Program, compile_network
 from quadrille.hw.export import design_files, publish
 from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.beats import Beats
 from quadrille.sim.comparison import Reference, compare, simulate
 from quadrille.sim.model import Model, SimulationFault
-from quadrille.sim.verification import verify
+from quadrille.sim.verification import _shares, verify
 from quadrille.sim.workers import Workers
 
 IMAGES = np.random.default_rng(5).integers(0, 8, (23, 6))
 FRAMES = 4
+
+
+def exported(network: Network, program: Program, folder: Path) -> Path:
+    """The folder with everything that simulation reads."""
+    files: dict[str, str | bytes] = dict(design_files(program.accelerator(), "accelerator"))
+    files["program.bin"] = program.data
+    files["program.json"] = json.dumps(program.description())
+    publish(folder, files)
+    write_network(network, folder / "network.safetensors")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +46,7 @@ def folder(make_network: Callable[..., Network], tmp_path_factory: pytest.TempPa
     """A network of two layers, row sums and several row tiles on one small macro."""
     network = make_network(random.Random(1), (6, 5, 3), tile_rows=4)
     program = compile_network(network, rows=4, columns=4, lanes=2, frames=FRAMES)
-    files: dict[str, str | bytes] = dict(
-        design_files(Accelerator(**dataclasses.asdict(program.configuration)), "accelerator")
-    )
-    files["program.bin"] = program.data
-    files["program.json"] = json.dumps(program.description())
-    folder = publish(tmp_path_factory.mktemp("accelerator"), files)
-    write_network(network, folder / "network.safetensors")
-    return folder
+    return exported(network, program, tmp_path_factory.mktemp("accelerator"))
 
 
 @pytest.fixture
@@ -106,6 +110,54 @@ def test_long_runs_are_cut_into_chunks(folder: Path, monkeypatch: pytest.MonkeyP
     assert [images for images, _ in cut.spans] == [8, 8, 7]
     assert cut.integers == alone.integers
     np.testing.assert_array_equal(cut.values, alone.values)
+
+
+@pytest.mark.parametrize(
+    ("images", "frames", "per_image", "jobs", "longest"),
+    [
+        (10_000, 1, 12 << 20, 2, 16),  # as large as a ResNet-20's: the memory is the limit
+        (10_000, 4, 12 << 20, 1, 16),
+        (10_000, 32, 12 << 20, 2, 32),  # a batch is the least
+        (10_000, 4, 1 << 10, 1, 128),  # batches are the limit
+        (5, 4, 1 << 10, 8, 4),
+        (7, 1, 1 << 10, 2, 4),
+    ],
+)
+def test_chunks_are_bounded(images: int, frames: int, per_image: int, jobs: int, longest: int) -> None:
+    shape = SimpleNamespace(frames=frames, bytes_per_image=per_image)
+    shares = _shares(images, cast("Any", shape), jobs)
+    assert [n for share in shares for n in share] == [*range(images)]
+    assert max(map(len, shares)) == longest
+    assert all(share.start % frames == 0 for share in shares)
+    assert len(shares) >= min(jobs, -(-images // frames))
+    # Few lengths, as the cycles of each are predicted once.
+    assert len({len(share) for share in shares}) <= 3
+
+
+@pytest.mark.verilator
+def test_maps_leave_and_agree(make_convolutional_network: Callable[..., Network], tmp_path: Path) -> None:
+    """A network whose result is a map, in words of several elements; and where in it a wrong weight is noticed."""
+    network = make_convolutional_network(
+        random.Random(3), shape=(2, 5, 5), channels=(3,), groups=1, rows=9, classes=None, row_sums=False
+    )
+    program = compile_network(network, rows=9, columns=4, lanes=2, frames=2)
+    folder = exported(network, program, tmp_path)
+    images = np.random.default_rng(1).integers(0, 16, (3, 2, 5, 5))
+    result = verify(folder, images)
+    assert (result.mismatches, result.first) == (0, None)
+    np.testing.assert_array_equal(result.values, execute(network, images)["layer1"])
+    nodes = {name: node.integers for name, node in result.nodes.items()}
+    assert nodes["conv1"] == 3 * 2 * 3 * 25
+    assert nodes["layer1"] == 2 * 3 * 3 * 25  # on the tap and where it leaves
+
+    def spoil(words: np.ndarray[Any, Any]) -> None:
+        words[1:10] ^= 1
+
+    edit_program(folder, spoil)
+    first = verify(folder, images).first
+    assert first is not None
+    assert (first.node, first.axes) == ("conv1", ("tile", "slice", "output", "y", "x"))
+    assert re.match(r"node conv1, tile 0, slice 0, output \d, y \d, x \d, image 0, lane \d, cycle \d+: ", str(first))
 
 
 @pytest.mark.verilator
@@ -273,7 +325,7 @@ def test_a_users_script_needs_no_guard(folder: Path, tmp_path: Path) -> None:
     """Workers must not run the caller's main module again."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import numpy as np\nfrom quadrille.sim.verification import verify\n"
+        "import numpy as np\nfrom quadrille.sim.verification import _shares, verify\n"
         f"print(verify({str(folder)!r}, np.zeros((9, 6), int), jobs=2).mismatches)\n"
     )
     printed = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
