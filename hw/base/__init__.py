@@ -1,7 +1,7 @@
 """What every hardware room stands on: blocks, shapes, ways down, stages, stream plumbing, compressors."""
 
 from .block import Block, Choice, Flag, Parameter
-from .narrow import clamp, round_shift, saturate, truncate, wrap
+from .narrow import add, clamp, multiply, round_shift, saturate, truncate, wrap
 from .shapes import flat_register, lanes_of, shape_of
 from .stage import Core, Stalled
 from .streams import Fork, Queue, StreamBuffer
@@ -16,9 +16,11 @@ __all__ = [
     "Queue",
     "Stalled",
     "StreamBuffer",
+    "add",
     "clamp",
     "flat_register",
     "lanes_of",
+    "multiply",
     "round_shift",
     "saturate",
     "shape_of",

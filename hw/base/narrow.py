@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from amaranth import Const, Mux, Shape, Value
+from amaranth import Cat, Const, Mux, Shape, Value
 
-__all__ = ["clamp", "round_shift", "saturate", "truncate", "wrap"]
+__all__ = ["add", "clamp", "multiply", "round_shift", "saturate", "truncate", "wrap"]
+
+
+def multiply(a: Value, b: Value) -> Value:
+    """`a * b`, its sign carried on to the width of a machine word.
+
+    The multiplier is the one of `a * b`; a simulator is spared the extension of what it multiplies with and gets.
+    """
+    width = len(a) + len(b)
+    word = next((bits for bits in (32, 64) if bits >= width), width)
+    if not a.shape().signed or word == width:
+        return a * b
+    return Cat(a, a[-1].replicate(word - width)).as_signed() * b
+
+
+def add(a: Value, b: Value, shape: Shape) -> Value:
+    """`a + b` in `shape`, modulo `2 ** shape.width`, whatever the widths of both."""
+    low, high = (_extend(value, shape.width) for value in (a, b))
+    return truncate(low + high, shape)
+
+
+def _extend(value: Value, width: int) -> Value:
+    """The bits of `value` modulo `2 ** width`, without a sign: one that is not there need not be carried on."""
+    if len(value) >= width:
+        return value[:width]
+    return Cat(value, (value[-1] if value.shape().signed else Const(0, 1)).replicate(width - len(value)))
 
 
 def round_shift(value: Value, amount: Value | int) -> Value:

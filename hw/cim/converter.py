@@ -10,7 +10,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import Interval, IntFormat
-from quadrille.hw.base import Block, Core, Flag, Parameter, Stalled, clamp, flat_register, truncate
+from quadrille.hw.base import Block, Core, Flag, Parameter, Stalled, add, clamp, flat_register, multiply, truncate
 from quadrille.hw.base.table import Table, table_write
 
 from .reader import column_steps_layout
@@ -176,7 +176,7 @@ class ConverterCore(Core):
         sums = [Signal(partial, name=f"sum_{n}", reset_less=True) for n in range(block.lanes)]
         with m.If(self.valid[0]):
             m.d.sync += [waiting[name].eq(self.i[name]) for name in control.members]
-            m.d.sync += [sums[n].eq(truncate(self.i.sum[n] + self.i.carry[n], partial)) for n in range(block.lanes)]
+            m.d.sync += [sums[n].eq(add(self.i.sum[n], self.i.carry[n], partial)) for n in range(block.lanes)]
 
         # Stage 2: P, or X where the step is the reference's. The product is one for all lanes.
         fetched: Any = View(block.row, self.row)
@@ -327,5 +327,5 @@ class MultiplyShiftConverter(Converter):
         with m.If(moves):
             m.d.sync += [low.eq(common.low), high.eq(greatest)]
             for line, value, row in zip(lines, values, rows, strict=True):
-                m.d.sync += line.eq(value * row.multiplier + row.offset)
+                m.d.sync += line.eq(add(multiply(value, row.multiplier), row.offset, line.shape()))
         return [truncate(clamp(line.shift_right(self.shift), low, high), code) for line in lines]

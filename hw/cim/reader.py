@@ -10,12 +10,13 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from quadrille.hw.base import Block, Flag, Parameter
+from quadrille.hw.base.streams import bits_of
 from quadrille.hw.base.transpose import transpose
 
 __all__ = ["ColumnReader", "column_steps_layout", "sums_layout"]
 
 
-def sums_layout(*, columns: int, partial_bits: int, reference: Shape, tag: dict[str, Any]) -> StructLayout:
+def sums_layout(*, columns: int, partial_bits: int, reference: Any, tag: dict[str, Any]) -> StructLayout:
     """The redundant sums of all columns: word k, bit k of every column, at `k * columns`; then what travels along."""
     return StructLayout({"sum": columns * partial_bits, "carry": columns * partial_bits, "reference": reference, **tag})
 
@@ -42,10 +43,12 @@ class ColumnReader(Block):
     Each of the `2 * partial_bits` words is a shift register that moves `lanes` columns a step; there is no column
     multiplexer. Beyond the last column the lanes see 0. A set of sums is read in `steps` steps (at least one), with
     addresses from `address` on; the next set is taken in the cycle in which the last step leaves.
+    With several `banks`, macros that see other activations, the columns of bank b are those of the steps b, b + banks,
+    b + 2*banks and so on, and each step comes with its bank's reference sum.
 
     Members
     -------
-    i : stream {sum, carry, reference, steps, address, frame} (`sums_layout`)
+    i : stream {sum, carry, reference, steps, address, frame} (`sums_layout`), a reference sum for each bank
     o : stream {sum, carry, reference, address, frame, last} (`column_steps_layout`)
 
     Attributes
@@ -68,6 +71,7 @@ class ColumnReader(Block):
         Parameter("address_bits", 6, 1, 20, "width of a table address"),
         Parameter("frame_bits", 5, 1, 16, "width of a frame number"),
         Parameter("steps", 8, 1, 1 << 16, "most steps of one set of sums"),
+        Parameter("banks", 1, 1, 64, "reference sums of a set, that of step k the one of bank k modulo banks"),
     )
 
     columns: int
@@ -78,6 +82,7 @@ class ColumnReader(Block):
     address_bits: int
     frame_bits: int
     steps: int
+    banks: int
 
     i: stream.Interface
     o: stream.Interface
@@ -93,6 +98,7 @@ class ColumnReader(Block):
         address_bits: int = 6,
         frame_bits: int = 5,
         steps: int = 8,
+        banks: int = 1,
     ):
         self.take(
             columns=columns,
@@ -103,14 +109,16 @@ class ColumnReader(Block):
             address_bits=address_bits,
             frame_bits=frame_bits,
             steps=steps,
+            banks=banks,
         )
         reference = Shape(reference_bits, reference_signed)
+        references = ArrayLayout(reference, banks) if banks > 1 else reference
         tag = {"steps": range(steps + 1), "address": address_bits, "frame": frame_bits}
         super().__init__(
             {
                 "i": In(
                     stream.Signature(
-                        sums_layout(columns=columns, partial_bits=partial_bits, reference=reference, tag=tag)
+                        sums_layout(columns=columns, partial_bits=partial_bits, reference=references, tag=tag)
                     )
                 ),
                 "o": Out(
@@ -147,19 +155,25 @@ class ColumnReader(Block):
             loads.eq(self.i.valid & self.i.ready),
             steps.last.eq(left == 1),
         ]
-        reference = Signal.like(steps.reference, reset_less=True)
+        references = Signal(self.banks * self.reference_bits, reset_less=True)  # that of this step comes first
         address = Signal(self.address_bits, reset_less=True)
         frame = Signal(self.frame_bits, reset_less=True)
-        m.d.comb += [steps.reference.eq(reference), steps.address.eq(address), steps.frame.eq(frame)]
+        m.d.comb += [
+            steps.reference.eq(references[: self.reference_bits]),
+            steps.address.eq(address),
+            steps.frame.eq(frame),
+        ]
         with m.If(loads):
             m.d.sync += [
                 left.eq(sums.steps),
-                reference.eq(sums.reference),
+                references.eq(bits_of(sums.reference)),
                 address.eq(sums.address),
                 frame.eq(sums.frame),
             ]
         with m.Elif(moves):
             m.d.sync += [left.eq(left - 1), address.eq(address + 1)]
+            if self.banks > 1:
+                m.d.sync += references.eq(references.rotate_right(self.reference_bits))
 
         seen = min(self.lanes, self.columns)
         ends: list[Value] = []

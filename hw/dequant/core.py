@@ -9,7 +9,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from quadrille.hw.base import Core, clamp, round_shift, truncate
+from quadrille.hw.base import Core, add, clamp, multiply, round_shift, truncate
 
 from .layouts import codes_layout, results_layout
 
@@ -102,7 +102,7 @@ class DequantizerCore(Core):
                 product_control.high.eq(row.high),
                 product_control.destination.eq(row.destination),
             ]
-            m.d.sync += [products[n].eq(codes[n] * row.mantissas[n]) for n in lanes]
+            m.d.sync += [products[n].eq(multiply(codes[n], row.mantissas[n])) for n in lanes]
 
         # Stage 3: sums. The read port is transparent, so a step sees what the step before it wrote.
         accumulator = signed(block.accumulator_bits)
@@ -125,7 +125,7 @@ class DequantizerCore(Core):
         ]
         for n in lanes:
             start = Mux(product_control.row_first, bias[n], held[n])
-            m.d.comb += sums[n].eq(truncate(start + products[n], accumulator))
+            m.d.comb += sums[n].eq(add(start, products[n], accumulator))
         with m.If(self.valid[2]):
             m.d.sync += sum_control.eq(product_control)
         summed = [Signal(accumulator, name=f"sum_{n}", reset_less=True) for n in lanes]

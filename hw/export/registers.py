@@ -16,7 +16,7 @@ NEXT = r"\\\$\d+ "
 MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 FLIP_FLOP = re.compile(rf"^  always @\(posedge (\S+)\)\n    (\S+ ?) <= ({NEXT});\n", re.MULTILINE)
 BLOCK = re.compile(
-    rf"^  always @\* begin\n    if \(\\\$auto\S+ \) begin end\n    ({NEXT}) = ((?:\S+ ?));\n((?:    .*\n)*)  end\n",
+    rf"^  always @\* begin\n    if \(\\\$auto\S+ \) begin end\n    ({NEXT}) = (.+);\n((?:    .*\n)*)  end\n",
     re.MULTILINE,
 )
 DECLARATION = re.compile(rf"^  reg (?:\[\d+:\d+\] )?({NEXT});\n", re.MULTILINE)

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from amaranth import Module, Signal, signed, unsigned
+from amaranth import Cat, Module, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
 from quadrille.algo.integer import arithmetic
@@ -17,8 +17,10 @@ from quadrille.hw.base import (
     Flag,
     Parameter,
     Stalled,
+    add,
     clamp,
     lanes_of,
+    multiply,
     round_shift,
     saturate,
     shape_of,
@@ -165,3 +167,40 @@ def test_parameters_are_parsed():
     assert COUNT.parse("macro", "0x7") == 7
     assert KIND.parse("macro", "b") == "b"
     assert FLAG.parse("macro", "Yes") is True
+
+
+def test_products_and_sums_equal_integers_for_every_value():
+    a, b = Signal(signed(4)), Signal(4)
+    stimulus = [(x, y) for x in range(-8, 8) for y in range(16)]
+    shapes = (signed(3), signed(6), unsigned(7))
+    got = evaluate([multiply(a, b), multiply(b, a), *(add(a, b, shape) for shape in shapes)], [a, b], stimulus)
+    x, y = np.array(stimulus).T
+    assert (got[:, :2] == (x * y)[:, None]).all()
+    wrapped = [arithmetic.wrap(x + y, IntFormat(shape.width, shape.signed)) for shape in shapes]
+    assert (got[:, 2:] == np.stack(wrapped, axis=1)).all()
+
+
+class Gated(Core):
+    """Counts the beats that each stage sees."""
+
+    def __init__(self):
+        super().__init__(unsigned(8), unsigned(16))
+
+    @property
+    def latency(self):
+        return 2
+
+    def elaborate(self, platform):
+        m = Module()
+        first, last = Signal(8), Signal(8)
+        with m.If(self.valid[0]):
+            m.d.sync += first.eq(first + 1)
+        with m.If(self.valid[1]):
+            m.d.sync += [last.eq(last + 1), self.o.eq(Cat(first, last))]
+        return m
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_a_stage_is_told_which_beats_are_real(run_streams, seed):
+    got = run_streams(Stalled(Gated()), {"i": range(40)}, {"o": 40}, seed=seed)["o"]
+    assert [value >> 8 for _, value in got] == list(range(40))

@@ -39,9 +39,10 @@ def test_a_register_and_its_next_value_become_one_block():
     assert merge_registers(HOLDING) == MERGED
 
 
-def test_a_default_other_than_the_register_is_kept():
-    merged = merge_registers(HOLDING.replace("= held;", "= 4'h7;"))
-    assert merged == MERGED.replace("    if (en)", "    held <= 4'h7;\n    if (en)")
+@pytest.mark.parametrize("default", ["4'h7", "\\$1 [3:0]", "{ d, 2'h0 }"])
+def test_a_default_other_than_the_register_is_kept(default):
+    merged = merge_registers(HOLDING.replace("= held;", f"= {default};"))
+    assert merged == MERGED.replace("    if (en)", f"    held <= {default};\n    if (en)")
 
 
 @pytest.mark.parametrize(
