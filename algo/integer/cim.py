@@ -95,9 +95,12 @@ def column_reader(
     lanes: int = 32,
     steps: int | None = None,
     address_bits: int | None = None,
+    banks: int = 1,
     **widths: object,
 ) -> dict[str, IntArray]:
     """The beats that leave for each macro result: step k gives columns `k*lanes` to `k*lanes + lanes - 1`.
+
+    With several `banks`, `reference` is (n, banks) and step k comes with that of bank k modulo banks.
 
     `sums` (n, columns), the others (n,); result i leaves in `counts[i]` beats. Returns, for all beats in order, the
     fields `sum` (beats, lanes), 0 beyond the last column; `reference`; `address`, that of the result plus k, modulo
@@ -114,7 +117,8 @@ def column_reader(
     tags = {"reference": reference, "address": address, "frame": frame}
     tags = {noun: integers(values, noun.capitalize()) for noun, values in tags.items()}
     for noun, values in {"Step counts": counts, **{noun.capitalize(): v for noun, v in tags.items()}}.items():
-        check_shape(noun, values, (len(sums),))
+        several = noun == "Reference" and banks > 1
+        check_shape(noun, values, (len(sums), banks) if several else (len(sums),))
     if steps is None:
         steps = -(-columns // lanes)
     check_interval("Step counts", counts, Interval(1, steps))
@@ -130,7 +134,7 @@ def column_reader(
         addresses = wrap(addresses, IntFormat(address_bits)) if address_bits else np.zeros_like(addresses)
     return {
         "sum": words[result, step],
-        "reference": tags["reference"][result],
+        "reference": tags["reference"].reshape(len(sums), banks)[result, step % banks],
         "address": addresses,
         "frame": tags["frame"][result],
         "last": (step == counts[result] - 1).astype(np.int64),
@@ -229,7 +233,7 @@ class ColumnConverter:
         ]
 
     def codes(self, products: list[NDArray[Any]]) -> NDArray[Any]:
-        """The codes (n, tiles, slices, outputs) of each tile's sums (n, slices * outputs), which may be overwritten."""
+        """The codes (n, tiles, slices, outputs) of each tile's sums (n, slices * outputs)."""
         if len(products) == 1:
             return self.ladders[0].codes(products[0]).reshape(-1, *self.shape)
         out = np.empty((len(products[0]), len(products), products[0].shape[1]), dtype=self.ladders[0].dtype)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quadrille.algo.spec import Conv2d, Interval, RowSum, Window
 
+from .arithmetic import IntArray
 from .cim import column_factors, reach
 from .ladder import ColumnLadders
 from .product import exact_type
@@ -31,21 +32,47 @@ def padded(maps: NDArray[Any], window: Window, dtype: np.dtype[Any]) -> NDArray[
     return out
 
 
-def patches(maps: NDArray[Any], window: Window) -> NDArray[Any]:
-    """What stands under each row of the kernels at each window: (n, channels, taps, windows) of padded `maps`.
+def patches(maps: NDArray[Any], window: Window, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """What stands under each row of the kernels at each window of `maps`: (n, channels, taps, windows) in type `dtype`.
 
     Taps are in row-major order (i, j), windows in row-major order (y, x).
     """
     count, channels, height, width = maps.shape
     (rows, columns), (down, across) = window.kernel, window.stride
-    high, wide = (height - rows) // down + 1, (width - columns) // across + 1
-    if rows == columns == down == across == 1:
-        return maps.reshape(count, channels, 1, height * width)
-    out = np.empty((count, channels, rows, columns, high, wide), dtype=maps.dtype)
-    for i in range(rows):
-        for j in range(columns):
-            out[:, :, i, j] = maps[:, :, i : i + (high - 1) * down + 1 : down, j : j + (wide - 1) * across + 1 : across]
+    high, wide = window.output_size(height, width)
+    if rows == columns == 1 and high * wide == height * width:
+        return maps.astype(dtype, copy=False).reshape(count, channels, 1, height * width)
+    out = np.empty((count, channels, rows, columns, high * wide), dtype=dtype)
+    if down == across == 1:
+        # What stands under the taps of one row i is a run of what is here, as long as all windows: copied at once.
+        shifted = _shifted(maps, window, wide, dtype)
+        for i in range(rows):
+            out[:, :, i] = shifted[..., i * wide : (i + high) * wide]
+    else:
+        maps = padded(maps, window, dtype)
+        taps = out.reshape(count, channels, rows, columns, high, wide)
+        reach, breadth = (high - 1) * down + 1, (wide - 1) * across + 1
+        for i in range(rows):
+            for j in range(columns):
+                taps[:, :, i, j] = maps[:, :, i : i + reach : down, j : j + breadth : across]
     return out.reshape(count, channels, rows * columns, high * wide)
+
+
+def _shifted(maps: NDArray[Any], window: Window, wide: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """For each column j of a kernel of stride 1, `wide` elements of each padded row from the j-th on, in a line."""
+    count, channels, height, width = maps.shape
+    (_, columns), (above, left) = window.kernel, window.padding
+    out = np.empty((count, channels, columns, height + 2 * above, wide), dtype=dtype)
+    out[:, :, :, :above] = 0
+    out[:, :, :, above + height :] = 0
+    for j in range(columns):
+        rows = out[:, :, j, above : above + height]
+        first = min(max(left - j, 0), wide)
+        last = max(min(width + left - j, wide), first)
+        rows[..., :first] = 0
+        rows[..., last:] = 0
+        rows[..., first:last] = maps[..., first + j - left : last + j - left]
+    return out.reshape(count, channels, columns, (height + 2 * above) * wide)
 
 
 class Convolution:
@@ -68,49 +95,62 @@ class Convolution:
         self.bound = max(steepest * largest, steepest, largest)
         self.dtype = exact_type(self.bound)
         self.matrices = [np.ascontiguousarray(self.factors[:, :, b:e], dtype=self.dtype) for b, e in self.tiles]
-        self.ladders: list[ColumnLadders] | None = None
+        self.ladders: list[tuple[slice, ColumnLadders]] = []
+        self.code_type = self.dtype
         if node.adc is not None:
             node.adc.check(node.columns)
             thresholds = array_of(node.adc.thresholds).reshape(len(self.tiles), slices, groups, outputs // groups, -1)
             thresholds = thresholds.swapaxes(1, 2).reshape(len(self.tiles), slices * outputs, -1)
-            self.ladders = []
-            for tile, (begin, end) in zip(thresholds, self.tiles, strict=True):
-                factors = self.factors[:, :, begin:end].reshape(slices * outputs, -1)
-                ends = reach(factors, node.seen(source))
-                self.ladders.append(ColumnLadders(tile, node.adc.low, *ends, trailing=1))
+            parts = [self.factors[:, :, begin:end].reshape(slices * outputs, -1) for begin, end in self.tiles]
+            least, greatest = zip(*(reach(part, node.seen(source)) for part in parts), strict=True)
+            self.ladders = _ladders(thresholds, node.adc.low, np.stack(least), np.stack(greatest))
+            self.code_type = self.ladders[0][1].dtype
 
     def codes(self, maps: NDArray[Any]) -> NDArray[Any]:
         """Codes (n, tiles, slices, outputs, windows down, windows across) of `maps` (n, channels, height, width)."""
         count, _, height, width = maps.shape
         high, wide = self.window.output_size(height, width)
         groups, columns, rows = self.factors.shape
-        dtype = self.dtype if self.ladders is None else self.ladders[0].dtype
-        out = np.empty((count, len(self.tiles), groups * columns, high * wide), dtype=dtype)
+        out = np.empty((count, len(self.tiles), groups * columns, high * wide), dtype=self.code_type)
         step = max(1, BLOCK_BYTES // (groups * rows * high * wide * self.dtype.itemsize))
         for begin in range(0, count, step):
             part = slice(begin, min(begin + step, count))
-            taps = patches(padded(maps[part], self.window, self.dtype), self.window)
-            taps = taps.reshape(len(taps), groups, rows, high * wide)
+            taps = patches(maps[part], self.window, self.dtype).reshape(part.stop - begin, groups, rows, high * wide)
+            codes = out[part]
+            sums = codes if self.code_type == self.dtype else np.empty(codes.shape, dtype=self.dtype)
             for tile, (first, last) in enumerate(self.tiles):
-                place = out[part, tile]
-                if dtype == self.dtype:
-                    sums = place
-                    np.matmul(self.matrices[tile], taps[:, :, first:last], out=_by_group(place, groups))
-                else:
-                    sums = np.matmul(self.matrices[tile], taps[:, :, first:last]).reshape(place.shape)
-                if self.ladders is not None:
-                    codes = self.ladders[tile].codes(sums)
-                    if codes is not place:
-                        place[...] = codes
+                places = _regrouped(sums[:, tile], groups)
+                np.matmul(self.matrices[tile], taps[:, :, first:last], out=places)
+            for which, ladders in self.ladders:
+                ladders.convert(_side_by_side(sums[:, which]), _side_by_side(codes[:, which]))
         tiles, slices, outputs = self.columns
         out = out.reshape(count, tiles, groups, slices, outputs // groups, high * wide).swapaxes(2, 3)
         return out.reshape(count, tiles, slices, outputs, high, wide)
 
 
-def _by_group(columns: NDArray[Any], groups: int) -> NDArray[Any]:
+def _ladders(thresholds: IntArray, low: int, least: IntArray, greatest: IntArray) -> list[tuple[slice, ColumnLadders]]:
+    """The ladders (tiles, columns, levels) of all tiles at once if all are lines, else those of each tile."""
+    tiles, _, levels = thresholds.shape
+    whole = ColumnLadders(thresholds.reshape(-1, levels), low, least.ravel(), greatest.ravel(), trailing=1)
+    if whole.line is not None or tiles == 1:
+        return [(slice(tiles), whole)]
+    return [
+        (slice(tile, tile + 1), ColumnLadders(thresholds[tile], low, least[tile], greatest[tile], trailing=1))
+        for tile in range(tiles)
+    ]
+
+
+def _regrouped(columns: NDArray[Any], groups: int) -> NDArray[Any]:
     """(n, groups * columns, windows) as (n, groups, columns, windows), in the same memory."""
     view = columns.view()
     view.shape = (len(columns), groups, columns.shape[1] // groups, columns.shape[2])
+    return view
+
+
+def _side_by_side(tiles: NDArray[Any]) -> NDArray[Any]:
+    """(n, tiles, columns, windows) as (n, tiles * columns, windows), in the same memory."""
+    view = tiles.view()
+    view.shape = (len(tiles), tiles.shape[1] * tiles.shape[2], tiles.shape[3])
     return view
 
 
@@ -139,12 +179,13 @@ class WindowSums:
         count, _, height, width = maps.shape
         (rows, columns), (down, across) = self.window.kernel, self.window.stride
         high, wide = self.window.output_size(height, width)
-        maps = padded(maps, self.window, self.dtype)
-        size = maps.shape[2:]
-        maps = maps.reshape(count, self.window.groups, self.ones.shape[2], size[0] * size[1])
+        tiles, channels = self.ones.shape[1:]
+        maps = maps.astype(self.dtype, copy=False).reshape(count, self.window.groups, channels, height * width)
 
         def channel_sums(tap: int) -> NDArray[Any]:
-            return np.matmul(self.ones[tap], maps).reshape(count, self.window.groups, self.ones.shape[1], *size)
+            sums = np.matmul(self.ones[tap], maps).reshape(count, self.window.groups * tiles, height, width)
+            sums = padded(sums, self.window, self.dtype)
+            return sums.reshape(count, self.window.groups, tiles, *sums.shape[2:])
 
         reach, breadth = (high - 1) * down + 1, (wide - 1) * across + 1
         if self.alike:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,28 @@ class ColumnLadders:
         columns, levels = thresholds.shape
         self.dtype = exact_type(max(abs(low), abs(low + levels)))
         self.line = LadderLine.through(thresholds, low, least, greatest, trailing=trailing)
-        if self.line is None:
-            lows, source = np.full(columns, low, dtype=np.int64), Interval(int(least.min()), int(greatest.max()))
-            self.table = LadderTable(thresholds, lows, source, trailing=trailing, dtype=self.dtype)
+        self.arguments = (thresholds, np.full(columns, low), Interval(int(least.min()), int(greatest.max())), trailing)
+
+    @cached_property
+    def table(self) -> LadderTable:
+        """The table, where there is no line."""
+        thresholds, lows, source, trailing = self.arguments
+        return LadderTable(thresholds, lows, source, trailing=trailing, dtype=self.dtype)
 
     def codes(self, sums: NDArray[Any]) -> NDArray[Any]:
-        """The codes of `sums`, integers of any type; where a line gives them, float32 sums are overwritten."""
-        return self.table.codes(sums) if self.line is None else self.line.convert(sums.astype(np.float32, copy=False))
+        """The codes of `sums`, integers of any type."""
+        if self.line is None:
+            return self.table.codes(sums)
+        out = np.empty(sums.shape, dtype=np.float32)
+        self.line.convert(sums.astype(np.float32, copy=False), out)
+        return out
+
+    def convert(self, sums: NDArray[Any], out: NDArray[Any]) -> None:
+        """Write the codes of `sums` to `out`, of type `dtype`; they may be the same array."""
+        if self.line is None:
+            out[...] = self.table.codes(sums)
+        else:
+            self.line.convert(sums.astype(np.float32, copy=False), out)
 
 
 class LadderTable:

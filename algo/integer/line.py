@@ -51,16 +51,18 @@ class LadderLine:
         beside = np.concatenate([thresholds, thresholds - 1, least[:, None], greatest[:, None]], axis=1)
         beside = np.clip(beside, least[:, None], greatest[:, None])
         steps = (thresholds[:, :, None] <= beside[:, None]).sum(axis=1)
-        if not np.array_equal(line.convert(beside.astype(np.float32)), low + steps):
+        codes = beside.astype(np.float32)
+        line.convert(codes, codes)
+        if not np.array_equal(codes, low + steps):
             return None
         return cls(slope, offset + low, low, levels, trailing)
 
-    def convert(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The codes of `sums`, in their place."""
-        np.multiply(sums, self.slope, out=sums)
-        np.add(sums, self.offset, out=sums)
-        np.floor(sums, out=sums)
-        return np.clip(sums, self.low, self.high, out=sums)
+    def convert(self, sums: NDArray[Any], out: NDArray[Any]) -> None:
+        """Write the codes of `sums` to `out`, both float32; they may be the same array."""
+        np.multiply(sums, self.slope, out=out)
+        np.add(out, self.offset, out=out)
+        np.floor(out, out=out)
+        np.clip(out, self.low, self.high, out=out)
 
 
 def _bounds(thresholds: IntArray, least: IntArray, greatest: IntArray) -> tuple[NDArray[Any], NDArray[Any]]:

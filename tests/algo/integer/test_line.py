@@ -36,7 +36,9 @@ def test_even_steps(bits, low, steps, ends):
     assert line is not None
     sums = every_sum(least, greatest)
     expected = counted(sums, thresholds, low)
-    assert np.array_equal(line.convert(sums.T.astype(np.float32)), expected.T)
+    codes = sums.T.astype(np.float32)
+    line.convert(codes, codes)
+    assert np.array_equal(codes, expected.T)
     columns = ColumnLadders(thresholds, low, least, greatest, trailing=1)
     assert columns.line is not None
     assert np.array_equal(columns.codes(sums), expected)
@@ -59,9 +61,12 @@ def test_any_steps(ladders, low, ends, kind):
     least = np.full(len(ladders), ends[0])
     greatest = least + ends[1]
     sums = every_sum(least, greatest)
-    codes = ColumnLadders(thresholds, low, least, greatest, trailing=1).codes(sums.astype(kind))
+    ladders = ColumnLadders(thresholds, low, least, greatest, trailing=1)
+    codes, others = ladders.codes(sums.astype(kind)), np.empty(sums.shape, dtype=ladders.dtype)
+    ladders.convert(sums.astype(kind), others)
     assert codes.dtype == np.float32
     assert np.array_equal(codes, counted(sums, thresholds, low))
+    assert np.array_equal(codes, others)
 
 
 def test_uneven_steps_are_no_line():
@@ -77,7 +82,9 @@ def test_thresholds_out_of_reach():
     thresholds = np.array([[-(2**62), 0, 2**62]])
     line = LadderLine.through(thresholds, -1, np.array([-9]), np.array([9]))
     assert line is not None
-    assert line.convert(np.array([[-9], [-1], [0], [9]], dtype=np.float32)).ravel().tolist() == [0, 0, 1, 1]
+    codes = np.array([[-9], [-1], [0], [9]], dtype=np.float32)
+    line.convert(codes, codes)
+    assert codes.ravel().tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
