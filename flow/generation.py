@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
 
 TOP = "accelerator"
-SETTINGS = ("lanes", "frames", "weight_planes", "cuts", "converter")
+SETTINGS = ("banks", "lanes", "word", "frames", "weight_planes", "cuts", "converter")
 """What can be chosen beside the shape of the macros; everything else follows from the network."""
 
 

@@ -25,18 +25,18 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
     for number, step in enumerate(program["steps"]):
         matrix = network.node(step["node"])
         assert isinstance(matrix, (Linear, Conv2d))
-        runs = []
-        place = 0
+        runs: dict[int, list[tuple[int, int, int]]] = {}
         for column in step["columns"]:
-            used = sum(output >= 0 for output in column["outputs"])
             if column["slice"] is None:
                 continue  # the reference column is shared and stands beside the array
-            runs.append((place * lanes, used, column["slice"]))
+            mine = runs.setdefault(column["tile"], [])
+            used = sum(output >= 0 for output in column["outputs"])
+            mine.append((len(mine) * lanes, used, column["slice"]))
             pieces.add(column["slice"])
-            place += 1
-        rows, tile = matrix.tile_rows[step["tile"]], step["tile"]
-        tiles.append({"label": f"{number + 1}. {step['node']}, row tile {tile}", "rows": rows, "runs": runs})
-        used_cells.append((step["node"], tile, rows, sum(used for _, used, _ in runs)))
+        for tile, filled in runs.items():
+            rows = matrix.tile_rows[tile]
+            tiles.append({"label": f"{number + 1}. {step['node']}, row tile {tile}", "rows": rows, "runs": filled})
+            used_cells.append((step["node"], tile, rows, sum(used for _, used, _ in filled)))
     text = (
         f"Each square is the array, {generation['rows']} rows x {across} columns, while a tile is in it, in "
         "the order of computation. White is empty."
@@ -67,7 +67,8 @@ def work_of_tiles(
     for number, step in enumerate(program["steps"]):
         vectors = frames * step["windows"]
         bars = (vectors * step["planes"], vectors * len(step["columns"]), rows)
-        tiles.append((f"{number + 1}. {step['node']}, row tile {step['tile']}", bars))
+        held = ", ".join(str(tile) for tile in dict.fromkeys(column["tile"] for column in step["columns"]))
+        tiles.append((f"{number + 1}. {step['node']}, row tile {held}", bars))
         before = layers.get(step["node"], (0, 0, 0))
         layers[step["node"]] = (before[0] + bars[0], before[1] + bars[1], before[2] + bars[2])
     busy = sum(max(bars[:2]) for _, bars in tiles)

@@ -64,17 +64,18 @@ def code_beats(steps: Sequence[dict[str, Any]], network: Network) -> Beats:
 
 
 def _code_step(step: dict[str, Any], network: Network) -> Step:
-    tensor, tile = tensor_of(network, step["node"]), step["tile"]
+    tensor = tensor_of(network, step["node"])
     _, slices, outputs = tensor.shape
     codes: list[tuple[int, Sequence[int]]] = []
     sums: list[tuple[int, Sequence[int]]] = []
-    row_sum, place = _row_sum_place(step, network)
+    row_sum = _row_sum_tensor(network, step["node"])
     for index, column in enumerate(step["columns"]):
-        first = None if column["slice"] is None else (tile * slices + column["slice"]) * outputs
-        carried = [
-            PADDING if output == PADDING else place if first is None else first + output for output in column["outputs"]
-        ]
-        (sums if first is None else codes).append((index, carried))
+        if column["slice"] is None:
+            place = _row_sum_place(row_sum, step, column)
+            sums.append((index, [PADDING if output == PADDING else place for output in column["outputs"]]))
+        else:
+            first = (column["tile"] * slices + column["slice"]) * outputs
+            codes.append((index, [PADDING if output == PADDING else first + output for output in column["outputs"]]))
     elements = [Elements.of(tensor, codes)] if codes else []
     elements += [Elements.of(row_sum, sums)] if sums else []
     return Step(step["windows"], len(step["columns"]), tuple(elements))
@@ -86,16 +87,14 @@ def reference_beats(steps: Sequence[dict[str, Any]], network: Network) -> Beats:
 
 
 def _reference_step(step: dict[str, Any], network: Network) -> Step:
-    row_sum, place = _row_sum_place(step, network)
-    columns = range(len(step["columns"]))
-    elements = (Elements.of(row_sum, [(column, [place]) for column in columns]),) if columns else ()
-    return Step(step["windows"], len(columns), elements)
-
-
-def _row_sum_place(step: dict[str, Any], network: Network) -> tuple[Tensor, int]:
     row_sum = _row_sum_tensor(network, step["node"])
-    place = step["tile"] * prod(row_sum.shape[1:]) + step.get("group", 0)
-    return row_sum, place
+    carried = [(index, [_row_sum_place(row_sum, step, column)]) for index, column in enumerate(step["columns"])]
+    elements = (Elements.of(row_sum, carried),) if carried else ()
+    return Step(step["windows"], len(carried), elements)
+
+
+def _row_sum_place(row_sum: Tensor, step: dict[str, Any], column: dict[str, Any]) -> int:
+    return column["tile"] * prod(row_sum.shape[1:]) + step["group"]
 
 
 def result_beats(steps: Sequence[dict[str, Any]], network: Network) -> Beats:

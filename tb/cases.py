@@ -60,7 +60,13 @@ CASES: tuple[Case, ...] = (
         {"rows": 8, "columns": 12, "activation_bits": 3, "signed": True, "cell_bits": 2, "cuts": 1},
         {"rows": 20, "columns": 7, "activation_bits": 4, "planes": 2, "cuts": 2, "tag_bits": 3},
     ),
-    *_cases("column-reader", "test_column_reader", {**_READER, "steps": 3}, {**_READER, "columns": 4, "steps": 1}),
+    *_cases(
+        "column-reader",
+        "test_column_reader",
+        {**_READER, "steps": 3},
+        {**_READER, "columns": 4, "steps": 1},
+        {**_READER, "steps": 5, "banks": 3},
+    ),
     *_cases("exact-converter", "test_converters", {**_CONVERTER, "lanes": 2}),
     *_cases(
         "ladder-converter",
@@ -123,7 +129,7 @@ CASES: tuple[Case, ...] = (
     AcceleratorCase(
         "accelerator",
         "quadrille.tb.test_accelerator",
-        {"rows": 20, "columns": 16, "macros": 1, "lanes": 4, "frames": 2},
+        {"rows": 20, "columns": 16, "macros": 1, "banks": 2, "lanes": 4, "frames": 2},
         network={
             "seed": 4,
             "shape": (2, 4, 4),

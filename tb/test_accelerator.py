@@ -96,12 +96,12 @@ class AcceleratorTraffic(Traffic):
         """A column step: the codes of a slice, or the row sum in every lane; lanes without an output do not count."""
         row_sum = None
         if step["row_sum"] is not None:
-            sums = tensors[step["row_sum"]][frame, step["tile"]]
+            sums = tensors[step["row_sum"]][frame, column["tile"]]
             row_sum = int(sums) if sums.ndim == 0 else int(sums[step["group"]].reshape(-1)[window])
         if column["slice"] is None:
             codes = [None if output < 0 else row_sum for output in column["outputs"]]
         else:
-            values = _window(tensors[step["node"]][frame, step["tile"], column["slice"]], window)
+            values = _window(tensors[step["node"]][frame, column["tile"], column["slice"]], window)
             codes = [_of(values, output) for output in column["outputs"]]
         return {"codes": codes} | ({} if row_sum is None else {"reference": row_sum})
 

@@ -47,7 +47,8 @@ class ReaderTraffic(Traffic):
             if name in self.stream.names:
                 field = self.stream.field(name)
                 low = -(1 << (field.width - 1)) if field.signed else 0
-                beat[name] = self.random.randint(low, low + (1 << field.width) - 1)
+                values = [self.random.randint(low, low + (1 << field.width) - 1) for _ in field.places]
+                beat[name] = values if field.dimensions else values[0]
         self.bench.send("i", beat)
         tags = [numpy.array([beat.get(name, 0)]) for name in ("reference", "address", "frame")]
         results = column_reader(

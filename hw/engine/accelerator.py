@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth import Module, Signal, signed, unsigned
+from amaranth import Cat, Module, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -113,7 +113,6 @@ class Accelerator(Block):
         """Port and memories, program, datapath, results."""
         m = Module()
         parts = self.parts
-        m.submodules.macro = macro = parts.macro
         m.submodules.reader = reader = parts.reader
         m.submodules.converter = converter = parts.converter
         m.submodules.dequantizer = dequantizer = parts.dequantizer
@@ -125,12 +124,7 @@ class Accelerator(Block):
         self.elaborate_program(m, loader, patches, settled)
 
         # The datapath: planes, sums, column steps, codes, results.
-        connect(m, patches.o, macro.i)
-        m.d.comb += [
-            reader.i.valid.eq(macro.o.valid),
-            reader.i.payload.as_value().eq(macro.o.payload.as_value()),
-            macro.o.ready.eq(reader.i.ready),
-        ]
+        self.elaborate_macros(m, patches)
         connect(m, reader.o, converter.i)
         connect(m, converter.o, dequantizer.i)
         connect(m, dequantizer.o, path.i)
@@ -146,6 +140,34 @@ class Accelerator(Block):
         for name in path.taps:
             connect(m, getattr(path, name), flipped(getattr(self, name)))
         return m
+
+    def elaborate_macros(self, m: Module, patches: PatchReader) -> None:
+        """The macros of all banks side by side, and their columns to the reader, a group of lanes from each in turn."""
+        configuration, macros, reader = self.configuration, self.parts.macros, self.parts.reader
+        m.d.comb += [patches.o.ready.eq(macros[0].i.ready), reader.i.valid.eq(macros[0].o.valid)]
+        for bank, macro in enumerate(macros):
+            m.submodules["macro" if len(macros) == 1 else f"macro_{bank}"] = macro
+            plane: Any = macro.i.payload
+            m.d.comb += [macro.i.valid.eq(patches.o.valid), macro.o.ready.eq(reader.i.ready)]
+            for name in plane.shape().members:
+                field = getattr(patches.o.payload, name)
+                part = field.word_select(bank, configuration.rows) if name == "bits" else field
+                m.d.comb += Value.cast(getattr(plane, name)).eq(part)
+        sums: Any = reader.i.payload
+        if len(macros) == 1:
+            m.d.comb += sums.as_value().eq(macros[0].o.payload.as_value())
+            return
+        lanes, pitch = configuration.lanes, configuration.all_columns
+        for name in ("sum", "carry"):
+            words = [
+                getattr(macros[n % len(macros)].o.payload, name)[start : start + lanes]
+                for k in range(reader.partial_bits)
+                for n in range(configuration.read_columns // lanes)
+                for start in [k * pitch + n // len(macros) * lanes]
+            ]
+            m.d.comb += getattr(sums, name).eq(Cat(words))
+        m.d.comb += [sums.reference[bank].eq(macro.o.payload.reference) for bank, macro in enumerate(macros)]
+        m.d.comb += Cat(sums.steps, sums.address, sums.frame).eq(macros[0].o.payload.tag)
 
     def elaborate_port(self, m: Module) -> Loader:
         """The loader; its rows go to the tables of the datapath."""
@@ -196,7 +218,7 @@ class Accelerator(Block):
 
     def elaborate_program(self, m: Module, loader: Loader, patches: PatchReader, settled: Signal) -> None:
         """The sequencer with the program, and the weight loader."""
-        configuration, macro = self.configuration, self.parts.macro
+        configuration, macros = self.configuration, self.parts.macros
         m.submodules.weights = weights = Table(
             configuration.weight_row, configuration.weight_rows, self.images.get(Target.WEIGHTS, ())
         )
@@ -204,14 +226,20 @@ class Accelerator(Block):
             configuration.instruction, configuration.weight_tiles, self.images.get(Target.PROGRAM, ())
         )
         m.submodules.sequencer = sequencer = Sequencer(configuration)
-        m.submodules.weight_loader = weight_loader = WeightLoader(
-            configuration, macro.signature.members["i_weights"].signature.members["payload"].shape
-        )
+        m.submodules.weight_loader = weight_loader = WeightLoader(configuration)
         for target, table in ((Target.PROGRAM, program), (Target.WEIGHTS, weights)):
             rows = getattr(loader, f"rows_{target}")
             m.d.comb += [table.i.valid.eq(rows.valid), table.i.payload.eq(rows.payload), table.enable.eq(1)]
         connect(m, sequencer.o, patches.i)
-        connect(m, weight_loader.o, macro.i_weights)
+        pitch = configuration.all_columns * configuration.cell_bits
+        for bank, macro in enumerate(macros):
+            m.d.comb += [
+                macro.i_weights.valid.eq(weight_loader.o.valid),
+                macro.i_weights.payload.row.eq(weight_loader.o.payload.row),
+                macro.i_weights.payload.reference.eq(weight_loader.o.payload.reference[bank]),
+                macro.i_weights.payload.cells.eq(weight_loader.o.payload.cells.word_select(bank, pitch)),
+            ]
+        m.d.comb += weight_loader.o.ready.eq(macros[0].i_weights.ready)
         m.d.comb += [
             program.address.eq(sequencer.pc),
             sequencer.instruction.as_value().eq(program.row),
@@ -230,7 +258,7 @@ class Accelerator(Block):
         ]
         m.d.comb += [sequencer.count[half].eq(loader.count[half]) for half in range(2)]
         if configuration.weight_planes == 2:
-            m.d.comb += weight_loader.swapped.eq(macro.i.valid & macro.i.ready & macro.i.payload.swap)
+            m.d.comb += weight_loader.swapped.eq(macros[0].i.valid & macros[0].i.ready & macros[0].i.payload.swap)
 
     def elaborate_settling(self, m: Module, patches: PatchReader, path: ValuePath) -> Signal:
         """Settled: no window is under way, and what the dequantizer sent last has had the time to be written."""

@@ -20,6 +20,7 @@ PARAMETERS = (
     Parameter("rows", 128, 1, 4096, "rows of a macro"),
     Parameter("columns", 128, 1, 4096, "columns of a macro"),
     Parameter("macros", 1, 1, 64, "macros side by side: they see the same activations and share row words"),
+    Parameter("banks", 1, 1, 16, "banks of macros, each with a row tile of its own, a power of two"),
     Parameter("lanes", 32, 1, 1024, "columns converted and dequantized in one cycle, a power of two"),
     Parameter("word", 128, 1, 4096, "activations in a word of the activation memories, a power of two"),
     Parameter("activation_bits", 4, 1, 16, "most bits of an activation, one cycle each"),
@@ -89,6 +90,7 @@ class Configuration:
     rows: int
     columns: int
     macros: int
+    banks: int
     lanes: int
     word: int
     activation_bits: int
@@ -131,7 +133,11 @@ class Configuration:
             parameter.check("accelerator", getattr(self, parameter.name))
         if self.lanes > self.all_columns:
             raise InvalidInput(f"Lanes must be at most the {self.all_columns} columns of the macros, not {self.lanes}")
-        for noun, value in (("Lanes", self.lanes), ("Word of the activation memories", self.word)):
+        for noun, value in (
+            ("Lanes", self.lanes),
+            ("Banks", self.banks),
+            ("Word of the activation memories", self.word),
+        ):
             if value & (value - 1):
                 raise InvalidInput(f"{noun} must be a power of two, not {value}")
         least = max(self.lanes, self.elements_per_word)
@@ -155,8 +161,15 @@ class Configuration:
 
     @property
     def all_columns(self) -> int:
-        """Columns of the macros side by side."""
+        """Columns of the macros side by side: of a bank."""
         return self.columns * self.macros
+
+    @property
+    def read_columns(self) -> int:
+        """Columns that the column reader hands out: whole groups of lanes of every bank, or all columns of one."""
+        if self.banks == 1:
+            return self.all_columns
+        return self.banks * (self.all_columns // self.lanes * self.lanes)
 
     @property
     def elements_per_word(self) -> int:
@@ -244,6 +257,7 @@ class Configuration:
             map_size=self.map_size,
             kernel_size=self.kernel_size,
             rows=self.rows,
+            banks=self.banks,
             steps_bits=self.steps_bits,
             address_bits=self.address_bits,
             position_bits=self.position_bits,
@@ -264,8 +278,8 @@ class Configuration:
 
     @property
     def weight_row(self) -> StructLayout:
-        """One row word with its reference cell."""
-        return StructLayout({"cells": self.all_columns * self.cell_bits, "reference": 1})
+        """One row word of each bank, with its reference cell."""
+        return StructLayout({"cells": self.banks * self.all_columns * self.cell_bits, "reference": self.banks})
 
     @property
     def destination(self) -> StructLayout:

@@ -113,27 +113,32 @@ def encode(plan: Plan, configuration: Configuration, converters: Converters, par
 
 
 def _weights(plan: Plan, configuration: Configuration) -> Iterable[int]:
-    """For each tile, `rows` row words; rows and columns that hold no weight are 0."""
+    """For each instruction, `rows` row words of every bank; rows and columns that hold no weight are 0."""
     everything = [layer.matrix.cell_values() for layer in plan.layers]
+    pitch = configuration.all_columns
     for tile in plan.tiles:
         matrix, cells = plan.layers[tile.layer].matrix, everything[tile.layer]
-        columns = [
-            (slot * plan.lanes + lane, s, output)
-            for slot, (s, outputs) in enumerate((step.slice, step.outputs) for step in tile.steps)
-            if s is not None  # reference sums come last and have no columns
-            for lane, output in enumerate(outputs)
-            if output != PADDING
-        ]
-        order = plan.row_order(tile)
-        words = [0] * len(order)
-        for column, s, output in columns:
-            for row, index in enumerate(order):
-                value = cells[s, output, index]
-                for bit in range(matrix.cell_value_bits):
-                    words[row] |= (value >> bit & 1) << (bit * configuration.all_columns + column)
-        for word in words:
-            yield pack(configuration.weight_row, {"cells": word, "reference": 1})
-        yield from [0] * (configuration.rows - len(order))
+        words = [0] * configuration.rows
+        references = [0] * configuration.rows
+        for bank in range(plan.banks):
+            order = plan.row_order(tile, bank)
+            base = bank * pitch * configuration.cell_bits
+            for row in range(len(order)):
+                references[row] |= 1 << bank
+            # Reference sums come last and have no columns.
+            for place, step in enumerate(tile.steps[bank :: plan.banks]):
+                if step.slice is None:
+                    continue
+                for lane, output in enumerate(step.outputs):
+                    if output == PADDING:
+                        continue
+                    column = base + place * plan.lanes + lane
+                    for row, index in enumerate(order):
+                        value = cells[step.slice, output, index]
+                        for bit in range(matrix.cell_value_bits):
+                            words[row] |= (value >> bit & 1) << (bit * pitch + column)
+        for word, reference in zip(words, references, strict=True):
+            yield pack(configuration.weight_row, {"cells": word, "reference": reference})
 
 
 def _converter_rows(
@@ -155,7 +160,7 @@ def _converter_rows(
         columns = [
             None
             if output == PADDING or step.slice is None or adc is None
-            else (tile.index * encoding.slices + s) * matrix.outputs + output
+            else (step.tile * encoding.slices + s) * matrix.outputs + output
             for output in step.outputs
         ]
         common["low"] = adc.low if adc else 0
@@ -192,9 +197,9 @@ def _mantissa_rows(plan: Plan, configuration: Configuration, row: StructLayout) 
         node, matrix = layer.dequantize, layer.matrix
         if step.slice is None:
             assert node.sum_mantissa is not None
-            table, start = node.sum_mantissa.flat, tile.index * matrix.outputs
+            table, start = node.sum_mantissa.flat, step.tile * matrix.outputs
         else:
-            table, start = node.mantissa.flat, (tile.index * matrix.encoding.slices + step.slice) * matrix.outputs
+            table, start = node.mantissa.flat, (step.tile * matrix.encoding.slices + step.slice) * matrix.outputs
         yield pack(
             row,
             {

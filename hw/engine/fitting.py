@@ -29,7 +29,11 @@ def check_given(given: dict[str, int], per_data_word: int) -> None:
     for parameter in PARAMETERS:
         if parameter.name in given:
             parameter.check("accelerator", given[parameter.name])
-    for noun, value in (("Lanes", given["lanes"]), ("Word of the activation memories", given["word"])):
+    for noun, value in (
+        ("Lanes", given["lanes"]),
+        ("Banks", given["banks"]),
+        ("Word of the activation memories", given["word"]),
+    ):
         if value & (value - 1):
             raise InvalidInput(f"{noun} must be a power of two, not {value}")
     least = max(given["lanes"], per_data_word)

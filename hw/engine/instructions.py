@@ -22,7 +22,11 @@ __all__ = ["instructions", "slides", "store_rows", "unit_rows"]
 
 def slides(layer: Layer, tile: Tile) -> bool:
     """Whether the windows of a tile take over the taps that they share with the one before."""
-    return tile.channels.even and layer.window.kernel[1] > layer.window.stride[1] and layer.windows[1] > 1
+    return (
+        all(channels.even for channels in tile.channels)
+        and layer.window.kernel[1] > layer.window.stride[1]
+        and layer.windows[1] > 1
+    )
 
 
 def instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
@@ -37,7 +41,6 @@ def instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
         row_pitch = place.width * place.pitch
         channels = layer.shape[0] // window.groups
         shared = max(0, window.kernel[1] - window.stride[1])
-        column_rows = window.kernel[0] * len(tile.channels.under(0))
         slide = slides(layer, tile)
         origin = place.base - window.padding[0] * row_pitch - window.padding[1] * place.pitch
         yield pack(
@@ -61,13 +64,18 @@ def instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
                 "padding_across": window.padding[1],
                 "kernel_down": window.kernel[0],
                 "kernel_across": window.kernel[1],
-                "low": tile.group * channels + tile.channels.low,
-                "low_tap": tile.channels.low_tap,
-                "high": tile.group * channels + tile.channels.high,
-                "high_tap": tile.channels.high_tap,
+                "banks": [
+                    {
+                        "low": tile.group * channels + bank.low,
+                        "low_tap": bank.low_tap,
+                        "high": tile.group * channels + bank.high,
+                        "high_tap": bank.high_tap,
+                        "slide_rows": window.stride[1] * window.kernel[0] * len(bank.under(0)) if slide else 0,
+                        "slide_start": shared * window.kernel[0] * len(bank.under(0)) if slide else 0,
+                    }
+                    for bank in tile.channels
+                ],
                 "slide": int(slide),
-                "slide_rows": window.stride[1] * column_rows if slide else 0,
-                "slide_start": shared * column_rows if slide else 0,
                 "slide_column": shared if slide else 0,
                 "planes": layer.edge.format.bits,
                 "negative": int(layer.edge.format.signed),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth import unsigned
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import ArrayLayout, StructLayout
 
 __all__ = ["instruction_layout"]
 
@@ -15,6 +15,7 @@ def instruction_layout(
     map_size: int,
     kernel_size: int,
     rows: int,
+    banks: int,
     steps_bits: int,
     address_bits: int,
     position_bits: int,
@@ -24,6 +25,16 @@ def instruction_layout(
     `planes`, `map_size`, `kernel_size`, `rows` are the greatest values of the fields that count those.
     """
     element, size, kernel, row = element_bits, range(map_size + 1), range(kernel_size + 1), range(rows + 1)
+    bank = StructLayout(
+        {
+            "low": unsigned(16),  # Channels of hw.engine.mapping
+            "low_tap": range(kernel_size**2 + 1),
+            "high": unsigned(16),
+            "high_tap": range(kernel_size**2 + 1),
+            "slide_rows": row,  # rows that leave when a window slides
+            "slide_start": row,  # the first row of the new taps
+        }
+    )
     return StructLayout(
         {
             "feature": 1,  # source: 0: input memory, 1: feature memory
@@ -44,13 +55,8 @@ def instruction_layout(
             "padding_across": kernel,
             "kernel_down": kernel,
             "kernel_across": kernel,
-            "low": unsigned(16),  # Channels of hw.engine.mapping
-            "low_tap": range(kernel_size**2 + 1),
-            "high": unsigned(16),
-            "high_tap": range(kernel_size**2 + 1),
+            "banks": ArrayLayout(bank, banks),
             "slide": 1,  # windows take over the taps that they share with the one before
-            "slide_rows": row,  # rows that leave when a window slides
-            "slide_start": row,  # the first row of the new taps
             "slide_column": kernel,  # the first new tap column
             "planes": range(planes + 1),
             "negative": 1,  # the most significant plane is subtracted

@@ -22,9 +22,11 @@ class ColumnStep:
     """One cycle of the lanes for each window: slice `slice` of a slot's columns, or (None) the reference sum.
 
     A slot is `lanes` output channels that follow one another. `outputs` are those that the step adds to, PADDING in the
-    other lanes: channels of another weight group, or beyond the last.
+    other lanes: channels of another weight group, or beyond the last. Step k of an instruction has its columns in bank
+    k modulo banks, which holds row tile `tile`.
     """
 
+    tile: int
     slice: int | None
     slot: int
     accumulator: int
@@ -67,16 +69,18 @@ class Route:
 
 @dataclass(frozen=True)
 class Tile:
-    """One instruction: row tile `index` of weight group `group` of a layer, against as many columns as there are.
+    """One instruction: a row tile of weight group `group` of a layer in each bank, with as many columns as there are.
 
-    `channels` counts within the weight group. `route` says where completed slots go, None if there are none.
-    `accumulators` are those of a window; `barrier`: it reads what the instructions before it wrote.
+    `indices` are the row tiles of the banks: as many that follow one another as there are banks, or fewer, each then in
+    several banks. `channels` are the tiles' and count within the weight group. `route` says where completed slots go,
+    None if there are none. `accumulators` are those of a window; `barrier`: it reads what the instructions before it
+    wrote.
     """
 
     layer: int
-    index: int
+    indices: tuple[int, ...]
     group: int
-    channels: Channels
+    channels: tuple[Channels, ...]
     steps: tuple[ColumnStep, ...]
     accumulators: int
     barrier: bool
@@ -85,7 +89,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileUse:
-    """The cells that an instruction's weights fill."""
+    """The cells that a row tile's weights fill for an instruction."""
 
     layer: str
     tile: int
@@ -96,11 +100,12 @@ class TileUse:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network laid out on `columns` columns of `rows` rows with `lanes` lanes, for `frames` images at a time."""
+    """A network laid out on `columns` columns of `rows` rows in each of `banks` banks, for `frames` images at a time."""
 
     network: Network
     rows: int
     columns: int
+    banks: int
     lanes: int
     frames: int
     word: int
@@ -128,8 +133,8 @@ class Plan:
         down, across = self.layers[tile.layer].windows
         return self.frames * down * across
 
-    def row_order(self, tile: Tile) -> tuple[int, ...]:
-        """The matrix row (channel of the group * taps + tap) on each used row of the macro: by column, tap, channel."""
+    def row_order(self, tile: Tile, bank: int) -> tuple[int, ...]:
+        """The matrix row (channel of the group * taps + tap) on each used row of a bank: by column, tap, channel."""
         height, width = self.layers[tile.layer].window.kernel
         taps = height * width
         return tuple(
@@ -137,30 +142,44 @@ class Plan:
             for j in range(width)
             for i in range(height)
             for tap in [i * width + j]
-            for channel in tile.channels.under(tap)
+            for channel in tile.channels[bank].under(tap)
         )
 
     def occupancy(self) -> tuple[TileUse, ...]:
-        """For each instruction the rows and columns that hold a weight."""
-        uses = []
-        for tile in self.tiles:
-            layer = self.layers[tile.layer]
-            columns = sum(o != PADDING for step in tile.steps if step.slice is not None for o in step.outputs)
-            rows = layer.matrix.tile_rows[tile.index]
-            uses.append(TileUse(layer.matrix.name, tile.index, tile.group, rows, columns))
-        return tuple(uses)
+        """For each row tile of each instruction the rows and columns that hold a weight."""
+        return tuple(use for tile in self.tiles for use in self.uses(tile))
+
+    def uses(self, tile: Tile) -> Iterator[TileUse]:
+        """The row tiles of an instruction, each once, however many banks hold it."""
+        matrix = self.layers[tile.layer].matrix
+        for index in dict.fromkeys(tile.indices):
+            steps = [step for step in tile.steps if step.tile == index and step.slice is not None]
+            columns = sum(o != PADDING for step in steps for o in step.outputs)
+            yield TileUse(matrix.name, index, tile.group, matrix.tile_rows[index], columns)
 
     @property
     def utilization(self) -> tuple[float, ...]:
         """For each instruction, the share of the macros' cells that hold a weight."""
-        return tuple(use.rows * use.columns / (self.rows * self.columns) for use in self.occupancy())
+        cells = self.rows * self.columns * self.banks
+        return tuple(sum(use.rows * use.columns for use in self.uses(tile)) / cells for tile in self.tiles)
 
 
-def plan(network: Network, *, rows: int, columns: int, lanes: int, frames: int, word: int, per_data_word: int) -> Plan:
+def plan(
+    network: Network,
+    *,
+    rows: int,
+    columns: int,
+    banks: int = 1,
+    lanes: int,
+    frames: int,
+    word: int,
+    per_data_word: int,
+) -> Plan:
     """Lay `network` out: layers in order, for each the chunks of slots that fit, for each chunk its row tiles.
 
     A slot occupies `lanes` columns for every slice of its weights; the slots of a chunk and their slices fill the
-    columns, so a chunk's sums are complete after its last row tile and the accumulators serve the next. `word` and
+    columns, so a chunk's sums are complete after its last row tile and the accumulators serve the next. Row tiles are
+    computed `banks` at a time, what is left of them in halves of that. `word` and
     `per_data_word` are the elements of a word of the activation memories and of the data port.
 
     Raises
@@ -184,7 +203,7 @@ def plan(network: Network, *, rows: int, columns: int, lanes: int, frames: int, 
     for number, layer in enumerate(layers):
         barrier = layer.source != network.input.name
         for begin, end in _chunks(layer, lanes, columns // lanes):
-            for tile in _tiles(number, layer, begin, end, lanes, columns // lanes):
+            for tile in _tiles(layer, begin, end, lanes, columns // lanes, banks):
                 done = [step.slot for step in tile.steps if step.last]
                 route = None
                 if done:
@@ -193,7 +212,7 @@ def plan(network: Network, *, rows: int, columns: int, lanes: int, frames: int, 
                     routes.append(Route(number, done[0], len(done)))
                 tiles.append(Tile(number, *tile.place, tile.steps, end - begin, barrier, route))
                 barrier = False
-    return Plan(network, rows, columns, lanes, frames, word, layers, tuple(tiles), tuple(routes), placement)
+    return Plan(network, rows, columns, banks, lanes, frames, word, layers, tuple(tiles), tuple(routes), placement)
 
 
 def _chunks(layer: Layer, lanes: int, room: int) -> Iterator[tuple[int, int]]:
@@ -205,43 +224,52 @@ def _chunks(layer: Layer, lanes: int, room: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A tile before its route is known: (index, group, channels) and steps."""
+    """A tile before its route is known: (indices, group, channels) and steps."""
 
-    place: tuple[int, int, Channels]
+    place: tuple[tuple[int, ...], int, tuple[Channels, ...]]
     steps: tuple[ColumnStep, ...]
 
 
-def _tiles(number: int, layer: Layer, begin: int, end: int, lanes: int, room: int) -> list[_Piece]:
-    """The instructions of the slots `begin` to `end - 1`; `room` slots fit beside one another."""
+def _tiles(layer: Layer, begin: int, end: int, lanes: int, room: int, banks: int) -> list[_Piece]:
+    """The instructions of the slots `begin` to `end - 1`; `room` slots fit beside one another in a bank."""
     matrix, taps = layer.matrix, layer.window.taps
-    groups = layer.window.groups
-    per_group = matrix.outputs // groups
-    slices = matrix.encoding.slices
+    per_group = matrix.outputs // layer.window.groups
     edges = [sum(matrix.tile_rows[:t]) for t in range(len(matrix.tile_rows) + 1)]
-    pieces: list[tuple[tuple[int, int, Channels], list[tuple[int | None, int]]]] = []
-    for group in range(begin * lanes // per_group, min(groups, -(-end * lanes // per_group))):
-        low, high = group * per_group, (group + 1) * per_group
-        slots = range(max(begin, low // lanes), min(end, -(-high // lanes)))
-        columns: list[tuple[int | None, int]] = [(s, slot) for s in range(slices) for slot in slots]
-        for t, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
-            channels = Channels(start // taps, start % taps, stop // taps, stop % taps)
-            cut = [columns[n : n + room] for n in range(0, len(columns), room)]
+    channels = [Channels(a // taps, a % taps, b // taps, b % taps) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces: list[tuple[tuple[int, ...], int, list[tuple[int, int | None, int]]]] = []
+    for group in range(begin * lanes // per_group, min(layer.window.groups, -(-end * lanes // per_group))):
+        slots = range(max(begin, group * per_group // lanes), min(end, -(-(group + 1) * per_group // lanes)))
+        for indices in _together(len(channels), banks):
+            columns: list[tuple[int, int | None, int]] = [
+                (t, s, slot) for s in range(matrix.encoding.slices) for slot in slots for t in indices
+            ]
+            cut = [columns[n : n + room * banks] for n in range(0, len(columns), room * banks)]
             if layer.row_sum:
-                cut[-1] = cut[-1] + [(None, slot) for slot in slots]
-            pieces += [((t, group, channels), piece) for piece in cut]
+                cut[-1] = cut[-1] + [(t, None, slot) for slot in slots for t in indices]
+            pieces += [(indices, group, piece) for piece in cut]
 
-    left = Counter(slot for _, piece in pieces for _, slot in piece)
+    left = Counter(slot for _, _, piece in pieces for _, _, slot in piece)
     seen: set[int] = set()
     tiles: list[_Piece] = []
-    for place, piece in pieces:
-        low, high = place[1] * per_group, (place[1] + 1) * per_group
+    for indices, group, piece in pieces:
+        low, high = group * per_group, (group + 1) * per_group
         steps: list[ColumnStep] = []
-        for slice_index, slot in piece:
+        for t, s, slot in piece:
             left[slot] -= 1
             outputs = tuple(o if low <= o < high else PADDING for o in range(slot * lanes, (slot + 1) * lanes))
-            steps.append(
-                ColumnStep(slice_index, slot, slot - begin, outputs, first=slot not in seen, last=left[slot] == 0)
-            )
+            steps.append(ColumnStep(t, s, slot, slot - begin, outputs, first=slot not in seen, last=left[slot] == 0))
             seen.add(slot)
-        tiles.append(_Piece(place, tuple(steps)))
+        # Fewer tiles than banks: each stands in several, so that the steps go round all banks.
+        held = tuple(indices[bank % len(indices)] for bank in range(banks))
+        tiles.append(_Piece((held, group, tuple(channels[t] for t in held)), tuple(steps)))
     return tiles
+
+
+def _together(tiles: int, banks: int) -> Iterator[tuple[int, ...]]:
+    """Row tiles that are computed at a time: as many as there are banks, then halves of that, so that they share them."""
+    start = 0
+    while start < tiles:
+        while banks > tiles - start:
+            banks //= 2
+        yield tuple(range(start, start + banks))
+        start += banks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,7 +28,7 @@ class PatchReader(wiring.Component):
     Members
     -------
     i : stream of jobs (`Configuration.job`)
-    o : stream of planes (`plane_layout`)
+    o : stream of planes (`plane_layout`), the rows of one bank after those of the other
     address, enable : read ports of both memories; input_planes, feature_planes : what they return a cycle later
     handed : a window is handed over to be played
     release : for each half of the input memory, whether the last word of a batch that stands there is read
@@ -49,7 +49,7 @@ class PatchReader(wiring.Component):
         self.configuration = configuration
         self.walker = WindowWalker(configuration)
         self.plane = plane_layout(
-            rows=configuration.rows,
+            rows=configuration.rows * configuration.banks,
             signed=configuration.signed,
             planes=configuration.weight_planes,
             tag_bits=configuration.tag.size,
@@ -104,23 +104,28 @@ class PatchReader(wiring.Component):
             m.d.sync += full.eq(reads.end)
         with m.Elif(player_free):
             m.d.sync += full.eq(0)
-        wanted = Signal(configuration.word)
-        m.d.comb += wanted.eq(Mux(reads.present, (1 << reads.count) - 1, 0)[: configuration.word])
-        patch = [Signal(rows, name=f"patch_{b}", reset_less=True) for b in bits]
-        for b in bits:
-            kept = Signal(rows, name=f"kept_{b}")
-            words = [
-                memory[b * configuration.word : (b + 1) * configuration.word]
-                for memory in (self.input_planes, self.feature_planes)
-            ]
-            word = Mux(reads.tag.feature, words[1], words[0])
-            placed = (((word >> reads.offset) & wanted) << reads.row)[:rows]
-            m.d.comb += kept.eq(Mux(reads.begin, Mux(reads.slides, patch[b] >> reads.tag.slide_rows, 0), patch[b]))
-            with m.If(moves):
-                m.d.sync += patch[b].eq(kept | placed)
+        banks = range(configuration.banks)
+        patch = [[Signal(rows, name=f"patch_{n}_{b}", reset_less=True) for n in banks] for b in bits]
+        for n in banks:
+            bank = reads.banks[n]
+            wanted = Signal(configuration.word, name=f"wanted_{n}")
+            m.d.comb += wanted.eq(Mux(reads.present, (1 << bank.count) - 1, 0)[: configuration.word])
+            for b in bits:
+                held = patch[b][n]
+                words = [
+                    memory[b * configuration.word : (b + 1) * configuration.word]
+                    for memory in (self.input_planes, self.feature_planes)
+                ]
+                word = Mux(reads.tag.feature, words[1], words[0])
+                placed = (((word >> bank.offset) & wanted) << bank.row)[:rows]
+                kept = Signal(rows, name=f"kept_{n}_{b}")
+                slid = Mux(reads.slides, held >> reads.tag.slide_rows[n], 0)
+                m.d.comb += kept.eq(Mux(reads.begin, slid, held))
+                with m.If(moves):
+                    m.d.sync += held.eq(kept | placed)
 
         # Play: the planes of a patch, one in each cycle, without a gap between patches.
-        playing = [Signal(rows, name=f"playing_{b}", reset_less=True) for b in bits]
+        playing = [Signal(rows * configuration.banks, name=f"playing_{b}", reset_less=True) for b in bits]
         left = Signal(range(configuration.activation_bits + 1))  # planes left, 0: idle
         first = Signal()
         tag: Any = Signal(walker.tag)
@@ -130,7 +135,7 @@ class PatchReader(wiring.Component):
             m.d.sync += waiting.eq(reads.tag)
         with m.If(self.handed):
             m.d.sync += [tag.eq(waiting), left.eq(waiting.planes), first.eq(1)]
-            m.d.sync += [playing[b].eq(patch[b]) for b in bits]
+            m.d.sync += [playing[b].eq(Cat(patch[b])) for b in bits]
         with m.Elif(self.o.valid & self.o.ready):
             m.d.sync += [left.eq(left - 1), first.eq(0)]
         plane: Any = self.o.payload

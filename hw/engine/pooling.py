@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.memory import Memory
 
@@ -175,7 +175,7 @@ class PoolingCore(ValueCore):
         first, waits = Signal(), Signal()  # nothing has left since the first beat of the pass: neither now nor before
         m.d.comb += [completes.eq(~pools | element.completes), first.eq(beat.first | waits)]
 
-        # Stage 2: the partial result. The read port is transparent, so an element sees what the one before it left.
+        # Stage 2: the partial result. The read port is transparent, so it shows what the element before the last left.
         m.submodules.partials = memory = Memory(shape=block.lanes * block.pool_bits, depth=max(2, block.depth), init=[])
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
@@ -195,26 +195,27 @@ class PoolingCore(ValueCore):
                 control.address.eq(element.address),
             ]
 
-        # Stage 3: combined with the value.
+        # Stage 3: combined with the value. The result is written from its register, one cycle later: to an element that
+        # comes right behind, as in a map of a single group, it is handed on from there.
         held: Any = View(ArrayLayout(pool, block.lanes), read.data)
-        combined = [Signal(pool, name=f"combined_{n}") for n in range(block.lanes)]
-        with m.If(valid[1]):
-            m.d.comb += [lane.eq(self.combine(waiting.values[n], held[n], control)) for n, lane in enumerate(combined)]
         output: Any = flat_register(self.o.shape(), "output")
         leaves = Signal(reset_less=True)
+        writes, written, forward = Signal(), Signal.like(write.addr, reset_less=True), Signal()
+        m.d.sync += writes.eq(valid[1] & control.inside)
         m.d.comb += [
-            write.addr.eq(control.address),
-            write.data.eq(Cat(combined)),
-            write.en.eq(valid[1] & control.inside),
+            forward.eq(writes & (written == control.address)),
+            write.addr.eq(written),
+            write.data.eq(output.values.as_value()),
+            write.en.eq(writes),
             self.o.eq(output),
             self.leaves.eq(leaves),
         ]
         with m.If(valid[1]):
-            m.d.sync += [
-                *(output.values[n].eq(lane) for n, lane in enumerate(combined)),
-                leaves.eq(control.complete),
-                *(output[name].eq(waiting[name]) for name in SIDEBAND),
-            ]
+            for n in range(block.lanes):
+                partial = Mux(forward, output.values[n], held[n])
+                m.d.sync += output.values[n].eq(self.combine(waiting.values[n], partial, control))
+            m.d.sync += [written.eq(control.address), leaves.eq(control.complete)]
+            m.d.sync += [output[name].eq(waiting[name]) for name in SIDEBAND]
         return m
 
     def combine(self, value: Value, partial: Value, control: Any) -> Value:
@@ -229,7 +230,7 @@ class PoolingCore(ValueCore):
         depth = range(max(2, self.block.depth))
 
         def register(name: str, shape: Any) -> tuple[Signal, Signal]:
-            held, now = Signal(shape, name=f"walk_{name}"), Signal(shape, name=name)
+            held, now = Signal(shape, name=f"walk_{name}", reset_less=True), Signal(shape, name=name)
             m.d.comb += now.eq(Mux(first, 0, held))
             return held, now
 

@@ -135,11 +135,10 @@ class Program:
         return {
             "node": layer.matrix.name,
             "row_sum": layer.row_sum.name if layer.row_sum else None,
-            "tile": tile.index,
             "group": tile.group,
             "planes": layer.edge.format.bits,
             "windows": down * across,
-            "columns": [{"slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
+            "columns": [{"tile": step.tile, "slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
         }
 
     def _slots(self, tile: Tile, name: Callable[[Layer], str | None], *, pooled: bool = False) -> dict[str, Any]:
@@ -182,6 +181,7 @@ def compile_network(
     rows: int = 128,
     columns: int = 128,
     macros: int = 1,
+    banks: int = 1,
     lanes: int | None = None,
     word: int | None = None,
     frames: int | None = None,
@@ -209,6 +209,7 @@ def compile_network(
             network,
             rows=configuration.rows,
             columns=configuration.all_columns,
+            banks=configuration.banks,
             lanes=configuration.lanes,
             frames=configuration.frames,
             word=configuration.word,
@@ -230,6 +231,7 @@ def compile_network(
             "rows": rows,
             "columns": columns,
             "macros": macros,
+            "banks": banks,
             "lanes": chosen,
             "word": word,
             "frames": frames,
@@ -241,6 +243,7 @@ def compile_network(
             network,
             rows=rows,
             columns=columns * macros,
+            banks=banks,
             lanes=chosen,
             frames=frames,
             word=word,

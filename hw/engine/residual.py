@@ -244,7 +244,7 @@ class ResidualCore(ValueCore):
     def walk(self, m: Module, row: Any, moves: Any, first: Any) -> Any:
         """Drive the address of the present beat's residual; whether it has one."""
         place = walk(m, moves=moves, first=first, groups=row.groups, width=row.width, height=row.height)
-        held = Signal.like(self.word_address, name="walk_window")
+        held = Signal.like(self.word_address, name="walk_window", reset_less=True)
         window = Signal.like(held, name="window")
         step = Signal.like(held, name="step")
         m.d.comb += [

@@ -7,6 +7,7 @@ from typing import Any
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from .configuration import Configuration
@@ -111,7 +112,7 @@ class WeightLoader(wiring.Component):
 
     Members
     -------
-    o : stream of row words for the macro
+    o : stream {row, cells, reference} of row words for all banks
     length : instructions of the program, a tile of `rows` row words for each, in their order; 0: stand still
     address, row : read port of the weight memory, one cycle later
     ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started. A new
@@ -132,11 +133,12 @@ class WeightLoader(wiring.Component):
     idle: Signal
     restart: Signal
 
-    def __init__(self, configuration: Configuration, weights: Any):
+    def __init__(self, configuration: Configuration):
         self.configuration = configuration
+        row = {"row": range(max(2, configuration.rows)), **dict(configuration.weight_row.members)}
         super().__init__(
             {
-                "o": Out(stream.Signature(weights)),
+                "o": Out(stream.Signature(StructLayout(row))),
                 "length": In(range(configuration.weight_tiles + 1)),
                 "address": Out(range(max(2, configuration.weight_rows))),
                 "row": In(configuration.weight_row),

@@ -24,16 +24,17 @@ Converter = ExactConverter | LadderConverter | MultiplyShiftConverter
 
 @dataclass(frozen=True)
 class Datapath:
-    """Macro, column reader, converter and dequantizer, one after the other, and the units behind them that there are.
+    """Macros, column reader, converter and dequantizer, one after the other, and the units behind them that there are.
 
     Attributes
     ----------
+    macros : one for each bank, in step with one another; the tag travels through the first
     units : residual unit, pooling unit, requantizer, those that there are, in this order, by Target
     feature_store : where results go in the feature memory; residual_store : in the residual memory, if there is one
     writes : for each table that the data port writes, by Target, the payload {address, row}
     """
 
-    macro: CimMacro
+    macros: tuple[CimMacro, ...]
     reader: ColumnReader
     converter: Converter
     dequantizer: ColumnDequantizer
@@ -45,7 +46,7 @@ class Datapath:
     @property
     def latencies(self) -> tuple[int, ...]:
         """Of macro, converter, dequantizer and the units behind it, in cycles."""
-        blocks = (self.macro, self.converter, self.dequantizer, *self.units.values())
+        blocks = (self.macros[0], self.converter, self.dequantizer, *self.units.values())
         return tuple(block.latency for block in blocks)
 
     @property
@@ -60,7 +61,7 @@ class Datapath:
 
     def inspected(self) -> Datapath:
         """This datapath, which is only asked about and will not be elaborated."""
-        for block in (self.macro, self.reader, self.converter, self.dequantizer, *self.units.values()):
+        for block in (*self.macros, self.reader, self.converter, self.dequantizer, *self.units.values()):
             block.inspected()
         for store in (self.feature_store, self.residual_store):
             if store is not None:
@@ -74,20 +75,24 @@ class Datapath:
 
 def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) -> Datapath:
     """The datapath of `configuration`, its tables holding `images` from the start."""
-    macro = CimMacro(
-        rows=configuration.rows,
-        columns=configuration.all_columns,
-        activation_bits=configuration.activation_bits,
-        signed=configuration.signed,
-        cell_bits=configuration.cell_bits,
-        planes=configuration.weight_planes,
-        cuts=configuration.cuts,
-        tag_bits=configuration.tag.size,
+    macros = tuple(
+        CimMacro(
+            rows=configuration.rows,
+            columns=configuration.all_columns,
+            activation_bits=configuration.activation_bits,
+            signed=configuration.signed,
+            cell_bits=configuration.cell_bits,
+            planes=configuration.weight_planes,
+            cuts=configuration.cuts,
+            tag_bits=configuration.tag.size if bank == 0 else 0,
+        )
+        for bank in range(configuration.banks)
     )
-    partial, reference = macro.partial_format, macro.reference_format
+    partial, reference = macros[0].partial_format, macros[0].reference_format
     reader = ColumnReader(
-        columns=configuration.all_columns,
+        columns=configuration.read_columns,
         lanes=configuration.lanes,
+        banks=configuration.banks,
         partial_bits=partial.bits,
         reference_bits=reference.bits,
         reference_signed=reference.signed,
@@ -162,7 +167,7 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         writes[Target.RESIDUAL_STORES] = table_write(residual_store.row, configuration.routes)
     for target, unit in units.items():
         writes[target] = table_write(unit.row, configuration.routes)
-    return Datapath(macro, reader, converter, dequantizer, units, feature_store, residual_store, writes)
+    return Datapath(macros, reader, converter, dequantizer, units, feature_store, residual_store, writes)
 
 
 def _units(

@@ -151,7 +151,8 @@ def _stage(plan: Plan, configuration: Configuration, tile: Tile) -> Stage:
         total = 0
         for j in range(first_column, width):
             for i in range(height):
-                channels = tile.channels.under(i * width + j)
+                under = [bank.under(i * width + j) for bank in tile.channels]
+                channels = range(under[0].start, under[-1].stop)
                 low, high = offset + channels.start, offset + channels.stop
                 # Pixels that share words are aligned to their pitch, so that only those of whole words can cross.
                 words = (high - 1) // configuration.word - low // configuration.word + 1 if len(channels) else 1

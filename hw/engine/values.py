@@ -20,7 +20,7 @@ def values_layout(*, lanes: int, value_bits: int, route_bits: int, frame_bits: i
             "values": ArrayLayout(signed(value_bits), lanes),
             "route": route_bits,  # row of each unit's table
             "frame": frame_bits,  # handed on
-            "first": 1,  # of the pass: units start over
+            "first": 1,  # of the pass: units start over; so must the first beat after a reset
         }
     )
 
@@ -51,13 +51,14 @@ class Walk:
 def walk(m: Module, *, moves: Value, first: Value, groups: Value, width: Value, height: Value) -> Walk:
     """Count beats through maps of `height` rows of `width` windows of `groups` groups.
 
-    In a cycle with `moves` there is a beat; with `first` it is the first of a pass, wherever the counters stood.
+    In a cycle with `moves` there is a beat; with `first` it is the first of a pass, wherever the counters
+    stood: they need no reset.
     """
     here: list[Value] = []
     ends: list[Value] = []
     carry: Value = moves
     for name, count in (("group", groups), ("x", width), ("y", height)):
-        held = Signal(len(count), name=f"walk_{name}")
+        held = Signal(len(count), name=f"walk_{name}", reset_less=True)
         now = Signal(len(count), name=name)
         last = Signal(name=f"last_{name}")
         m.d.comb += [now.eq(Mux(first, 0, held)), last.eq(now + 1 == count)]

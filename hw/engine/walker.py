@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from .configuration import Configuration
@@ -34,10 +34,18 @@ class WindowWalker(wiring.Component):
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
         instruction = configuration.instruction
+        row = range(configuration.rows + 1)
+        self.bank = StructLayout(
+            {
+                "offset": range(max(2, configuration.word)),  # of the first element in the word
+                "count": range(configuration.word + 1),  # elements
+                "row": range(max(2, configuration.rows)),  # of the first element
+            }
+        )
         self.tag = StructLayout(
             {
                 "feature": 1,
-                "slide_rows": instruction["slide_rows"].shape,
+                "slide_rows": ArrayLayout(row, configuration.banks),
                 "planes": instruction["planes"].shape,
                 "negative": 1,
                 "swap": 1,
@@ -47,9 +55,7 @@ class WindowWalker(wiring.Component):
         self.read = StructLayout(
             {
                 "present": 1,  # not in the padding
-                "offset": range(max(2, configuration.word)),  # of the first element in its word
-                "count": range(configuration.word + 1),  # elements
-                "row": range(max(2, configuration.rows)),  # of the first element
+                "banks": ArrayLayout(self.bank, configuration.banks),
                 "begin": 1,  # the first read of a window
                 "slides": 1,  # a window that takes over taps
                 "end": 1,  # the last read of a window
@@ -86,8 +92,8 @@ class WindowWalker(wiring.Component):
         windows_down, windows_across = Signal.like(code.down), Signal.like(code.across)  # left, this one included
         top, left_edge, y, x = (Signal(coordinate, name=name) for name in ("top", "left_edge", "y", "x"))
         tap_row, tap_column = Signal.like(code.kernel_down), Signal.like(code.kernel_across)
-        tap_number = Signal.like(code.high_tap)
-        patch_row = Signal.like(code.slide_start)
+        tap_number = Signal.like(code.banks[0].high_tap)
+        patch_rows = [Signal.like(code.banks[0].slide_start, name=f"patch_row_{n}") for n in range(configuration.banks)]
         begin, slides = Signal(), Signal()
         position = Signal(configuration.position_bits)
         swap = Signal()
@@ -99,9 +105,15 @@ class WindowWalker(wiring.Component):
         low, high, count, here, taken = (Signal(16, name=n) for n in ("low", "high", "count", "here", "taken"))
         start = Signal(element)
         more = Signal()
+        ranges = [
+            (bank.low + (tap_number < bank.low_tap), bank.high + (tap_number < bank.high_tap))
+            for bank in (code.banks[n] for n in range(configuration.banks))
+        ]
+        channel = Signal(16)  # the first that is read
         m.d.comb += [
-            low.eq(code.low + (tap_number < code.low_tap)),
-            high.eq(code.high + (tap_number < code.high_tap)),
+            low.eq(ranges[0][0]),
+            high.eq(ranges[-1][1]),
+            channel.eq(high - count),
             count.eq(Mux(resumed, rest, high - low)),
             start.eq(Mux(resumed, resume, tap + low)),
             here.eq(configuration.word - start[:fraction]),
@@ -128,14 +140,11 @@ class WindowWalker(wiring.Component):
             self.i.ready.eq(~active | (moves & job_ends)),
             self.address.eq(start[fraction:]),
             read.present.eq((y >= 0) & (y < code.height) & (x >= 0) & (x < code.width)),
-            read.offset.eq(start[:fraction]),
-            read.count.eq(taken),
-            read.row.eq(patch_row),
             read.begin.eq(begin),
             read.slides.eq(slides),
             read.end.eq(window_ends),
             read.tag.feature.eq(code.feature),
-            read.tag.slide_rows.eq(code.slide_rows),
+            *(read.tag.slide_rows[n].eq(code.banks[n].slide_rows) for n in range(configuration.banks)),
             read.tag.planes.eq(code.planes),
             read.tag.negative.eq(code.negative),
             read.tag.swap.eq(swap),
@@ -143,6 +152,8 @@ class WindowWalker(wiring.Component):
             read.tag.tag.address.eq(code.table),
             read.tag.tag.position.eq(position),
         ]
+
+        self.elaborate_banks(m, read, ranges, start[:fraction], channel, taken, patch_rows)
 
         # The next window starts where the counters that end say.
         next_frame, next_row, next_window, next_column = (
@@ -165,7 +176,7 @@ class WindowWalker(wiring.Component):
                 resumed.eq(more),
                 rest.eq(count - here),
                 resume.eq(start + here),
-                patch_row.eq(patch_row + taken),
+                *(row.eq(row + read.banks[n].count) for n, row in enumerate(patch_rows)),
             ]
             with m.If(~more):
                 m.d.sync += [
@@ -195,7 +206,7 @@ class WindowWalker(wiring.Component):
                     left_edge.eq(next_left),
                     x.eq(next_left + first_column),
                     slides.eq(next_slides),
-                    patch_row.eq(Mux(next_slides, code.slide_start, 0)),
+                    *(row.eq(Mux(next_slides, code.banks[n].slide_start, 0)) for n, row in enumerate(patch_rows)),
                     windows_across.eq(windows_across - 1),
                     position.eq(position + code.accumulators),
                     swap.eq(0),
@@ -227,10 +238,38 @@ class WindowWalker(wiring.Component):
                 windows_across.eq(starting.across),
                 *(edge.eq(-starting.padding_down) for edge in (top, y)),
                 *(edge.eq(-starting.padding_across) for edge in (left_edge, x)),
-                *(counter.eq(0) for counter in (tap_row, tap_column, tap_number, patch_row, position)),
+                *(counter.eq(0) for counter in (tap_row, tap_column, tap_number, position, *patch_rows)),
                 begin.eq(1),
                 slides.eq(0),
                 resumed.eq(0),
                 swap.eq(self.i.payload.swap),
             ]
         return m
+
+    def elaborate_banks(
+        self,
+        m: Module,
+        read: Any,
+        ranges: list[tuple[Value, Value]],
+        offset: Value,
+        first: Value,
+        taken: Value,
+        patch_rows: list[Signal],
+    ) -> None:
+        """For each bank its share of the `taken` channels from `first` on, which stand from `offset` on in the word."""
+        for n, (low, high) in enumerate(ranges):
+            bank = read.banks[n]
+            m.d.comb += bank.row.eq(patch_rows[n])
+            if len(ranges) == 1:
+                m.d.comb += [bank.offset.eq(offset), bank.count.eq(taken)]
+                continue
+            end = Signal(16, name=f"end_{n}")
+            skipped = Signal(16, name=f"skipped_{n}")
+            last = Signal(16, name=f"last_{n}")
+            m.d.comb += [
+                end.eq(first + taken),
+                skipped.eq(Mux(low > first, low - first, 0)),
+                last.eq(Mux(high < end, high - first, taken)),
+                bank.offset.eq(offset + skipped),
+                bank.count.eq(Mux((high > first) & (low < end), last - skipped, 0)),
+            ]

@@ -54,7 +54,7 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
         "rows": 40,
         "columns": 16,
         "macros": 1,
-        "parameters": {"lanes": 4, "frames": 32, "converter": "ladder"},
+        "parameters": {"lanes": 4, "banks": 1, "frames": 32, "converter": "ladder"},
         "tiles": 3,
         "utilization": 0.6,
         "cycles_per_image": 20.5,
@@ -66,11 +66,14 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
     steps = [
         {
             "node": node.name,
-            "tile": tile,
             "planes": 4,
             "windows": 1,
             "columns": [
-                {"slice": piece, "outputs": [n if n < node.outputs else -1 for n in range(start, start + 4)]}
+                {
+                    "tile": tile,
+                    "slice": piece,
+                    "outputs": [n if n < node.outputs else -1 for n in range(start, start + 4)],
+                }
                 for piece in (0, None)
                 for start in range(0, node.outputs, 4)
             ],
@@ -164,7 +167,12 @@ def test_page_of_a_deep_network(folder: Path, make_convolutional_network: Callab
     network = make_convolutional_network(Random(1), channels=(4, 8), stride=2, residual="subsample", rows=32)
     write_network(network, folder / "network.safetensors")
     steps = [
-        {"node": node.name, "tile": tile, "planes": 4, "windows": 64, "columns": [{"slice": 0, "outputs": [0, 1, -1]}]}
+        {
+            "node": node.name,
+            "planes": 4,
+            "windows": 64,
+            "columns": [{"tile": tile, "slice": 0, "outputs": [0, 1, -1]}],
+        }
         for node in network.nodes
         if isinstance(node, (Conv2d, Linear))
         for tile in range(len(node.tile_rows))

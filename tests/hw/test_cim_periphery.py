@@ -46,6 +46,7 @@ def bit_sliced(numbers: list[int], bits: int) -> int:
     reference_signed=st.booleans(),
     address_bits=st.integers(1, 5),
     steps=st.integers(1, 6),
+    banks=st.integers(1, 3),
     seed=st.none() | st.integers(0, 99),
 )
 @STATELESS
@@ -57,8 +58,8 @@ def test_reader_equals_twin(run_streams: Any, seed: int | None, **parameters: An
     sums, carries = (
         [[chance.randrange(1 << dut.partial_bits) for _ in range(dut.columns)] for _ in range(results)] for _ in "sc"
     )
-    tags = {
-        "reference": [draw(chance, form) for _ in range(results)],
+    tags: dict[str, list[Any]] = {
+        "reference": [[draw(chance, form) for _ in range(dut.banks)] for _ in range(results)],
         "steps": [chance.randint(1, dut.steps) for _ in range(results)],
         "address": [chance.randrange(1 << dut.address_bits) for _ in range(results)],
         "frame": [chance.randrange(8) for _ in range(results)],
@@ -68,6 +69,9 @@ def test_reader_equals_twin(run_streams: Any, seed: int | None, **parameters: An
         | {"sum": bit_sliced(sums[n], dut.partial_bits), "carry": bit_sliced(carries[n], dut.partial_bits)}
         for n in range(results)
     ]
+    if dut.banks == 1:
+        tags["reference"] = [values[0] for values in tags["reference"]]
+        beats = [beat | {"reference": value} for beat, value in zip(beats, tags["reference"], strict=True)]
     counts, address, frame, reference = (np.array(tags[n]) for n in ("steps", "address", "frame", "reference"))
     names = {p.name: getattr(dut, p.name) for p in dut.parameters}
     expected = [column_reader(np.array(w), reference, counts, address, frame, **names) for w in (sums, carries)]

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "weight_bits": 3,
             "cell_bits": 2,
         },
-        {"rows": 40, "columns": 12, "lanes": 4, "frames": 2, "cuts": 0},
+        {"rows": 40, "columns": 12, "lanes": 4, "frames": 2, "cuts": 0, "banks": 2},
     ),
     "groups, stride, signed maps, a map leaves, one weight plane": (
         {

@@ -44,15 +44,17 @@ MAPS = [
 ]
 
 
-def laid_out(network: Network, *, rows: int, columns: int, lanes: int, frames: int = 2, word: int = 16):
-    return plan(network, rows=rows, columns=columns, lanes=lanes, frames=frames, word=word, per_data_word=4)
+def laid_out(network: Network, *, rows: int, columns: int, lanes: int, banks: int = 1, frames: int = 2, word: int = 16):
+    return plan(
+        network, rows=rows, columns=columns, banks=banks, lanes=lanes, frames=frames, word=word, per_data_word=4
+    )
 
 
 def check_columns(network: Network, layout) -> None:
     """Every code and every row sum of every layer comes out in exactly one lane of one step."""
     for number, layer in enumerate(layout.layers):
         seen = [
-            (tile.index, step.slice, output)
+            (step.tile, step.slice, output)
             for tile in layout.tiles
             if tile.layer == number
             for step in tile.steps
@@ -77,17 +79,21 @@ def test_every_column_is_computed_once(shape, weight_bits, cell_bits):
 
 
 @pytest.mark.parametrize("settings", MAPS, ids=str)
-@pytest.mark.parametrize("lanes", [1, 4])
-def test_every_column_of_a_convolution_is_computed_once(settings, lanes):
+@pytest.mark.parametrize("lanes, banks", [(1, 1), (4, 1), (1, 2), (2, 4)])
+def test_every_column_of_a_convolution_is_computed_once(settings, lanes, banks):
     network = random_convolutional_network(Random(1), **settings)
-    layout = laid_out(network, rows=settings["rows"], columns=8, lanes=lanes)
+    layout = laid_out(network, rows=settings["rows"], columns=8, lanes=lanes, banks=banks)
     check_columns(network, layout)
-    for tile, use in zip(layout.tiles, layout.occupancy(), strict=True):
-        order = layout.row_order(tile)
+    for tile in layout.tiles:
+        uses = {use.tile: use for use in layout.uses(tile)}
         matrix = layout.layers[tile.layer].matrix
-        start = sum(matrix.tile_rows[: tile.index])
-        assert sorted(order) == [*range(start, start + matrix.tile_rows[tile.index])]
-        assert use.rows == len(order) and 0 < use.columns <= 8
+        for bank, index in enumerate(tile.indices):
+            order = layout.row_order(tile, bank)
+            start = sum(matrix.tile_rows[:index])
+            assert sorted(order) == [*range(start, start + matrix.tile_rows[index])]
+            assert uses[index].rows == len(order) and 0 < uses[index].columns <= 8 * banks
+        # Step k has its columns in bank k modulo banks.
+        assert all(step.tile == tile.indices[k % banks] for k, step in enumerate(tile.steps))
     assert all(0 < share <= 1 for share in layout.utilization)
 
 
