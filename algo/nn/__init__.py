@@ -2,6 +2,7 @@
 
 from .architecture import CimStyle
 from .blocks import AveragePool, CimBlock, Flatten, MaxPool, ResidualBlock, Subsample
+from .chains import float_lenet, float_vgg_small, lenet, vgg_small
 from .classifier import CimClassifier
 from .conversion import convert
 from .convolution import CimConv2d, whole_kernel_rows
@@ -36,10 +37,14 @@ __all__ = [
     "cim_mlp",
     "convert",
     "find_recipe",
+    "float_lenet",
     "float_mlp",
     "float_resnet20",
+    "float_vgg_small",
+    "lenet",
     "recipes",
     "resnet20",
     "train",
+    "vgg_small",
     "whole_kernel_rows",
 ]

@@ -80,11 +80,24 @@ class CimConv2d(CimLayer):
         self.geometry = Geometry(
             tuple((begin // taps, -(-end // taps)) for begin, end in self.bounds),
             self.encoding.slices,
-            window.stride,
+            (1, 1) if self._thins else window.stride,
             window.padding,
             window.groups,
         )
         self._draw_weight((outputs, self.each, *window.kernel))
+
+    @property
+    def _thins(self) -> bool:
+        """Whether the windows are single elements apart from one another: PyTorch 2.13 can crash on such a convolution.
+
+        The elements between them are then left out first, and the stride is 1.
+        """
+        window = self.window
+        return window.kernel == (1, 1) and window.padding == (0, 0) and window.stride != (1, 1)
+
+    def _thinned(self, code: Tensor) -> Tensor:
+        down, across = self.window.stride
+        return code[:, :, ::down, ::across] if self._thins else code
 
     def kernels(self, factors: Tensor) -> Tensor:
         """Factors (slices, outputs, rows) as kernels of each tile, (tiles, columns, channels, kernel height and width).
@@ -118,6 +131,7 @@ class CimConv2d(CimLayer):
         The tiles are groups of it, the slices further outputs; a tile of fewer channels is filled with zeros. Shape
         (batch, tiles, slices, outputs, windows down, windows across).
         """
+        code = self._thinned(code)
         kernels = self.kernels(self._factors(integer))
         groups, widest = self.window.groups, kernels.shape[2]
         parts: list[Tensor] = []
@@ -129,12 +143,13 @@ class CimConv2d(CimLayer):
             parts.append(part)
         flat = kernels.reshape(-1, *kernels.shape[2:])
         source = torch.cat(parts, dim=1)
-        stride, padding = self.window.stride, self.window.padding
+        stride, padding = self.geometry.stride, self.window.padding
         sums = F.conv2d(source, flat, None, stride, padding, 1, groups * len(parts))
         return self._in_order(sums.reshape(len(code), len(parts), -1, *sums.shape[-2:]))
 
     def column_sums_by_tile(self, code: Tensor, integer: Tensor) -> Tensor:
         """P as `column_sums` has it, one convolution after the other for each tile: the plain form of it."""
+        code = self._thinned(code)
         kernels = self.kernels(self._factors(integer))
         window = self.window
         sums = [
@@ -142,7 +157,7 @@ class CimConv2d(CimLayer):
                 self.geometry.take(code, tile),
                 kernels[tile, :, : end - begin],
                 None,
-                window.stride,
+                self.geometry.stride,
                 window.padding,
                 1,
                 window.groups,
@@ -153,12 +168,12 @@ class CimConv2d(CimLayer):
 
     def row_sums(self, code: Tensor) -> Tensor:
         """X of the integers `code`: (batch, tiles, groups, windows down, windows across)."""
-        window = self.window
+        code, window = self._thinned(code), self.window
         ones = torch.zeros(len(self.tile_rows), self.rows).to(code)
         for tile, (begin, end) in enumerate(self.bounds):
             ones[tile, begin:end] = 1
         kernels = ones.reshape(-1, self.each, *window.kernel).repeat(window.groups, 1, 1, 1)
-        sums = F.conv2d(code, kernels, None, window.stride, window.padding, 1, window.groups)
+        sums = F.conv2d(code, kernels, None, self.geometry.stride, window.padding, 1, window.groups)
         return sums.reshape(len(code), window.groups, len(self.tile_rows), *sums.shape[-2:]).transpose(1, 2)
 
     def _by_row(self, table: Tensor) -> Tensor:
@@ -166,11 +181,12 @@ class CimConv2d(CimLayer):
         sizes = torch.tensor(self.tile_rows, device=table.device)
         return table.repeat_interleave(sizes, dim=-1, output_size=self.rows)
 
-    def forward(self, source: Quantized) -> Tensor:
+    def forward(self, given: Quantized) -> Tensor:
         """Real outputs (batch, outputs, windows down, windows across) of integers and their step."""
         weight = self.weights(self.matrix)
         scales = self.scales(weight)
         window = self.window
+        source = given._replace(code=self._thinned(given.code))
         shape = (self.outputs, self.each, *window.kernel)
         if not self.converting:
             # Without converters the columns add up to one product: an ordinary convolution with the quantized weights.
@@ -179,20 +195,20 @@ class CimConv2d(CimLayer):
             if scales.sums is not None:
                 effective = effective + self._by_row(scales.sums.transpose(0, 1))
             kernel = (effective * source.step).reshape(shape)
-            return F.conv2d(source.code, kernel, None, window.stride, window.padding, 1, window.groups)
+            return F.conv2d(source.code, kernel, None, self.geometry.stride, window.padding, 1, window.groups)
         adc = self.adc
         assert adc is not None
         if self.training and not adc.frozen:
             with torch.no_grad():
-                adc.follow(self.sampled_sums(source.code[:1]))
+                adc.follow(self.sampled_sums(given.code[:1]))
         kernels = self.kernels(self._factors(weight.integer))
-        step = expand_scales(adc.learned_step(self._elements(source.code)), adc.granularity, adc.columns)
+        step = expand_scales(adc.learned_step(self._elements(given.code)), adc.granularity, adc.columns)
         tables = [self._in_columns(each) for each in (step, adc.zero_points(), scales.columns * source.step)]
-        converters = Converters(*tables, adc.low, adc.high)
+        converters = Converters(tables[0], tables[1], tables[2], adc.low, adc.high)
         result = convert_and_add(source.code, kernels, converters, self.geometry)
         if scales.sums is None:
             return result
-        return result + self._offsets(source, scales.sums)
+        return result + self._offsets(given, scales.sums)
 
     def _in_columns(self, table: Tensor) -> Tensor:
         """A table (tiles, slices, outputs) in the order of the columns of each tile."""
@@ -210,9 +226,9 @@ class CimConv2d(CimLayer):
         offsets = offsets * source.step
         if window.groups == 1 and bool((offsets == offsets[:1]).all()):
             # The same for every tile: one sum over all channels, then over the kernel.
-            total = source.code.sum(dim=1, keepdim=True)
+            total = self._thinned(source.code).sum(dim=1, keepdim=True)
             ones = torch.ones(1, 1, *window.kernel).to(total)
-            return F.conv2d(total, ones, None, window.stride, window.padding) * offsets[0].reshape(1, -1, 1, 1)
+            return F.conv2d(total, ones, None, self.geometry.stride, window.padding) * offsets[0].reshape(1, -1, 1, 1)
         sums = self.row_sums(source.code)
         split = offsets.reshape(len(self.tile_rows), window.groups, -1)
         return torch.einsum("ntgyx,tgo->ngoyx", sums, split).reshape(len(sums), self.outputs, *sums.shape[-2:])

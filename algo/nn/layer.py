@@ -113,6 +113,10 @@ class CimLayer(nn.Module):
         """P of the integers `code` and of weights (outputs, rows): (batch, tiles, slices, outputs, *windows)."""
         raise NotImplementedError
 
+    def row_sums(self, code: Tensor) -> Tensor:
+        """X of the integers `code`: (batch, tiles), or (batch, tiles, groups, *windows)."""
+        raise NotImplementedError
+
     @torch.no_grad()
     def exact_sums(self, code: Tensor) -> Tensor:
         """P of the integers `code` with the weights as they stand, in the parameters' type."""

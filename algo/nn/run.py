@@ -64,7 +64,8 @@ class Run:
         self.images = torch.tensor(data.train_images, device=self.device)
         self.labels = torch.tensor(data.train_labels, device=self.device)
         maps = data.train_images.ndim == 4
-        self.model = model.to(memory_format=torch.channels_last) if maps else model
+        # The stubs of torch know no memory format here.
+        self.model = model.to(memory_format=torch.channels_last) if maps else model  # pyright: ignore[reportCallIssue]
         self.optimizer = self._optimizer()
         self.phase, self.inside, self.epoch = 0, 0, 0
         self.history: list[Epoch] = []

@@ -10,6 +10,7 @@ from torch import Tensor
 from quadrille.algo.quant import Quantized, ResidualActivation, round_half_up
 
 from .layer import CimLayer
+from .linear import CimLinear
 
 __all__ = ["IntegerTrace", "Trace"]
 
@@ -61,7 +62,7 @@ class IntegerTrace(Trace):
 
     def layer(self, name: str, layer: CimLayer, code: Tensor) -> None:
         """Codes and row sums of the layer's nodes."""
-        if code.ndim > 2 and not hasattr(layer, "window"):
+        if isinstance(layer, CimLinear):
             code = code.flatten(1)
         self.seen[f"{name}_codes"] = layer.to_int(code)
         self.seen[f"{name}_sums"] = layer.row_sums(code).to(torch.int64)
