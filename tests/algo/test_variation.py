@@ -5,8 +5,9 @@ from math import exp, sqrt
 import pytest
 import torch
 
+from quadrille.algo.integer.sweep import sweep
 from quadrille.algo.integer.variation import Variation
-from quadrille.algo.nn import CimLinear
+from quadrille.algo.nn import CimLinear, Phase, Recipe, cim_mlp, convert, float_mlp, train
 from quadrille.algo.nn.variation import CellVariation, vary_factors
 from quadrille.algo.quant import BinaryWeights, ColumnWeights, PartialSumQuantizer, PerChannel, slice_factors
 from quadrille.algo.spec import CellEncoding, InvalidInput
@@ -118,3 +119,42 @@ def test_refusals():
     sentence = r"^Variation in training must be of cells alone, not offset 0\.5 \(3 fraction bits\)$"
     with pytest.raises(InvalidInput, match=sentence):
         CellVariation(Variation(offset=0.5))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Networks of the same budget, without and with cells that vary in the last phase, and the data they know."""
+    networks = {}
+    for sigma in (0.0, 0.25):
+        perturbation = CellVariation(Variation(log_normal=sigma)) if sigma else None
+        phases = (
+            Phase(epochs=4, learning_rate=1e-2, converters=False),
+            Phase(epochs=2, learning_rate=5e-3, converters=True),
+            Phase(epochs=4, learning_rate=5e-3, converters=True, perturbation=perturbation),
+        )
+        recipe = Recipe(
+            name="small",
+            summary="64-48-10",
+            data="digits",
+            network=lambda: cim_mlp((8, 8), (48, 10), adc_bits=5, tile_rows=64),
+            twin=lambda: float_mlp((8, 8), (48, 10)),
+            phases=phases,
+        )
+        networks[sigma] = train(recipe, seed=0, twin=False)
+    return networks
+
+
+def test_training_with_variation_helps_under_variation(trained):
+    """The same epochs, rates and seed: with noise in the last four, devices that differ by 0.3 do less harm."""
+    data = trained[0.0].data
+    means = {}
+    for sigma, result in trained.items():
+        network = convert(result.network, data.train_images).network
+        (point,) = sweep(network, data.held_out_images, data.held_out_labels, values=(0.3,), seeds=range(6))
+        means[sigma] = point.mean
+    assert means[0.25] > means[0.0] + 0.02
+
+
+def test_training_leaves_no_perturbation_behind(trained):
+    for result in trained.values():
+        assert [layer.perturbation for layer in result.network.layers] == [None, None]
