@@ -86,6 +86,9 @@ def column_dequantizer(
     return {"values": values, "frame": frame[last], "destination": destination}
 
 
+BLOCK_BYTES = 1 << 18  # of accumulators: they stay in a processor's second cache while the codes are added
+
+
 class ColumnDequantization:
     """A Dequantize node, ready: `saturate(round_shift(bias + sum m*code + sum m'*X, shift), format)`.
 
@@ -94,13 +97,15 @@ class ColumnDequantization:
     """
 
     def __init__(self, node: Dequantize, inputs: Sequence[Edge] | None = None) -> None:
-        bound = (1 << 62) - 1
-        if inputs is not None:
-            bound = min(bound, max(_reach(node, inputs), *(greatest(edge.interval) for edge in inputs)))
-        self.rescaling = Rescaling(node.shift, node.format, bound)
+        greatest_bound = (1 << 62) - 1
+        reach = [greatest_bound] * 2 if inputs is None else _reach(node, inputs)
+        codes, whole = (min(greatest_bound, bound) for bound in reach)
+        self.rescaling = Rescaling(node.shift, node.format, whole)
+        # The codes are many, and their part of the sum is often narrow enough for float32 where the whole is not.
+        self.code_type = exact_type(codes)
         kind = self.rescaling.type
         self.result_type = kind if inputs is None else exact_type(greatest(node.format.interval))
-        self.mantissa = array_of(node.mantissa).astype(kind)[..., None]  # (tiles, slices, outputs, 1)
+        self.mantissa = array_of(node.mantissa).astype(self.code_type)[..., None]  # (tiles, slices, outputs, 1)
         # The half that rounds is added once, beforehand; an accumulator has 63 bits, so that there is room for it.
         self.start = (array_of(node.bias) + self.rescaling.half).astype(kind)[:, None]
         self.sum_mantissa = None
@@ -112,41 +117,54 @@ class ColumnDequantization:
 
         Row sums are (n, tiles) for codes without windows, else (n, tiles, groups, *windows).
         """
-        kind, windows = self.rescaling.type, codes.shape[4:]
+        count, windows = len(codes), codes.shape[4:]
         tiles, slices, outputs, _ = self.mantissa.shape
-        codes = codes.reshape(len(codes), tiles, slices, outputs, prod(windows))
-        if kind.kind == "i":
-            codes = codes.astype(kind, copy=False)  # float64 times int64 would be float64
-        if sums is None or self.sum_mantissa is None:
-            total = codes[:, 0, 0] * self.mantissa[0, 0]
+        codes = codes.reshape(count, tiles * slices, outputs, prod(windows))
+        if sums is not None:
+            sums = sums.reshape(count, tiles, sums.shape[2] if windows else 1, prod(windows))
+        out = np.empty((count, outputs, prod(windows)), dtype=self.result_type)
+        step = max(1, BLOCK_BYTES // (outputs * prod(windows) * 8))
+        for begin in range(0, count, step):
+            part = slice(begin, begin + step)
+            total = self._scaled_codes(codes[part]).astype(self.rescaling.type, copy=False)
+            if sums is not None and self.sum_mantissa is not None:
+                total += self._scaled_sums(sums[part]).reshape(total.shape)
             total += self.start
-            done = 1
-        else:
-            # (groups, outputs of a group, tiles) on (n, groups, tiles, windows)
-            groups = sums.shape[2] if windows else 1
-            sums = sums.reshape(len(codes), tiles, groups, prod(windows)).swapaxes(1, 2)
-            weights = self.sum_mantissa.reshape(groups, outputs // groups, tiles)
-            total = np.matmul(weights, sums.astype(kind, copy=False)).reshape(len(codes), outputs, prod(windows))
-            total += self.start
-            done = 0
-        for column in range(done, tiles * slices):
-            tile, piece = divmod(column, slices)
-            total += codes[:, tile, piece] * self.mantissa[tile, piece]
-        result = self.rescaling.settle(total).astype(self.result_type, copy=False)
-        return result.reshape(len(codes), outputs, *windows)
+            out[part] = self.rescaling.settle(total)
+        return out.reshape(count, outputs, *windows)
+
+    def _scaled_codes(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The codes (n, columns, outputs, windows), each times its mantissa, added up: (n, outputs, windows)."""
+        if self.code_type.kind == "i":
+            codes = codes.astype(self.code_type, copy=False)  # float64 times int64 would be float64
+        mantissa = self.mantissa.reshape(-1, *self.mantissa.shape[2:])
+        total = np.multiply(codes[:, 0], mantissa[0], dtype=self.code_type)
+        term = np.empty_like(total)
+        for column in range(1, len(mantissa)):
+            np.multiply(codes[:, column], mantissa[column], out=term)
+            total += term
+        return total
+
+    def _scaled_sums(self, sums: NDArray[Any]) -> NDArray[Any]:
+        """The row sums (n, tiles, groups, windows) times their mantissas: (n, groups, outputs of a group, windows)."""
+        assert self.sum_mantissa is not None, "only where there are mantissas for them"
+        outputs, tiles = self.sum_mantissa.shape
+        weights = self.sum_mantissa.reshape(sums.shape[2], outputs // sums.shape[2], tiles)
+        return np.matmul(weights, sums.swapaxes(1, 2).astype(self.rescaling.type, copy=False))
 
 
-def _reach(node: Dequantize, inputs: Sequence[Edge]) -> int:
-    """The greatest magnitude of any sum of terms of an accumulator: that of all terms' magnitudes together."""
-    tiles, _, outputs = node.mantissa.shape
-    totals = [abs(bias) for bias in node.bias.flat]
+def _reach(node: Dequantize, inputs: Sequence[Edge]) -> tuple[int, int]:
+    """The greatest magnitude of any sum of terms of an accumulator: of the terms of codes alone, and of all terms."""
+    tiles, slices, outputs = node.mantissa.shape
+    codes = [0] * outputs
     for column, mantissa in enumerate(node.mantissa.flat):
-        totals[column % outputs] += max(1, abs(mantissa)) * max(1, greatest(inputs[0].channel(column)))
+        codes[column % outputs] += max(1, abs(mantissa)) * max(1, greatest(inputs[0].channel(column)))
+    whole = [total + abs(bias) for total, bias in zip(codes, node.bias.flat, strict=True)]
     if node.sum_mantissa is not None:
         for column, mantissa in enumerate(node.sum_mantissa.flat):
             tile = column // outputs
-            totals[column % outputs] += max(1, abs(mantissa)) * max(1, greatest(inputs[1].channel(tile)))
-    return max(totals)
+            whole[column % outputs] += max(1, abs(mantissa)) * max(1, greatest(inputs[1].channel(tile)))
+    return max(codes), max(whole)
 
 
 def dequantize(node: Dequantize, codes: IntArray, sums: IntArray | None = None) -> IntArray:
