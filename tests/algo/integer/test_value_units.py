@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_rows_that_are_not_enabled_pass_values() -> None:
         ({"low": np.array([1, 2])}, "Table field low must have shape [1], not [2]"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(change: dict[str, np.ndarray], message: str) -> None:
+def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
     zero = np.zeros(1, np.int64)
     table = {name: change.get(name, zero) for name in ("enable", "mantissa", "shift", "low", "high")}
     beats = {"values": np.zeros((1, 2), np.int64), "route": zero, "frame": zero, "first": zero}
