@@ -6,6 +6,8 @@
 
 #include "ports.h"
 
+void Model___024root___eval(Model___024root* root);  // Verilator's, in the model's own files
+
 namespace quadrille {
 
 struct InputPlan {
@@ -153,16 +155,26 @@ private:
 #endif
     }
 
+    // What `eval` does besides, in every call, is to flush messages between threads and to free objects of classes.
+    // Verilog without either needs none of it; waveforms do.
+    inline void evaluate() {
+#if QUADRILLE_TRACE
+        top.eval();
+#else
+        Model___024root___eval(top.rootp);
+#endif
+    }
+
     inline void settle() {  // combinational paths from the inputs, before the edge
         set_clock(top, false);
-        top.eval();
+        evaluate();
         dump();
     }
 
     inline void edge() {
         if (has_clock) {
             set_clock(top, true);
-            top.eval();
+            evaluate();
         }
         dump();
     }
