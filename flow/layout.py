@@ -23,11 +23,12 @@ OCCUPANCY, SCHEDULE = "occupancy.png", "schedule.png"
 
 @dataclass(frozen=True)
 class Layout(Result):
-    """The tiles of a network on an array of `rows` x `columns`, in the order of computation.
+    """The tiles of a network on arrays of `rows` x `columns`, one in each of `banks`, in the order of computation.
 
     Attributes
     ----------
-    tiles : what each instruction fills; `utilization` is the mean of their shares
+    tiles : what each instruction fills, row tile by row tile
+    utilization : the share of the cells that hold a weight, over all instructions
     spans : when the weights of each instruction are written and when they are used, in one batch of `frames` images
     cycles : of such a batch
     pictures : the files that were drawn
@@ -39,22 +40,20 @@ class Layout(Result):
     rows: int
     columns: int
     macros: int
+    banks: int
     frames: int
     cycles: int
+    utilization: float
     tiles: tuple[TileUse, ...]
     spans: tuple[Span, ...]
     pictures: tuple[Path, ...] = ()
 
-    @property
-    def utilization(self) -> float:
-        """The mean share of the cells that hold a weight."""
-        return sum(use.share for use in self.tiles) / len(self.tiles)
-
     def summary(self) -> Sequence[tuple[str, str]]:
         """Shape, utilization and cycles."""
-        plural = "" if self.macros == 1 else "s"
+        number = self.macros * self.banks
+        plural = "" if number == 1 else "s"
         lines = [
-            ("macros", f"{self.macros} macro{plural} of {self.rows} rows x {self.columns // self.macros} columns"),
+            ("macros", f"{number} macro{plural} of {self.rows} rows x {self.columns // self.macros} columns"),
             ("tiles", f"{len(self.tiles)}, {100 * self.utilization:.1f} % of the cells used"),
             ("cycles", f"{self.cycles:,} for one batch of {self.frames}"),
         ]
@@ -125,8 +124,10 @@ def layout_of(program: Program, pictures: tuple[Path, ...] = ()) -> Layout:
         rows=plan.rows,
         columns=plan.columns,
         macros=configuration.macros,
+        banks=plan.banks,
         frames=configuration.frames,
         cycles=program.timing.batch_cycles(configuration.frames),
+        utilization=sum(plan.utilization) / len(plan.utilization),
         tiles=tile_uses(used, plan.rows, plan.columns),
         spans=spans_of(instructions),
         pictures=pictures,
