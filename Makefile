@@ -13,6 +13,8 @@ SETUP := $(VENV)/.set-up
 ROOMS := algo hw sim tb flow
 WORKERS ?= 2
 
+# Real data sets, where they lie beside the project: tests that need them are skipped without, and say so.
+export QUADRILLE_DATA ?= $(abspath $(wildcard ../shared/data))
 export AMARANTH_USE_YOSYS := builtin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
