@@ -95,8 +95,8 @@ def test_convolutions_have_a_row_for_each_element_of_a_kernel():
     assert Network("net", (image, node)).edges["conv"].shape == (1, 1, 1, 2, 2)
     assert node.cell_values().tolist() == [[list(range(8))]]
     wrong = dataclasses.replace(node, conductance=Conductance(IntTensor.of(range(8), (1, 2, 4)), 1))
-    with pytest.raises(InvalidInput, match=r"^Node 'conv': conductance must have shape \[1, 1, 8\], not \[1, 2, 4\]$"):
-        Network("net", (image, wrong))
+    with pytest.raises(InvalidInput, match=r"^conductance must have shape \[1, 1, 8\], not \[1, 2, 4\]$"):
+        wrong.infer([image.infer([])])
 
 
 def test_refusals():
@@ -109,6 +109,9 @@ def test_refusals():
             Conductance(VALUES, bits)
     with pytest.raises(TypeError, match=r"^Field fraction_bits of a conductance must be an integer, not 3\.0$"):
         Conductance(VALUES, 3.0)  # pyright: ignore[reportArgumentType]
-    sentence = r"^Node 'fc': conductance must stand beside an ADC, as exact column sums are digital and do not vary$"
+    exact = dataclasses.replace(VARIED, adc=None)
+    sentence = r"^conductance must stand beside an ADC, as exact column sums are digital and do not vary$"
     with pytest.raises(InvalidInput, match=sentence):
-        Network("net", (IMAGE, dataclasses.replace(VARIED, adc=None)))
+        exact.infer([IMAGE.infer([])])
+    with pytest.raises(InvalidInput, match=r"^Node 'fc': conductance must stand beside an ADC"):
+        Network("net", (IMAGE, exact))
