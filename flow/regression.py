@@ -115,16 +115,18 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
     """Write block `name` into `folder` for its testbench.
 
     With `network` among the parameters, the path of a Network file, it is the accelerator of that network with its
-    program; the other parameters are as of `generate`. The sequencer, which is no block of the catalogue, takes the
-    parameters of an accelerator.
+    program; the other parameters are as of `generate`. The sequencer and the patch reader, which are no blocks of the
+    catalogue, take the parameters of an accelerator.
     """
     from quadrille.hw.engine.configuration import Configuration
+    from quadrille.hw.engine.patches import PatchReader
     from quadrille.hw.engine.sequencer import Sequencer
     from quadrille.hw.export import export
 
-    if name == "sequencer":
+    parts = {"sequencer": Sequencer, "patch-reader": PatchReader}
+    if name in parts:
         values: dict[str, Any] = {**Configuration.defaults(), **parameters}
-        export(Sequencer(Configuration(**values)), folder)
+        export(parts[name](Configuration(**values)), folder)
         return
     if "network" not in parameters:
         component(name, folder, parameters)

@@ -50,6 +50,7 @@ def _cases(block: str, module: str, *configurations: Mapping[str, Any]) -> tuple
 _READER = {"columns": 10, "lanes": 4, "partial_bits": 6, "reference_bits": 5, "address_bits": 5, "frame_bits": 3}
 _CONVERTER = {"partial_bits": 6, "reference_bits": 6, "code_bits": 12, "table_rows": 6, "frame_bits": 2}
 _MAPS = {"lanes": 3, "value_bits": 8, "table_rows": 5, "groups": 3, "width": 4, "height": 3, "frame_bits": 2}
+_PATCHES = {"lanes": 2, "frames": 2, "input_words": 8, "feature_words": 32, "map_size": 5, "kernel_size": 3}
 
 CASES: tuple[Case, ...] = (
     *_cases(
@@ -119,6 +120,12 @@ CASES: tuple[Case, ...] = (
         "test_sequencer",
         {"frames": 1, "weight_tiles": 1},
         {"frames": 5, "weight_tiles": 6, "map_size": 9, "kernel_size": 3, "steps": 5, "table_rows": 16},
+    ),
+    *_cases(
+        "patch-reader",
+        "test_patch_reader",
+        {**_PATCHES, "rows": 9, "word": 16, "map_size": 3, "kernel_size": 2, "weight_planes": 1},
+        {**_PATCHES, "rows": 20, "banks": 2, "word": 8, "activation_bits": 8, "signed": True},
     ),
     AcceleratorCase(
         "accelerator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal
@@ -68,6 +69,10 @@ class PatchReader(wiring.Component):
                 "idle": Out(1),
             }
         )
+
+    def parameter_values(self) -> dict[str, int | str | bool]:
+        """The parameters of the accelerator that it is part of, as its manifest holds them."""
+        return asdict(self.configuration)
 
     def elaborate(self, platform: object) -> Module:
         """Walk | place the word that was read | play the patch."""
