@@ -52,12 +52,11 @@ def study_command() -> None:
 @click.option("--adc-bits", type=int, default=3, show_default=True, help="Bits of the ADCs.")
 @click.option("--rows", type=int, default=128, show_default=True, help="Rows of an array.")
 @click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training images.")
+@click.option("--warm-up", type=int, default=0, show_default=True, help="Passes with exact sums before these.")
 @click.option("--batch", type=int, default=64, show_default=True, help="Images of a step of training.")
 @click.option("--learning-rate", type=float, default=3e-3, show_default=True, help="Greatest learning rate.")
 @click.option("--step-rate", type=float, default=10.0, show_default=True, help="Rate of ADC steps, times that.")
-@click.option(
-    "--weight-step-rate", type=float, default=0.01, show_default=True, help="Rate of weight steps, times that."
-)
+@click.option("--weight-step-rate", type=float, default=0.01, show_default=True, help="The same for weight steps.")
 @click.option("--seeds", type=int, default=3, show_default=True, help="How often each grain is trained.")
 @click.option(
     "--weights",

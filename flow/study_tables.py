@@ -27,13 +27,14 @@ def study_markdown(options: Mapping[str, Any], findings: Findings) -> str:
     """The whole study on one page: what was done, the grid, the variation sweep, the verdicts."""
     adc, rows = f"{options['adc_bits']}-bit ADC", f"{options['rows']} rows"
     cells = f"{options['weight_bits']}-bit weights in {options['cell_bits']}-bit cells"
-    budget = f"{options['epochs']} epochs over {options['images']:,} training images, converters on from the start"
+    budget = f"{options['epochs']} epochs over {options['images']:,} training images"
+    start = f"after {options['warm_up']} epochs with exact sums" if options["warm_up"] else "from the start"
     images = f"{options['held_out']:,} held-out images"
     lines = [
         f"# Granularity study: {options['model']} on {options['data']}",
         "",
         f"{cells}, {options['activation_bits']}-bit activations, {adc} on arrays of {rows}.",
-        f"Every grain with the same budget: {budget}, {options['seeds']} seeds.",
+        f"Every grain with the same budget: {budget}, converters on {start}, {options['seeds']} seeds.",
         f"Accuracy: integer networks on {images}, mean and standard deviation over seeds.",
     ]
     if findings.float_twin is not None:

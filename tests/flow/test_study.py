@@ -273,9 +273,9 @@ def test_command_trains_and_resumes(tmp_path: Path, capfd: pytest.CaptureFixture
     shown = json.loads(out)
     assert shown["options"]["data"] == "digits" and shown["options"]["sigmas"] == [0.0, 0.1]
     layers = shown["runs"][1]["layers"]
-    assert [layer["columns"] for layer in layers] == [2 * 3 * 128, 4 * 3 * 128, 4 * 3 * 10]
+    assert [layer["columns"] for layer in layers] == [2 * 3 * 64, 2 * 3 * 64, 2 * 3 * 10]
     assert [layer["multiplications"] for layer in layers] == [layer["columns"] for layer in layers]
-    assert [layer["multiplications"] for layer in shown["runs"][0]["layers"]] == [2 * 128, 4 * 128, 4 * 10]
+    assert [layer["multiplications"] for layer in shown["runs"][0]["layers"]] == [2 * 64, 2 * 64, 2 * 10]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from .options import StudyOptions
 
 __all__ = ["StudyModel", "find_model", "study_models"]
 
-WIDTHS = (128, 128)  # of the perceptron's hidden layers
+WIDTHS = (64, 64)  # of the perceptron's hidden layers
 CHANNELS, HIDDEN = (8, 16, 32), 64  # of the small convolutional network
 
 
@@ -118,7 +118,7 @@ def _maps(data: Dataset) -> tuple[int, int, int]:
 _MODELS = {
     model.name: model
     for model in (
-        StudyModel("mlp", "a perceptron of two hidden layers of 128", "digits", _mlp, _float_mlp),
+        StudyModel("mlp", "a perceptron of two hidden layers of 64", "digits", _mlp, _float_mlp),
         StudyModel("cnn", "three small convolutions and a hidden layer", "fashion-mnist", _cnn, _float_cnn),
         StudyModel("resnet20", "ResNet-20", "cifar10", _resnet20, _float_resnet20),
     )

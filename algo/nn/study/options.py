@@ -22,11 +22,11 @@ class StudyOptions:
     """Everything that decides the results of a study.
 
     Each of `seeds` seeds (0, 1, ...) trains the model with every grain of `weights` x `sums`, on the first `images`
-    training images, for `epochs` epochs of one phase with the converters on. ADC steps and weight steps learn at
-    `step_rate` and `weight_step_rate` times the learning rate, which they must survive: a step of a single column meets
-    noisier gradients than that of a whole layer. Accuracies are those of the integer
-    network on the first `held_out` held-out images. Each network is then perturbed by log-normal cells of deviation
-    `sigmas`, `draws` times each, and executed on the first `variation_images` held-out images.
+    training images, for `epochs` epochs of one phase with the converters on, after `warm_up` epochs with exact sums.
+    ADC steps and weight steps learn at `step_rate` and `weight_step_rate` times the learning rate: the step of a single
+    column meets noisier gradients than that of a whole layer. Accuracies are those of the integer network on the first
+    `held_out` held-out images. Each network is then perturbed by log-normal cells of deviation `sigmas`, `draws` times
+    each, and executed on the first `variation_images` held-out images.
 
     Raises
     ------
@@ -44,6 +44,7 @@ class StudyOptions:
     adc_bits: int = 3
     rows: int = 128
     epochs: int = 10
+    warm_up: int = 0
     batch: int = 64
     learning_rate: float = 3e-3
     step_rate: float = 10.0
@@ -66,6 +67,7 @@ class StudyOptions:
             ("ADC bits", self.adc_bits, 1, 8),
             ("Array rows", self.rows, 1, 4096),
             ("Epochs", self.epochs, 1, None),
+            ("Epochs of warm-up", self.warm_up, 0, None),
             ("Batch", self.batch, 2, None),
             ("Seeds", self.seeds, 1, None),
             ("Draws of devices", self.draws, LEAST_DRAWS, None),

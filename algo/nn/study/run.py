@@ -63,15 +63,18 @@ def study_data(options: StudyOptions) -> Dataset:
 
 
 def study_recipe(options: StudyOptions, data: Dataset, grain: Grain) -> Recipe:
-    """How the model of a study is trained: one phase, converters on from the start."""
+    """How the model of a study is trained: a phase with converters, one without before it if there is a warm-up."""
     model = find_model(options.model)
+    warm_up = ()
+    if options.warm_up:
+        warm_up = (Phase(epochs=options.warm_up, learning_rate=options.learning_rate, converters=False),)
     return Recipe(
         name=f"study {options.model} {grain}",
         summary=f"{model.summary}, {options.weight_bits}-bit weights, scales per {grain}",
         data=options.data,
         network=lambda: model.network(options, data, grain),
         twin=lambda: model.twin(data),
-        phases=(Phase(epochs=options.epochs, learning_rate=options.learning_rate, converters=True),),
+        phases=(*warm_up, Phase(epochs=options.epochs, learning_rate=options.learning_rate, converters=True)),
         batch=options.batch,
         step_rate=options.step_rate,
         weight_step_rate=options.weight_step_rate,
