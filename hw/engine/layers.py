@@ -77,7 +77,7 @@ class Layer:
 
 
 def layers_of(network: Network) -> tuple[Layer, ...]:
-    """The layers of `network` in the order of their matrices.
+    """The layers of `network` in the order of their dequantize nodes, which puts all that a layer reads before it.
 
     Raises
     ------
@@ -100,9 +100,18 @@ def layers_of(network: Network) -> tuple[Layer, ...]:
             raise InvalidInput(
                 f"Node {node.name!r}: the engine runs a {node.kind} node only behind a dequantize node of its own"
             )
-    _check_result(network, layers[-1])
+    order = {node.name: number for number, node in enumerate(network.nodes)}
+    layers.sort(key=lambda layer: order[layer.dequantize.name])
+    if isinstance(network.result, Argmax) and layers[-1].requantize is not None:
+        raise InvalidInput(f"Node {network.result.name!r}: the engine needs argmax to read a dequantize node")
+    stored = {layer.stored for layer in layers}
     for layer in layers:
-        _check_source(network, layer, layers)
+        if layer.shortcut is not None and layer.shortcut.stored not in stored:
+            other = layer.shortcut.stored
+            raise InvalidInput(
+                f"Node {layer.shortcut.add.name!r}: the engine adds what a layer stored before, "
+                f"not {network.node(other).kind} {other!r}"
+            )
     return tuple(layers)
 
 
@@ -219,30 +228,3 @@ def _shortcut(network: Network, value: Node) -> Shortcut | None:
 def _subsamples(network: Network, add: Node) -> Iterator[str]:
     """The Subsample nodes among the operands of an Add."""
     return (name for name in add.inputs if isinstance(network.node(name), Subsample))
-
-
-def _check_result(network: Network, last: Layer) -> None:
-    """The network's result must be what leaves the last layer, or the index of its greatest."""
-    result = network.result
-    leaves = result.inputs[0] if isinstance(result, Argmax) else result.name
-    if leaves != last.result:
-        raise InvalidInput(f"Node {leaves!r}: the engine needs the result to come from its last layer, {last.result!r}")
-    if isinstance(result, Argmax) and last.requantize is not None:
-        raise InvalidInput(f"Node {result.name!r}: the engine needs argmax to read a dequantize node")
-
-
-def _check_source(network: Network, layer: Layer, layers: list[Layer]) -> None:
-    """What a layer reads must be stored: the images, or the result of an earlier layer."""
-    results = {earlier.result for earlier in layers} | {network.input.name}
-    if layer.source not in results:
-        raise InvalidInput(
-            f"Node {layer.matrix.name!r}: the engine needs it to read the images or the last node of a layer, "
-            f"not {network.node(layer.source).kind} {layer.source!r}"
-        )
-    stored = {earlier.stored for earlier in layers}
-    if layer.shortcut is not None and layer.shortcut.stored not in stored:
-        other = layer.shortcut.stored
-        raise InvalidInput(
-            f"Node {layer.shortcut.add.name!r}: the engine adds what a layer stored before, "
-            f"not {network.node(other).kind} {other!r}"
-        )

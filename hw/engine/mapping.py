@@ -100,7 +100,7 @@ class TileUse:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network laid out on `columns` columns of `rows` rows in each of `banks` banks, for `frames` images at a time."""
+    """A network laid out on `columns` columns of `rows` rows in each bank, for `frames` images at a time."""
 
     network: Network
     rows: int
@@ -266,7 +266,7 @@ def _tiles(layer: Layer, begin: int, end: int, lanes: int, room: int, banks: int
 
 
 def _together(tiles: int, banks: int) -> Iterator[tuple[int, ...]]:
-    """Row tiles that are computed at a time: as many as there are banks, then halves of that, so that they share them."""
+    """Row tiles that are computed at a time: as many as there are banks, then halves of that."""
     start = 0
     while start < tiles:
         while banks > tiles - start:
