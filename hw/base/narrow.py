@@ -20,16 +20,13 @@ def multiply(a: Value, b: Value) -> Value:
 
 
 def add(a: Value, b: Value, shape: Shape) -> Value:
-    """`a + b` in `shape`, modulo `2 ** shape.width`, whatever the widths of both."""
-    low, high = (_extend(value, shape.width) for value in (a, b))
-    return truncate(low + high, shape)
+    """`a + b` in `shape`, modulo `2 ** shape.width` if it does not fit.
 
-
-def _extend(value: Value, width: int) -> Value:
-    """The bits of `value` modulo `2 ** width`, without a sign: one that is not there need not be carried on."""
-    if len(value) >= width:
-        return value[:width]
-    return Cat(value, (value[-1] if value.shape().signed else Const(0, 1)).replicate(width - len(value)))
+    Where neither is narrower the sign is of no account, and a simulator is spared its extension.
+    """
+    if min(len(a), len(b)) >= shape.width:
+        return truncate(a[: shape.width] + b[: shape.width], shape)
+    return truncate(a + b, shape)
 
 
 def round_shift(value: Value, amount: Value | int) -> Value:

@@ -172,7 +172,7 @@ def test_parameters_are_parsed():
 def test_products_and_sums_equal_integers_for_every_value():
     a, b = Signal(signed(4)), Signal(4)
     stimulus = [(x, y) for x in range(-8, 8) for y in range(16)]
-    shapes = (signed(3), signed(6), unsigned(7))
+    shapes = (signed(3), signed(4), signed(6), unsigned(5))
     got = evaluate([multiply(a, b), multiply(b, a), *(add(a, b, shape) for shape in shapes)], [a, b], stimulus)
     x, y = np.array(stimulus).T
     assert (got[:, :2] == (x * y)[:, None]).all()
