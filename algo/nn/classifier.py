@@ -50,9 +50,9 @@ class CimClassifier(nn.Module):
         self.chain = nn.ModuleList(blocks)
 
     @property
-    def blocks(self) -> Iterator[nn.Module]:
-        """The blocks in order."""
-        return iter(self.chain)
+    def blocks(self) -> Iterator[CimBlock]:
+        """The blocks that are one layer each, in order."""
+        return (block for block in self.chain if isinstance(block, CimBlock))
 
     @property
     def layers(self) -> Iterator[CimLayer]:

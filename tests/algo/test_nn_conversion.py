@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from quadrille.algo.integer import execute
 from quadrille.algo.nn import CimClassifier, cim_mlp, convert
@@ -45,6 +46,7 @@ def powers_of_two(model: CimClassifier, images: np.ndarray, *, affine: bool = Tr
             quantizer = linear.weights.quantizer
             quantizer.initialise(linear.weight)
             quantizer.step.copy_(2.0 ** torch.randint(-6, -3, quantizer.step.shape, generator=generator))
+        assert isinstance(norm, nn.BatchNorm1d)
         assert norm.running_var is not None and norm.running_mean is not None
         norm.eps = 0.0
         norm.running_var.copy_(4.0 ** torch.randint(-1, 2, norm.running_var.shape, generator=generator))
@@ -182,7 +184,7 @@ def test_shift_of_a_layer_without_weights() -> None:
 def model_with_steps() -> CimClassifier:
     model = cim_mlp((4, 5), (4, 3))
     first = next(model.blocks)
-    first.activation = Lsq(IntFormat(4), (4,), PerChannel(0), batched=True)
+    first.activation = Lsq(IntFormat(4), (4,), PerChannel(0), batched=True)  # pyright: ignore[reportAttributeAccessIssue]
     return model
 
 

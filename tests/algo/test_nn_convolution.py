@@ -249,8 +249,8 @@ def test_rows_of_whole_kernels() -> None:
     assert layer.adc is not None and layer.adc.step.numel() == 1
 
 
-def window(**changes: Any) -> Window:
-    return Window(**{"kernel": (3, 3), "padding": (1, 1)} | changes)
+def window(groups: int = 1) -> Window:
+    return Window((3, 3), padding=(1, 1), groups=groups)
 
 
 @pytest.mark.parametrize(

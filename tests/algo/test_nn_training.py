@@ -11,9 +11,24 @@ import pytest
 import torch
 
 from quadrille.algo.data import DATASETS, Dataset
-from quadrille.algo.nn import Phase, Progress, Recipe, Trained, cim_mlp, find_recipe, float_mlp, recipes, train
-from quadrille.algo.nn.augmentation import random_shift
+from quadrille.algo.nn import (
+    CimStyle,
+    Phase,
+    Progress,
+    Recipe,
+    Trained,
+    cim_mlp,
+    find_recipe,
+    float_lenet,
+    float_mlp,
+    lenet,
+    recipes,
+    train,
+)
+from quadrille.algo.nn.augmentation import random_crop, random_flip, random_shift
 from quadrille.algo.nn.checkpoint import load_checkpoint, save_checkpoint
+from quadrille.algo.nn.layer import CimLayer, Perturbation
+from quadrille.algo.nn.recipe import Optimizer, Schedule
 from quadrille.algo.nn.training import _rescaled
 from quadrille.algo.spec import IntFormat, InvalidInput
 
@@ -105,6 +120,101 @@ def test_one_stage() -> None:
     assert trained.accuracies["network"] > 0.8
 
 
+def blobs() -> Dataset:
+    """A bright square in one of four corners of 8 x 8 pixels."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(96) % 4
+    images = generator.integers(0, 60, (96, 1, 8, 8))
+    for image, label in zip(images, labels, strict=True):
+        down, across = 4 * (label // 2), 4 * (label % 2)
+        image[0, down : down + 4, across : across + 4] += 150
+    images = images.astype(np.uint8)
+    return Dataset("blobs", IntFormat(8), 4, images[:64], labels[:64], images[64:], labels[64:])
+
+
+def disturbed(layer: CimLayer, seed: int) -> Perturbation:
+    """Every cell a few percent off."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.exp(0.05 * torch.randn(layer.encoding.slices, layer.outputs, layer.rows, generator=generator))
+    return lambda factors: factors * noise
+
+
+SMALL = Recipe(
+    name="small",
+    summary="for tests",
+    data="blobs",
+    network=lambda: lenet(CimStyle(array_rows=16, fill_rows=True), stages=((4,), (6,)), classes=4, shape=(1, 8, 8)),
+    twin=lambda: float_lenet(stages=((4,), (6,)), classes=4, shape=(1, 8, 8)),
+    phases=(
+        Phase(epochs=2, learning_rate=2e-2, last_rate=1e-2, converters=False, schedule=Schedule.ONE_CYCLE),
+        Phase(epochs=2, learning_rate=1e-2, converters=True, perturbation=disturbed),
+    ),
+    batch=16,
+    most_shift=1,
+    optimizer=Optimizer.ADAMW,
+    weight_decay=1e-4,
+    warm_start=True,
+    calibration_images=16,
+    evaluation_images=20,
+)
+
+
+def test_a_convolutional_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "blobs", blobs)
+    straight = train(SMALL, seed=1)
+    # The twin comes first: the network starts from its weights.
+    path = tmp_path / "checkpoint.pt"
+
+    def stop(progress: Progress) -> None:
+        assert progress.total == 8
+        if progress.done == 7:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(SMALL, seed=1, checkpoint=path, progress=stop)
+    seen: list[tuple[str, int]] = []
+    resumed = train(SMALL, seed=1, checkpoint=path, progress=lambda at: seen.append((at.model, at.done)))
+    assert same(straight, resumed) and seen == [("network", 8)]
+    assert straight.accuracies["network"] > 0.5 and straight.accuracies["float twin"] > 0.8
+    assert all(layer.perturbation is None for layer in straight.network.layers)
+    calm = replace(SMALL, phases=(SMALL.phases[0], replace(SMALL.phases[1], perturbation=None)))
+    assert not same(straight, train(calm, seed=1))
+
+
+def test_epochs_of_each_phase_and_the_twin_of_a_later_call(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    counted = [2, 3]
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(TINY, epochs=(4, 3), checkpoint=path, progress=stop, twin=False)
+    short = train(TINY, epochs=counted, checkpoint=path, twin=False)
+    assert short.twin is None and set(short.accuracies) == set(short.history) == {"network"}
+    assert [epoch.phase for epoch in short.history["network"]] == [0, 0, 1, 1, 1]
+    # A phase that has had its epochs is over.
+    whole = train(TINY, epochs=(1, 3), checkpoint=path)
+    assert whole.twin is not None and whole.history["network"] == short.history["network"]
+    assert [epoch.phase for epoch in whole.history["float twin"]] == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_every_optimizer_learns(optimizer: Optimizer) -> None:
+    rate = 3e-2
+    phases = tuple(replace(phase, epochs=4, learning_rate=rate) for phase in TINY.phases)
+    trained = train(replace(TINY, optimizer=optimizer, phases=phases, weight_decay=1e-4), twin=False)
+    assert trained.history["network"][-1].loss < trained.history["network"][0].loss
+
+
+def test_schedules() -> None:
+    cosine = replace(PHASE, learning_rate=2.0, last_rate=1.0)
+    assert [cosine.rate(share) for share in (0, 0.5, 1)] == pytest.approx([2, 1.5, 1])
+    cycle = replace(cosine, schedule=Schedule.ONE_CYCLE)
+    assert [cycle.rate(share) for share in (0, 0.05, 0.1, 0.55, 1)] == pytest.approx([0, 1, 2, 1.5, 1])
+
+
 def test_digits_in_two_epochs() -> None:
     trained = train(find_recipe("digits-mlp"), epochs=2)
     assert trained.accuracies["network"] > 0.85 and trained.accuracies["float twin"] > 0.85
@@ -115,7 +225,7 @@ def test_recipes_are_found_by_their_files() -> None:
     recipe = recipes()["digits-mlp"]
     assert recipe.data == "digits" and recipe.epochs == sum(phase.epochs for phase in recipe.phases)
     blocks = list(recipe.network().blocks)
-    assert [(block.layer.inputs, block.layer.outputs) for block in blocks] == [(64, 128), (128, 128), (128, 10)]
+    assert [(block.layer.rows, block.layer.outputs) for block in blocks] == [(64, 128), (128, 128), (128, 10)]
     for block in blocks:
         assert block.layer.adc is not None and block.layer.adc.bits == 5 and block.layer.encoding.binary
     assert find_recipe("digits-mlp").name == "digits-mlp"
@@ -140,8 +250,29 @@ def test_shift_moves_zeros_in() -> None:
     assert float((some.sum(dim=(1, 2)) < 9).float().mean()) == pytest.approx(0.25 * 8 / 9, abs=0.03)
 
 
-@pytest.mark.parametrize(("epochs", "counts"), [(None, [4, 8]), (2, [1, 1]), (3, [1, 2]), (24, [8, 16]), (7, [2, 5])])
-def test_phases_are_stretched(epochs: int | None, counts: list[int]) -> None:
+def test_crop_and_flip() -> None:
+    images = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    assert random_crop(images, 4, torch.Generator()) is images
+    seen = set()
+    for seed in range(60):
+        cut = random_crop(images, 3, torch.Generator().manual_seed(seed))
+        assert cut.shape == (2, 3, 3, 3)
+        first = int(cut[0, 0, 0, 0])
+        seen.add(first)
+        assert torch.equal(cut[0], images[0, :, first // 5 : first // 5 + 3, first % 5 : first % 5 + 3])
+    assert seen == {0, 1, 2, 5, 6, 7}
+    many = torch.arange(3).repeat(1000, 2, 1)
+    flipped = random_flip(many, torch.Generator().manual_seed(0))
+    mirrored = (flipped[:, 0, 0] == 2).float()
+    assert float(mirrored.mean()) == pytest.approx(0.5, abs=0.05)
+    assert torch.equal(torch.where(mirrored.bool()[:, None, None], flipped.flip(-1), flipped), many)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "counts"),
+    [(None, [4, 8]), (2, [1, 1]), (3, [1, 2]), (24, [8, 16]), (7, [2, 5]), ((1, 9), [1, 9])],
+)
+def test_phases_are_stretched(epochs: int | tuple[int, ...] | None, counts: list[int]) -> None:
     assert [phase.epochs for phase in _rescaled(TINY.phases, epochs)] == counts
 
 
@@ -151,7 +282,7 @@ PHASE = TINY.phases[0]
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: find_recipe("mnist"), r"^Recipe must be one of digits-mlp, not 'mnist'$"),
+        (lambda: find_recipe("mnist"), r"^Recipe must be one of digits-mlp, lenet-fashion-mnist, .*, not 'mnist'$"),
         (lambda: replace(PHASE, epochs=0), r"^Epochs of a phase must be a positive integer, not 0$"),
         (lambda: replace(PHASE, learning_rate=0.0), r"^Learning rate of a phase must be positive, not 0\.0$"),
         (lambda: replace(TINY, phases=()), r"^Recipe 'tiny' must have at least one phase, not 0$"),
@@ -162,6 +293,14 @@ PHASE = TINY.phases[0]
         (lambda: replace(TINY, batch=1), r"^Recipe 'tiny' must have batches of 2 or more images, not 1$"),
         (lambda: replace(TINY, most_shift=-1), r"^Recipe 'tiny' must shift images by 0 or more pixels, not -1$"),
         (lambda: replace(TINY, shift_share=1.5), r"^Recipe 'tiny' must shift a share from 0 to 1, not 1\.5$"),
+        (lambda: replace(PHASE, size=0), r"^Image size of a phase must be a positive integer, not 0$"),
+        (lambda: replace(PHASE, last_rate=1.0), r"^Last learning rate of a phase must be from 0 to 0\.03, not 1\.0$"),
+        (
+            lambda: replace(TINY, weight_decay=-1.0),
+            r"^Recipe 'tiny' must have a weight decay of 0 or more, not -1\.0$",
+        ),
+        (lambda: train(TINY, epochs=(1,)), r"^Epochs must be 2 numbers, one for each phase, not 1$"),
+        (lambda: train(TINY, epochs=(1, 0)), r"^Epochs of a phase must be a positive integer, not 0$"),
         (lambda: train(TINY, seed=-1), r"^Seed must be from 0 to 4294967295, not -1$"),
         (lambda: train(TINY, epochs=1), r"^Epochs must be at least 2, one for each phase, not 1$"),
     ],
