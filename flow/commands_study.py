@@ -79,6 +79,7 @@ def study_command() -> None:
     show_default=True,
     help="Deviations of the variation sweep; '' for none.",
 )
+@click.option("--swept-seeds", type=int, help="Sweep only the networks of the first SWEPT_SEEDS seeds [default: all].")
 @click.option("--draws", type=int, default=10, show_default=True, help="Draws of devices for each sigma, 10 or more.")
 @click.option(
     "--variation-images", type=int, default=500, show_default=True, help="Held-out images of the sweep, at most all."

@@ -153,7 +153,9 @@ class _Work:
     def run(self, seed: int, grain: Grain) -> None:
         """Train and sweep one grain with one seed, unless that is done."""
         key = {"weights": grain.weights, "sums": grain.sums, "seed": seed}
-        swept = self._has("variation", key) or not self.options.sigmas
+        limit = self.options.swept_seeds
+        spared = not self.options.sigmas or (limit is not None and seed >= limit)
+        swept = spared or self._has("variation", key)
         path = self.folder / NETWORKS / f"{grain.weights}-{grain.sums}-{seed}.safetensors"
         if self._has("runs", key) and (swept or path.is_file()):
             network = None

@@ -81,8 +81,9 @@ def study_markdown(options: Mapping[str, Any], findings: Findings) -> str:
 
 
 def _variation_note(options: Mapping[str, Any]) -> str:
+    swept = options["swept_seeds"] or options["seeds"]
     return (
-        f"Accuracy in %, mean and standard deviation over {options['seeds']} seeds x {options['draws']} draws of "
+        f"Accuracy in %, mean and standard deviation over {swept} of the seeds x {options['draws']} draws of "
         f"devices, on {options['variation_images']:,} held-out images: the conductance of every cell of a layer with "
         f"ADC is multiplied by exp(theta), theta from N(0, sigma^2), and rounded to {options['fraction_bits']} "
         "fraction bits; nothing is trained anew."

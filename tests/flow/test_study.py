@@ -126,6 +126,13 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path: Path, small_network
     assert again.trained == [] and again.swept == 0
 
 
+def test_a_sweep_may_spare_seeds(tmp_path: Path, small_network: Network) -> None:
+    fake = Fake(small_network)
+    done = run(tmp_path, fake, weights=("column",), swept_seeds=1)
+    assert len(fake.trained) == 6 and fake.swept == 3 and {record["seed"] for record in done.variation} == {0}
+    assert "over 1 of the seeds x 10 draws" in (tmp_path / "study.md").read_text()
+
+
 def test_an_interrupted_sweep_does_not_train_again(tmp_path: Path, small_network: Network) -> None:
     fake = Fake(small_network)
 
@@ -207,6 +214,7 @@ def test_a_study_without_sweep_or_grid(tmp_path: Path, small_network: Network) -
         ({"sums": ("array", "array")}, r"^Granularities of partial-sum scales must be one or more, each once, not \["),
         ({"adc_bits": 9}, r"^ADC bits of a study must be from 1 to 8, not 9$"),
         ({"weight_bits": 0}, r"^Weight bits of a study must be from 1 to 8, not 0$"),
+        ({"swept_seeds": 3}, r"^Swept seeds of a study must be from 1 to 2, not 3$"),
         ({"seeds": 0}, r"^Seeds of a study must be 1 or more, not 0$"),
         ({"draws": 9}, r"^Draws of devices of a study must be 10 or more, not 9$"),
         ({"variation_images": 41}, r"^Images of the variation sweep of a study must be from 1 to 40, not 41$"),

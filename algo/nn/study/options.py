@@ -25,8 +25,9 @@ class StudyOptions:
     training images, for `epochs` epochs of one phase with the converters on, after `warm_up` epochs with exact sums.
     ADC steps and weight steps learn at `step_rate` and `weight_step_rate` times the learning rate: the step of a single
     column meets noisier gradients than that of a whole layer. Accuracies are those of the integer network on the first
-    `held_out` held-out images. Each network is then perturbed by log-normal cells of deviation `sigmas`, `draws` times
-    each, and executed on the first `variation_images` held-out images.
+    `held_out` held-out images. The networks of the first `swept_seeds` seeds (None: of all) are then perturbed by
+    log-normal cells of deviation `sigmas`, `draws` times each, and executed on the first `variation_images` held-out
+    images.
 
     Raises
     ------
@@ -54,6 +55,7 @@ class StudyOptions:
     sums: tuple[str, ...] = LEVELS
     sigmas: tuple[float, ...] = SIGMAS
     draws: int = LEAST_DRAWS
+    swept_seeds: int | None = None
     variation_images: int = 500
     fraction_bits: int = 3
 
@@ -92,6 +94,8 @@ class StudyOptions:
         for sigma in self.sigmas:
             if not (isfinite(sigma) and 0 <= sigma <= 1):
                 raise InvalidInput(f"Deviation of a variation sweep must be from 0 to 1, not {sigma}")
+        if self.swept_seeds is not None and not 1 <= self.swept_seeds <= self.seeds:
+            raise InvalidInput(f"Swept seeds of a study must be from 1 to {self.seeds}, not {self.swept_seeds}")
         if list(self.sigmas) != sorted(set(self.sigmas)):
             raise InvalidInput(f"Deviations of a variation sweep must rise, and {list(self.sigmas)} do not")
 
