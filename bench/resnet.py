@@ -108,7 +108,7 @@ def measure(folder: Path | None) -> dict[str, float | str]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="quadrille-") as scratch:
         if folder is not None and (folder / "program.json").is_file():
-            hardware, name = folder, f"{folder.name}"
+            hardware, name = folder, read_network(folder / "network.safetensors").name
         else:
             source = folder or EXAMPLE
             name = source.name
@@ -127,7 +127,8 @@ def measure(folder: Path | None) -> dict[str, float | str]:
             raise RuntimeError(f"Hardware and integers differ: {result.first}")
         parameters = json.loads((hardware / "generation.json").read_text())["parameters"]
         predicted = predicted_cycles(network, parameters, [count for count, _ in result.spans])
-        shape = f"{parameters['macros']} x {parameters['rows']} rows x {parameters['columns']} columns"
+        macros = parameters["macros"] * parameters["banks"]
+        shape = f"{macros} x {parameters['rows']} x {parameters['columns']}"
 
     twin = float_twin(network)
     pixels = torch.from_numpy(images.astype(np.float32))

@@ -1,4 +1,4 @@
-"""The commands of the chain: train, inspect, generate, verify, report."""
+"""The commands of the chain: train, generate, verify, report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from .console import FILE, FOLDER, MISMATCH, emit, json_option, output_option, setting_option
 from .progress import shown
 
-__all__ = ["generate_command", "inspect_command", "report_command", "train_command", "verify_command"]
+__all__ = ["generate_command", "report_command", "train_command", "verify_command"]
 
 
 class _Epochs(click.ParamType):
@@ -55,16 +55,6 @@ def train_command(
     with shown(as_json) as progress:
         result = train(recipe, output, seed=seed, epochs=epochs, twin=not no_twin, resume=resume, progress=progress)
     emit(result, as_json)
-
-
-@click.command("inspect", short_help="Show graph, formats, ranges and accumulators of a network.")
-@click.argument("network", type=FILE)
-@json_option
-def inspect_command(network: Path, as_json: bool) -> None:
-    """Show the graph of NETWORK: formats, ranges, the interval of every accumulator, tiles."""
-    from .inspection import inspect
-
-    emit(inspect(network), as_json)
 
 
 @click.command("generate", short_help="Write the accelerator of a network: Verilog, manifest, program.")
