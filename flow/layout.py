@@ -107,7 +107,7 @@ def lay_out(
     folder = Path(output)
     layout = layout_of(program, (folder / OCCUPANCY, folder / SCHEDULE))
     pictures: dict[str, str | bytes] = {
-        OCCUPANCY: occupancy_picture(layout.tiles, layout.rows, layout.columns),
+        OCCUPANCY: occupancy_picture(layout.tiles, layout.rows, layout.columns, utilization=layout.utilization),
         SCHEDULE: schedule_picture(layout.spans, title=f"One batch of {layout.frames}"),
     }
     publish(folder, pictures)

@@ -83,7 +83,9 @@ def layer_colours(layers: Iterable[str]) -> dict[str, str]:
     return {layer: HUES[index % len(HUES)] for index, layer in enumerate(dict.fromkeys(layers))}
 
 
-def occupancy_picture(uses: Sequence[TileUse], rows: int, columns: int, kind: str = "png") -> bytes:
+def occupancy_picture(
+    uses: Sequence[TileUse], rows: int, columns: int, kind: str = "png", *, utilization: float
+) -> bytes:
     """The array under each tile, in the order of computation: what is used, in its colour; as PNG or SVG."""
     across = min(12, max(1, len(uses)))
     down = -(-len(uses) // across)
@@ -105,9 +107,8 @@ def occupancy_picture(uses: Sequence[TileUse], rows: int, columns: int, kind: st
         axes.set_ylim((height + 0.55) * down, -0.35)
         axes.set_aspect("equal")
         axes.set_axis_off()
-        total = sum(use.share for use in uses) / max(1, len(uses))
         axes.set_title(
-            f"{len(uses)} tiles on {rows} rows x {columns} columns, {100 * total:.1f} % of the cells used",
+            f"{len(uses)} tiles on {rows} rows x {columns} columns, {100 * utilization:.1f} % of the cells used",
             loc="left",
             color=INK,
             fontsize=9,

@@ -43,7 +43,8 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
     )
     if len(tiles) > MOST_TILES:
         uses = tile_uses(used_cells, generation["rows"], across)
-        drawn = data_uri(occupancy_picture(uses, generation["rows"], across, "svg"), "image/svg+xml")
+        svg = occupancy_picture(uses, generation["rows"], across, "svg", utilization=generation["utilization"])
+        drawn = data_uri(svg, "image/svg+xml")
         picture = f'<img class="wide" alt="Tiles on the macros" src="{drawn}">'
         return {"text": f"{text} Colours are layers.", "legend": [], "picture": picture}
     legend = [{"colour": SLICES[piece % len(SLICES)], "label": f"weight slice {piece}"} for piece in sorted(pieces)]

@@ -50,10 +50,10 @@ def test_layers_have_colours_of_their_own() -> None:
 @pytest.mark.parametrize("count", [1, 4, 30])
 def test_arrays_are_drawn(count: int) -> None:
     uses = (tile_uses(TILES, 8, 16) * 8)[:count]
-    png = occupancy_picture(uses, 8, 16)
+    png = occupancy_picture(uses, 8, 16, utilization=0.5)
     assert size_of(png)[0] == 1500
-    assert occupancy_picture(uses, 8, 16) == png
-    svg = occupancy_picture(uses, 8, 16, "svg")
+    assert occupancy_picture(uses, 8, 16, utilization=0.5) == png
+    svg = occupancy_picture(uses, 8, 16, "svg", utilization=0.5)
     assert svg.count(layer_colours(["first"])["first"].encode()) >= min(2, count)
 
 
