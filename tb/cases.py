@@ -106,8 +106,8 @@ CASES: tuple[Case, ...] = (
     *_cases(
         "pooling-unit",
         "test_pooling_unit",
-        {**_MAPS, "lanes": 1, "table_rows": 1, "depth": 1, "groups": 1, "width": 2, "height": 1},
-        {**_MAPS, "pool_bits": 11, "depth": 5},
+        {**_MAPS, "lanes": 1, "depth": 2, "groups": 2},
+        {**_MAPS, "pool_bits": 11, "depth": 12, "table_rows": 12},
     ),
     *_cases(
         "requantizer",

@@ -17,7 +17,7 @@ Arrays = dict[str, numpy.ndarray]
 
 
 class ValueTraffic(Traffic):
-    """Random rows in the table; an operation is a pass of a random route over all windows of some frames.
+    """Random rows in the table; an operation is a pass of a random route over the windows of some frames.
 
     The first operation takes route 0, whose pass ends with its first result: latency is counted from there.
     """
@@ -59,12 +59,14 @@ class ValueTraffic(Traffic):
         field = self.streams["i"].field
         route = 0 if self.opening else self.random.randrange(self.bench.parameter("table_rows"))
         frames = 1 if self.opening else self.random.randint(1, 2)
+        count = whole = self.beats(route) * frames
+        if not self.opening and self.random.random() < 0.3:
+            count = self.random.randint(1, whole)  # a pass that is given up: the next starts over all the same
         self.opening = False
-        count = self.beats(route) * frames
         lanes, start = range(self.bench.parameter("lanes")), self.any(field("frame"))
         values = numpy.array([[self.any(field("values")) for _ in lanes] for _ in range(count)])
         number = numpy.full(count, route)
-        frame = (start + numpy.arange(count) * frames // count) % (1 << field("frame").width)
+        frame = (start + numpy.arange(count) * frames // whole) % (1 << field("frame").width)
         first = (numpy.arange(count) == 0).astype(numpy.int64)
         beats = {"values": values, "route": number, "frame": frame, "first": first}
         for index in range(count):

@@ -89,17 +89,19 @@ def play(unit: tuple[Any, Model], beats: Arrays, table: Arrays, words: Any = Non
 
 
 def passes_of(draw: np.random.Generator, table: Arrays, parameters: dict[str, int], frames: int) -> Arrays:
-    """Beats of several passes, each of a random route over `frames` whole maps."""
+    """Beats of several passes, each of a random route over `frames` maps; some are given up midway."""
     parts = []
     for number in draw.integers(0, parameters["table_rows"], 4):
         windows = int(table["width"][number] * table["height"][number]) if "width" in table else 7
         groups = int(table["groups"][number]) if "groups" in table else 2
-        count = frames * max(1, windows * groups)
+        count = whole = frames * max(1, windows * groups)
+        if draw.random() < 0.3:
+            count = int(draw.integers(1, whole + 1))
         parts.append(
             {
                 "values": integers(draw, parameters["value_bits"], (count, parameters["lanes"])),
                 "route": np.full(count, number),
-                "frame": np.arange(count) * frames // count,
+                "frame": np.arange(count) * frames // whole,
                 "first": np.arange(count) == 0,
             }
         )
