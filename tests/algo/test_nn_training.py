@@ -1,4 +1,4 @@
-"""Training: the registry of recipes, resuming to the same numbers, checkpoints, and a short run of the real recipe."""
+"""Training: the registry of recipes, resuming to the same numbers, phases, and a short run of the real recipe."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from quadrille.algo.nn import (
     recipes,
     train,
 )
-from quadrille.algo.nn.augmentation import random_crop, random_flip, random_shift
-from quadrille.algo.nn.checkpoint import load_checkpoint, save_checkpoint
 from quadrille.algo.nn.layer import CimLayer, Perturbation
 from quadrille.algo.nn.recipe import Optimizer, Schedule
 from quadrille.algo.nn.training import _rescaled
@@ -231,43 +229,6 @@ def test_recipes_are_found_by_their_files() -> None:
     assert find_recipe("digits-mlp").name == "digits-mlp"
 
 
-def test_shift_moves_zeros_in() -> None:
-    image = torch.arange(1, 10).reshape(1, 3, 3)
-    found = {
-        tuple(random_shift(image, 1, torch.Generator().manual_seed(seed)).flatten().tolist()) for seed in range(200)
-    }
-    expected = set()
-    padded = torch.nn.functional.pad(image[0], (1, 1, 1, 1))
-    for row in range(3):
-        for column in range(3):
-            expected.add(tuple(padded[row : row + 3, column : column + 3].flatten().tolist()))
-    assert found == expected
-    many = random_shift(torch.ones(50, 2, 4, 5), 2, torch.Generator().manual_seed(0))
-    assert many.shape == (50, 2, 4, 5) and torch.equal(many[:, 0], many[:, 1])
-    assert random_shift(image, 0, torch.Generator()) is image
-    some = random_shift(torch.ones(4000, 3, 3), 1, torch.Generator().manual_seed(0), share=0.25)
-    # Eight of nine moves change an image of ones.
-    assert float((some.sum(dim=(1, 2)) < 9).float().mean()) == pytest.approx(0.25 * 8 / 9, abs=0.03)
-
-
-def test_crop_and_flip() -> None:
-    images = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    assert random_crop(images, 4, torch.Generator()) is images
-    seen = set()
-    for seed in range(60):
-        cut = random_crop(images, 3, torch.Generator().manual_seed(seed))
-        assert cut.shape == (2, 3, 3, 3)
-        first = int(cut[0, 0, 0, 0])
-        seen.add(first)
-        assert torch.equal(cut[0], images[0, :, first // 5 : first // 5 + 3, first % 5 : first % 5 + 3])
-    assert seen == {0, 1, 2, 5, 6, 7}
-    many = torch.arange(3).repeat(1000, 2, 1)
-    flipped = random_flip(many, torch.Generator().manual_seed(0))
-    mirrored = (flipped[:, 0, 0] == 2).float()
-    assert float(mirrored.mean()) == pytest.approx(0.5, abs=0.05)
-    assert torch.equal(torch.where(mirrored.bool()[:, None, None], flipped.flip(-1), flipped), many)
-
-
 @pytest.mark.parametrize(
     ("epochs", "counts"),
     [(None, [4, 8]), (2, [1, 1]), (3, [1, 2]), (24, [8, 16]), (7, [2, 5]), ((1, 9), [1, 9])],
@@ -308,53 +269,6 @@ PHASE = TINY.phases[0]
 def test_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         make()
-
-
-def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
-    assert load_checkpoint(path, {"seed": 1}) is None
-    save_checkpoint(path, {"recipe": "tiny", "seed": 1}, {"epoch": 3})
-    assert load_checkpoint(path, {"recipe": "tiny", "seed": 1}) == {"epoch": 3}
-    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be of the same run \(seed 2\), not of seed 1$"):
-        load_checkpoint(path, {"recipe": "tiny", "seed": 2})
-
-
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "checkpoint.pt"
-    path.write_bytes(content)
-    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be a file that training wrote, and is not$"):
-        load_checkpoint(path, {})
-    torch.save([1, 2], path)
-    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be a file that training wrote, and is not$"):
-        load_checkpoint(path, {})
-
-
-def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, {}, {"model": torch.zeros(100)})
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be a file that training wrote, and is not$"):
-        load_checkpoint(path, {})
-
-
-def test_unwritable_checkpoint_is_refused_and_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, {}, {"epoch": 1})
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be writable: No space left on device$"):
-        save_checkpoint(path, {}, {"epoch": 2})
-    assert load_checkpoint(path, {}) == {"epoch": 1}
-    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match=r"^Checkpoint '.*' must be writable: File exists$"):
-        save_checkpoint(tmp_path / "file" / "checkpoint.pt", {}, {})
 
 
 def test_data_and_twin_are_a_choice() -> None:
