@@ -35,9 +35,9 @@ def column_dequantizer(
     """Codes to values: multiply, accumulate, round, saturate.
 
     For each beat n, with row `address[n]` of the table `mantissas`:
-    `acc[frame, group] = (biases[bias] if first else acc[frame, group]) + mantissas * codes`, and if the row says last,
-    `min(max(round_shift(acc[frame, group], shift), low), high)` leaves. Accumulators hold 0 at the start and wrap at
-    `accumulator_bits`.
+    `acc[frame + group] = (biases[bias] if first else acc[frame + group]) + mantissas * codes`, and if the row says
+    last, `min(max(round_shift(acc[frame + group], shift), low), high)` leaves. Accumulators hold 0 at the start and
+    wrap at `accumulator_bits`.
 
     `codes` (n, lanes), `address` and `frame` (n,); `mantissas` has the fields of a table row: `mantissas` (rows, lanes)
     and `first`, `last`, `group`, `bias`, `shift`, `low`, `high`, `destination` (rows,); `biases` (bias rows, lanes).
@@ -69,7 +69,7 @@ def column_dequantizer(
     first, last = beat["first"] != 0, beat["last"] != 0
     terms = codes * beat["mantissas"] + np.where(first[:, None], biases[beat["bias"]], 0)
     # Beats of one accumulator side by side, in their order; sums run from its last first beat, or from its start.
-    slots = frame * groups + beat["group"]
+    slots = frame + beat["group"]
     order = np.argsort(slots, kind="stable")
     begins = first[order]
     begins[1:] |= slots[order][1:] != slots[order][:-1]

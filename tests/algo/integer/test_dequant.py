@@ -95,7 +95,7 @@ def test_beats_against_a_loop(seed, accumulator_bits):
     modulo = 1 << accumulator_bits
     for n in range(beats):
         row = {name: values[address[n]].tolist() for name, values in table.items()}
-        key = (int(frame[n]), row["group"])
+        key = int(frame[n]) + row["group"]
         start = biases[row["bias"]].tolist() if row["first"] else accumulators.get(key, [0] * lanes)
         sums = [s + m * int(c) for s, m, c in zip(start, row["mantissas"], codes[n], strict=True)]
         sums = [(s + modulo // 2) % modulo - modulo // 2 for s in sums]
