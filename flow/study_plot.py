@@ -84,6 +84,9 @@ def _draw_costs(axes: Any, findings: Findings) -> None:
     for level in dict.fromkeys(grain.weights for grain in findings.grains):
         axes.plot([], [], color=MUTED, marker=MARKERS[level], linestyle="", label=level)
     axes.set_xscale("log")
+    counts = sorted({grain.multiplications_per_image for grain in findings.grains})
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.minorticks_off()
     axes.set_xlabel("dequantizer multiplications per image", color=MUTED)
     axes.legend(frameon=False, title="weight scales per", fontsize=8, title_fontsize=8)
     _title(axes, "Accuracy over cost, %")
