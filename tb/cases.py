@@ -106,7 +106,7 @@ CASES: tuple[Case, ...] = (
     *_cases(
         "pooling-unit",
         "test_pooling_unit",
-        {**_MAPS, "lanes": 1, "depth": 2, "groups": 2},
+        {**_MAPS, "lanes": 1, "depth": 2, "groups": 2, "table_rows": 16},
         {**_MAPS, "pool_bits": 11, "depth": 12, "table_rows": 12},
     ),
     *_cases(
