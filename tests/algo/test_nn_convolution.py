@@ -228,6 +228,7 @@ def test_integers_of_drawn_layers_are_those_of_the_network(data: st.DataObject) 
     model = CimClassifier((channels, 5, 5), IntFormat(bits), 0.5, [block, last]).double().eval()
     assert isinstance(block.activation, LsqActivation)
     block.activation.initialise(block.norm(layer(Quantized(images, STEP * 2))))
+    block.activation.step.data.clamp_(min=0.01)  # a layer may have nothing positive
     converted = convert(model, images.numpy().astype(np.uint8))
     integers = execute(converted.network, images.numpy().astype(np.int64))
     assert np.array_equal(integers["conv_codes"], layer.to_int(images).numpy())
