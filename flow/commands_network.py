@@ -64,6 +64,7 @@ def train_command(
 @click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
 @click.option("--bake", is_flag=True, help="Put weights, tables and program into the hardware: nothing to load.")
+@click.option("--thresholds", is_flag=True, help="Activations as ADC thresholds where that is cheaper than mantissas.")
 @click.option("--accelerator", type=FOLDER, help="Keep the hardware of this folder; only the program is new.")
 @output_option("Where the Verilog, its manifest and the program go.")
 @json_option
@@ -74,6 +75,7 @@ def generate_command(
     macros: int,
     settings: dict[str, str],
     bake: bool,
+    thresholds: bool,
     accelerator: Path | None,
     output: Path,
     as_json: bool,
@@ -93,6 +95,7 @@ def generate_command(
             macros=macros,
             settings=settings,
             baked=bake,
+            thresholds=thresholds,
             accelerator=accelerator,
             progress=progress,
         )

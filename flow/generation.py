@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec import InvalidInput, Network, as_thresholds
 
 from .inspection import network_file
 from .progress import Report, silent
@@ -45,6 +46,7 @@ class Generation(Result):
     seconds: float
     network_hash: str
     content_hash: str
+    thresholds: tuple[str, ...] | None
     folder: Path
     files: tuple[Path, ...]
 
@@ -65,6 +67,7 @@ class Generation(Result):
                 "cycles per image",
                 f"{self.cycles_per_image:.1f} in batches of {parameters['frames']} back to back; {self.latency} alone",
             ),
+            *([] if self.thresholds is None else [("thresholds", ", ".join(self.thresholds) or "nowhere cheaper")]),
             ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
             ("program", size(self.program_bytes)),
             ("files", listed(self.folder, self.files)),
@@ -80,15 +83,17 @@ def generate(
     macros: int = 1,
     settings: Mapping[str, object] | None = None,
     baked: bool = False,
+    thresholds: bool = False,
     accelerator: Path | str | None = None,
     progress: Report = silent,
 ) -> Generation:
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
 
     `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
-    runs this network alone. With `accelerator`, the folder of one that is there already, the hardware stays that one
-    and only the program is new: the network must fit, and shape and settings are not looked at. What stood in `folder`
-    before is replaced as a whole, or stays.
+    runs this network alone. With `thresholds`, layers whose activation is cheaper as ADC thresholds than as mantissas
+    are rewritten so, exactly, and the network in `folder` is the rewritten one. With `accelerator`, the folder of one
+    that is there already, the hardware stays that one and only the program is new: the network must fit, and shape and
+    settings are not looked at. What stood in `folder` before is replaced as a whole, or stays.
 
     Raises
     ------
@@ -101,7 +106,11 @@ def generate(
     from quadrille.hw.export import design_files, publish
 
     source = network_file(network)
-    loaded = read_network(source)
+    loaded, contents, rewritten = read_network(source), source.read_bytes(), None
+    if thresholds:
+        loaded, choices = as_thresholds(loaded)
+        contents = network_bytes(loaded)
+        rewritten = tuple(choice.name for choice in choices if choice.cheaper)
     chosen = checked_settings(settings or {})
     progress("mapping", 0, 3)
     started = time.perf_counter()
@@ -112,7 +121,7 @@ def generate(
     progress("writing Verilog", 1, 3)
     configuration = program.configuration
     files: dict[str, str | bytes] = dict(design_files(program.accelerator(), TOP))
-    files["network.safetensors"] = source.read_bytes()
+    files["network.safetensors"] = contents
     files["program.bin"] = program.data
     files["program.json"] = json.dumps(program.description(), indent=1, sort_keys=True) + "\n"
     metrics = source.with_name("metrics.json")
@@ -134,7 +143,8 @@ def generate(
         verilog_bytes=len(files[f"{TOP}.v"]),
         program_bytes=len(program.data),
         seconds=seconds,
-        network_hash=digest(source.read_bytes()),
+        network_hash=digest(contents),
+        thresholds=rewritten,
         content_hash=json.loads(files[f"{TOP}.json"])["content_hash"],
         folder=folder,
         files=tuple(folder / name for name in sorted([*files, "generation.json"])),
@@ -183,3 +193,11 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
         if name not in known:
             raise InvalidInput(f"Setting of an accelerator must be one of {', '.join(SETTINGS)}, not {name!r}")
     return {name: known[name].parse(TOP, str(value)) for name, value in settings.items()}
+
+
+def network_bytes(network: Network) -> bytes:
+    """The Network file of `network`."""
+    from quadrille.algo.integer.network_file import write_network
+
+    with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
+        return write_network(network, Path(folder) / "network.safetensors").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -27,20 +28,15 @@ class Converters:
 
     Attributes
     ----------
-    bits : of an ADC code, 0 if all sums are exact
-    ladders : per layer, those of its columns; none for an exact layer
+    bits : of the widest ADC code, 0 if all sums are exact
+    ladders : per layer, those of its columns, all with as many thresholds; none for an exact layer
     multiply_shift : one multiplier and offset per column of all ladders, or None if that cannot equal the ladders; with
         a shift of at least `least_shift`, that of hardware which is there
     """
 
     def __init__(self, plan: Plan, least_shift: int = 0):
-        adcs = {layer.matrix.name: layer.matrix.adc for layer in plan.layers if layer.matrix.adc}
-        bits = {adc.bits for adc in adcs.values()}
-        if len(bits) > 1:
-            described = ", ".join(f"{name!r} {adc.bits} bits" for name, adc in adcs.items())
-            raise InvalidInput(f"Network {plan.network.name!r} must convert every layer alike or not, not {described}")
-        self.bits = bits.pop() if bits else 0
-        self.ladders = [_ladders(layer) for layer in plan.layers]
+        self.bits = max((layer.matrix.adc.bits for layer in plan.layers if layer.matrix.adc), default=0)
+        self.ladders = [_ladders(layer, (1 << self.bits) - 1) for layer in plan.layers]
         self.multiply_shift = shared_multiply_shift(chain.from_iterable(self.ladders)) if self.bits else None
         if self.multiply_shift is not None and self.multiply_shift.shift < least_shift:
             self.multiply_shift = _at_shift(self.multiply_shift, least_shift)
@@ -73,12 +69,22 @@ def _at_shift(line: MultiplyShift, shift: int) -> MultiplyShift:
     return MultiplyShift(shift, tuple(m << more for m in line.multipliers), tuple(b << more for b in line.offsets))
 
 
-def _ladders(layer: Layer) -> tuple[Ladder, ...]:
-    """The ladders of a layer's columns, for all that can stand under its rows."""
+def _ladders(layer: Layer, levels: int) -> tuple[Ladder, ...]:
+    """The ladders of a layer's columns, for all that can stand under its rows.
+
+    A narrower ADC than others gets `levels` thresholds like them: those beyond its own are never reached.
+    """
     matrix, source = layer.matrix, layer.edge.interval
     if matrix.adc is None:
         return ()
-    return ladders_of(matrix, matrix.seen(source) if isinstance(matrix, Conv2d) else source)
+    found = ladders_of(matrix, matrix.seen(source) if isinstance(matrix, Conv2d) else source)
+    return tuple(_extended(ladder, levels) for ladder in found)
+
+
+def _extended(ladder: Ladder, levels: int) -> Ladder:
+    """The same codes for the sums of the ladder's interval, with `levels` thresholds."""
+    own = tuple(min(threshold, ladder.interval.hi + 1) for threshold in ladder.thresholds)
+    return replace(ladder, thresholds=own + (ladder.interval.hi + 1,) * (levels - len(own)))
 
 
 def encode(plan: Plan, configuration: Configuration, converters: Converters, parts: Datapath) -> dict[int, list[int]]:

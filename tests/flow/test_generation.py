@@ -1,9 +1,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from quadrille.algo.integer import read_network, write_network
+from quadrille.algo.integer import execute, read_network, write_network
 from quadrille.algo.spec import InvalidInput, Network
 from quadrille.flow.generation import checked_settings, generate
 from quadrille.flow.results import digest
@@ -85,3 +86,14 @@ def test_hardware_to_be_kept_must_be_there(network_path: Path, tmp_path: Path) -
 def test_baked_hardware_has_nothing_to_load(network_path: Path, tmp_path: Path) -> None:
     result = generate(network_path, tmp_path / "hw", **SHAPE, baked=True)
     assert result.program_bytes == 0 and (tmp_path / "hw" / "program.bin").read_bytes() == b""
+
+
+def test_thresholds_stand_in_for_mantissas_where_cheaper(make_perceptron, tmp_path: Path) -> None:
+    source = write_network(make_perceptron(widths=(64, 8, 10)), tmp_path / "network.safetensors")
+    plain = generate(source, tmp_path / "plain", **SHAPE)
+    result = generate(source, tmp_path / "thresholds", thresholds=True, **SHAPE)
+    assert plain.thresholds is None and result.thresholds is not None
+    rewritten, original = (read_network(folder / "network.safetensors") for folder in (result.folder, plain.folder))
+    images = np.random.default_rng(1).integers(0, 16, (50, *original.input.shape))
+    name = original.result.name
+    assert np.array_equal(execute(rewritten, images)[name], execute(original, images)[name])
