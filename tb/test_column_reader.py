@@ -38,7 +38,7 @@ class ReaderTraffic(Traffic):
         sums = [self.random.randrange(modulus) for _ in range(self.columns)]
         carries = [self.random.randrange(modulus) for _ in range(self.columns)]
         steps = self.random.randint(1, self.bench.parameter("steps"))
-        beat = {
+        beat: dict[str, Any] = {
             "sum": self.slices([(value - carry) % modulus for value, carry in zip(sums, carries, strict=True)]),
             "carry": self.slices(carries),
             "steps": steps,

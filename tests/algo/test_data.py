@@ -42,7 +42,9 @@ def test_register(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_name_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"^Data set must be one of cifar10, digits, fashion-mnist, mnist, not 'letters'$"):
+    with pytest.raises(
+        InvalidInput, match=r"^Data set must be one of cifar10, digits, fashion-mnist, mnist, not 'letters'$"
+    ):
         dataset("letters")
 
 

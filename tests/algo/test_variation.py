@@ -84,7 +84,7 @@ def test_the_gradient_does_not_see_the_noise():
     factors = factors_of(encoding).requires_grad_()
     slope = torch.randn_like(factors)
     (vary_factors(factors, encoding, ALL, 1) * slope).sum().backward()
-    assert torch.equal(factors.grad, slope)
+    assert factors.grad is not None and torch.equal(factors.grad, slope)
 
 
 def test_noise_is_of_its_seed():
@@ -101,6 +101,7 @@ def test_a_layer_computes_with_the_cells_of_a_step(bits):
     weights = BinaryWeights(PerChannel(0)) if bits == 1 else ColumnWeights((6, 20), bits=4, cell_bits=2, tile_rows=8)
     layer = CimLinear(20, 6, weights, tile_rows=8, adc=PartialSumQuantizer(4, (3, weights.encoding.slices, 6)))
     code = torch.randint(0, 16, (5, 20)).float()
+    assert layer.adc is not None
     layer.adc.calibrate(layer.exact_sums(code))
     still = layer.exact_sums(code)
     layer.perturbation = CellVariation(ALL)(layer, 7)

@@ -8,7 +8,7 @@ from quadrille.algo.data import dataset
 from quadrille.algo.integer import execute, read_network, write_network
 from quadrille.algo.integer.sweep import accuracy
 from quadrille.algo.integer.variation import Variation, perturb
-from quadrille.algo.spec import InvalidInput, Network
+from quadrille.algo.spec import InvalidInput, Linear, Network
 from quadrille.flow import inspect, vary
 from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
@@ -25,7 +25,7 @@ def test_a_perturbed_network_is_a_file(small_network, tmp_path):
     answers = [execute(n, data.held_out_images, keep=["class"])["class"] for n in (small_network, varied)]
     assert found.same_answers == (answers[0] == answers[1]).mean() < 1
     assert (found.layers, found.cells, found.images) == (("linear1", "linear2"), 64 * 12 + 12 * 10, 450)
-    assert found.cell_bits == max(varied.node(name).cell_value_bits for name in found.layers)
+    assert found.cell_bits == max(node.cell_value_bits for node in varied.of_kind(Linear))
     details = [node.detail for node in inspect(varied).nodes]
     assert sum("conductances of 5 bits, 3 of them fractions" in detail for detail in details) == 2
     text = str(found)

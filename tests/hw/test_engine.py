@@ -164,9 +164,7 @@ ROOMY: dict[str, Any] = {"accumulator_bits": 32, "bias_bits": 32, "shift_bits": 
 @pytest.mark.verilator
 def test_one_accelerator_runs_one_network_after_another(tmp_path):
     settings, hardware = CASES["one weight plane, results wait for the port"]
-    networks = [
-        random_linear_network(Random(n), **settings | {"sizes": sizes}) for n, sizes in enumerate([(6, 5, 20), (6, 3)])
-    ]
+    networks = [random_network(n, **settings | {"sizes": sizes}) for n, sizes in enumerate([(6, 5, 20), (6, 3)])]
     configuration = replace(compile_network(networks[0], **hardware).configuration, weight_planes=2, **ROOMY)
     programs = [compile_network(network, configuration=configuration) for network in networks]
     folders = [write_folder(program, tmp_path / f"{n}") for n, program in enumerate(programs)]

@@ -30,13 +30,13 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "exact_last": True,
     },
 }
-SIZES: dict[str, dict[str, int]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "linear": {"rows": 8, "columns": 8, "lanes": 4, "frames": 4},
     "slices": {"rows": 20, "columns": 8, "lanes": 4, "frames": 2},
 }
 
 
-def written(network: Network, folder: Path, sizes: dict[str, int]) -> Path:
+def written(network: Network, folder: Path, sizes: dict[str, Any]) -> Path:
     """The accelerator of `network` in `folder`, as `quadrille generate` leaves it."""
     program = compile_network(network, **sizes)
     files: dict[str, str | bytes] = dict(

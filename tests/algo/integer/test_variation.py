@@ -3,6 +3,7 @@
 import dataclasses
 from fractions import Fraction
 from math import ceil, erf, exp, log, pi, sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,17 @@ from hypothesis import strategies as st
 
 from quadrille.algo.integer import array_of, execute, read_network, tensor_of, write_network
 from quadrille.algo.integer.cim import adc_codes, column_sums, stored_cells
-from quadrille.algo.integer.variation import LEAST_GAIN, Variation, perturb, varied_nodes
+from quadrille.algo.integer.variation import LEAST_GAIN, Variation, varied_nodes
+from quadrille.algo.integer.variation import perturb as perturb_network
 from quadrille.algo.spec import Adc, Conductance, Input, IntFormat, IntTensor, InvalidInput, Linear, Network
 
 
-def layer(digit=1, *, rows=128, outputs=128, weight_bits=1, cell_bits=1, adc_bits=3):
+def perturb(*arguments: Any) -> Any:
+    """The perturbed network, whose nodes are matrices wherever a test asks for one."""
+    return perturb_network(*arguments)
+
+
+def layer(digit=1, *, rows=128, outputs=128, weight_bits=1, cell_bits=1, adc_bits=3) -> Any:
     """A network of one layer whose every weight is stored as one cell of value `digit`."""
     weight = 2 * digit - 1 if weight_bits == 1 else digit - (1 << (weight_bits - 1))
     ladder = np.arange(-30, 30, 60 // ((1 << adc_bits) - 1))[: (1 << adc_bits) - 1]
@@ -266,8 +273,9 @@ def test_refusals(make_network):
     for noun in ("log normal", "gaussian", "stuck at zero", "stuck at one", "offset", "gain"):
         for value in (-0.1, float("nan"), float("inf")):
             sentence = rf"^Variation {noun} must be a finite number of 0 or more, not {value}$"
+            fields: dict[str, Any] = {noun.replace(" ", "_"): value}
             with pytest.raises(InvalidInput, match=sentence):
-                Variation(**{noun.replace(" ", "_"): value})
+                Variation(**fields)
     with pytest.raises(InvalidInput, match=r"^Stuck cells must be a share of at most 1, not 1\.5$"):
         Variation(stuck_at_zero=0.75, stuck_at_one=0.75)
     with pytest.raises(InvalidInput, match=r"^Fraction bits of a variation must be from 0 to 7, not 8$"):

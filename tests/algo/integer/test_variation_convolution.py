@@ -25,6 +25,7 @@ def test_convolutions_against_loops():
     network = random_network(5, shape=(4, 5, 5), channels=(6,), groups=2, adc_bits=4, weight_bits=2, rows=9)
     varied = perturb(network, Variation(log_normal=0.3, offset=0.4, fraction_bits=4), 1)
     node = next(varied.of_kind(Conv2d))
+    assert node.adc is not None
     tiles, slices, outputs = node.columns
     assert (tiles, slices, node.window.groups) == (2, 2, 2)
     image = np.random.default_rng(1).integers(0, 16, (4, 5, 5))

@@ -192,6 +192,6 @@ def test_scaled_values_must_have_room():
 
 def test_fields_are_held_to_their_kinds():
     with pytest.raises(TypeError, match=r"^Field kernel of a window must be a tuple, each element an integer, not "):
-        Window([3, 3])
+        Window([3, 3])  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match=r"^Field window of node 'conv' must be of class Window, not \(3, 3\)$"):
         change(CONV, window=(3, 3))
