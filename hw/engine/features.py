@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -14,7 +14,8 @@ class FeatureMemory(wiring.Component):
     """`depth` words of `word` elements of `bits` bits, written `group` elements at a time, read whole.
 
     A word holds its bit planes one after the other, least significant first: bit b of element e stands at
-    `b*word + e`. The read port holds its word while `enable` is low.
+    `b*word + e`. The read port holds its word while `enable` is low. Each group of elements has a memory of its own, so
+    that no write needs to spare a part of a row.
 
     Members
     -------
@@ -45,24 +46,22 @@ class FeatureMemory(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Transposition to planes is wiring: each plane gets its bits for every group, and one group is enabled."""
+        """Transposition to planes is wiring: all that a group's memory sees of it is the order of its bits."""
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.bits * self.word, depth=self.depth, init=[])
-        write = memory.write_port(granularity=self.group)
-        read = memory.read_port()
-        planes = [Signal(self.group, name=f"plane_{b}") for b in range(self.bits)]
-        for b, plane in enumerate(planes):
-            m.d.comb += plane.eq(Cat(self.elements[e * self.bits + b] for e in range(self.group)))
         place = (self.groups - 1).bit_length()
-        chosen = Signal(self.groups)
-        with m.If(self.write_valid):
-            m.d.comb += chosen.eq(1 << self.write_address[:place] if place else 1)
-        m.d.comb += [
-            write.addr.eq(self.write_address[place:]),
-            write.data.eq(Cat(plane.replicate(self.groups) for plane in planes)),
-            write.en.eq(chosen.replicate(self.bits)),
-            read.addr.eq(self.address),
-            read.en.eq(self.enable),
-            self.planes.eq(read.data),
-        ]
+        rows: list[Value] = []
+        planes = Cat(self.elements[e * self.bits + b] for b in range(self.bits) for e in range(self.group))
+        for n in range(self.groups):
+            memory = Memory(shape=self.bits * self.group, depth=self.depth, init=[])
+            m.submodules[f"group_{n}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            m.d.comb += [
+                write.addr.eq(self.write_address[place:]),
+                write.data.eq(planes),
+                write.en.eq(self.write_valid & (self.write_address[:place] == n if place else 1)),
+                read.addr.eq(self.address),
+                read.en.eq(self.enable),
+            ]
+            rows.append(read.data)
+        m.d.comb += self.planes.eq(Cat(row.word_select(b, self.group) for b in range(self.bits) for row in rows))
         return m

@@ -123,11 +123,10 @@ class PatchReader(wiring.Component):
                 ]
                 word = Mux(reads.tag.feature, words[1], words[0])
                 placed = (((word >> bank.offset) & wanted) << bank.row)[:rows]
-                kept = Signal(rows, name=f"kept_{n}_{b}")
                 slid = Mux(reads.slides, held >> reads.tag.slide_rows[n], 0)
-                m.d.comb += kept.eq(Mux(reads.begin, slid, held))
-                with m.If(moves):
-                    m.d.sync += held.eq(kept | placed)
+                # Planes that the map has not stand still.
+                with m.If(moves & (reads.tag.planes > b)):
+                    m.d.sync += held.eq(Mux(reads.begin, slid, held) | placed)
 
         # Play: the planes of a patch, one in each cycle, without a gap between patches.
         playing = [Signal(rows * configuration.banks, name=f"playing_{b}", reset_less=True) for b in bits]
