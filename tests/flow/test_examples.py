@@ -26,7 +26,12 @@ def test_network_is_valid_and_described(name: str) -> None:
 
 # The first held-out images are not all of them, so that the bounds are loose; all of them are for `quadrille verify`.
 @pytest.mark.parametrize(
-    "name, data, least", [("resnet20-cifar10-w1a4", "cifar10", 0.74), ("digits-mlp", "digits", 0.9)]
+    "name, data, least",
+    [
+        ("resnet20-cifar10-w1a4", "cifar10", 0.74),
+        ("lenet-fashion-mnist", "fashion-mnist", 0.86),
+        ("digits-mlp", "digits", 0.9),
+    ],
 )
 def test_network_knows_its_data(name: str, data: str, least: float, data_set: Callable[[str], Any]) -> None:
     if data == "digits":
