@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from quadrille.algo.spec import InvalidInput, Network, as_thresholds
+from quadrille.algo.spec import InvalidInput, as_thresholds
 
 from .inspection import network_file
 from .progress import Report, silent
@@ -101,7 +100,7 @@ def generate(
         If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, or the
         folder cannot be written.
     """
-    from quadrille.algo.integer.network_file import read_network
+    from quadrille.algo.integer.network_file import network_bytes, read_network
     from quadrille.hw.engine import compile_network
     from quadrille.hw.export import design_files, publish
 
@@ -193,11 +192,3 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
         if name not in known:
             raise InvalidInput(f"Setting of an accelerator must be one of {', '.join(SETTINGS)}, not {name!r}")
     return {name: known[name].parse(TOP, str(value)) for name, value in settings.items()}
-
-
-def network_bytes(network: Network) -> bytes:
-    """The Network file of `network`."""
-    from quadrille.algo.integer.network_file import write_network
-
-    with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
-        return write_network(network, Path(folder) / "network.safetensors").read_bytes()

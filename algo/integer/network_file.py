@@ -16,7 +16,7 @@ from quadrille.algo.spec import NODE_KINDS, IntTensor, InvalidInput, Network, No
 
 from .records import RecordReader, decode_record, encode_record
 
-__all__ = ["METADATA_KEY", "SCHEMA", "read_network", "write_network"]
+__all__ = ["METADATA_KEY", "SCHEMA", "network_bytes", "read_network", "write_network"]
 
 SCHEMA = 1
 METADATA_KEY = "quadrille.network"
@@ -36,6 +36,18 @@ def write_network(network: Network, path: str | Path) -> Path:
         If the file cannot be written, or two tables would have the same name.
     """
     path = Path(path)
+    _write_atomically(path, network_bytes(network))
+    return path
+
+
+def network_bytes(network: Network) -> bytes:
+    """What `write_network` writes.
+
+    Raises
+    ------
+    InvalidInput
+        If two tables would have the same name.
+    """
     tensors: dict[str, IntTensor] = {}
     nodes = [{"kind": node.kind, **encode_record(node, node.name, tensors)} for node in network.nodes]
     graph = {"schema": SCHEMA, "name": network.name, "nodes": nodes, "notes": dict(sorted(network.notes.items()))}
@@ -44,8 +56,7 @@ def write_network(network: Network, path: str | Path) -> Path:
         name: np.frombuffer(tensor.data, dtype=tensor.dtype).reshape(tensor.shape)
         for name, tensor in sorted(tensors.items())
     }
-    _write_atomically(path, save(arrays, metadata={METADATA_KEY: text}))
-    return path
+    return save(arrays, metadata={METADATA_KEY: text})
 
 
 def _text(graph: dict[str, Any]) -> str:

@@ -12,9 +12,11 @@ from .recipe import Phase, Recipe, find_recipe, recipes
 from .report import Conversion, ConversionReport, LayerDifference
 from .resnet import float_resnet20, resnet20
 from .training import Epoch, Progress, Trained, accuracy, train
+from .variation import CellVariation
 
 __all__ = [
     "AveragePool",
+    "CellVariation",
     "CimBlock",
     "CimClassifier",
     "CimConv2d",

@@ -7,6 +7,7 @@ the sum of x over the tile. The integers are those of the nodes Linear, Conv2d a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import sqrt
 from typing import NamedTuple
@@ -35,7 +36,7 @@ def row_tiles(rows: int, tile_rows: int) -> tuple[int, ...]:
     return (*([tile_rows] * (rows // tile_rows)), *([rows % tile_rows] if rows % tile_rows else []))
 
 
-class CimLayer(nn.Module):
+class CimLayer(nn.Module, ABC):
     """A matrix of `outputs` x `rows` weights on macros, cut into tiles of `tile_rows` rows.
 
     `weights` is the quantizer, BinaryWeights or ColumnWeights; `adc` the converters, or None for exact sums. A
@@ -109,13 +110,13 @@ class CimLayer(nn.Module):
         """The integers of the weights as they stand, (outputs, rows), int64."""
         return self.weights.to_int(self.matrix)
 
+    @abstractmethod
     def column_sums(self, code: Tensor, integer: Tensor) -> Tensor:
         """P of the integers `code` and of weights (outputs, rows): (batch, tiles, slices, outputs, *windows)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row_sums(self, code: Tensor) -> Tensor:
         """X of the integers `code`: (batch, tiles), or (batch, tiles, groups, *windows)."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def exact_sums(self, code: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from amaranth.lib.data import StructLayout
 from quadrille.algo.spec import Interval, IntFormat, InvalidInput
 from quadrille.hw.base import Choice, Flag, Parameter
 
-from .layouts import instruction_layout
+from .layouts import check_array, instruction_layout
 
 __all__ = ["PARAMETERS", "PORT_BITS", "Configuration", "Destination", "Target", "elements_per_data_word"]
 
@@ -47,8 +47,8 @@ PARAMETERS = (
     Parameter("frames", 32, 1, 1024, "most images of a batch: a tile serves all of them before it is swapped"),
     Parameter("input_words", 32, 1, 1 << 24, "words of the input memory that hold the images of a batch"),
     Parameter("feature_words", 64, 1, 1 << 24, "words of the feature memory, which holds activations between layers"),
-    Parameter("stored_words", 1, 1, 1 << 24, "words of the residual memory: groups of `lanes` values"),
-    Parameter("pool_words", 1, 1, 1 << 20, "words of the pooling unit's memory: groups of one row of pooled windows"),
+    Parameter("stored_words", 1, 1, 1 << 20, "words of the residual memory: groups of `lanes` values"),
+    Parameter("pool_words", 1, 1, 1 << 16, "words of the pooling unit's memory: groups of one row of pooled windows"),
     Parameter("weight_tiles", 3, 1, 1 << 16, "tiles of the weight memory: instructions of a program"),
     Parameter("table_rows", 16, 1, 1 << 16, "rows of the converter and mantissa tables: column steps"),
     Parameter("bias_rows", 12, 1, 1 << 16, "rows of the bias table: slots of outputs"),
@@ -133,16 +133,7 @@ class Configuration:
             parameter.check("accelerator", getattr(self, parameter.name))
         if self.lanes > self.all_columns:
             raise InvalidInput(f"Lanes must be at most the {self.all_columns} columns of the macros, not {self.lanes}")
-        for noun, value in (
-            ("Lanes", self.lanes),
-            ("Banks", self.banks),
-            ("Word of the activation memories", self.word),
-        ):
-            if value & (value - 1):
-                raise InvalidInput(f"{noun} must be a power of two, not {value}")
-        least = max(self.lanes, self.elements_per_word)
-        if self.word < least:
-            raise InvalidInput(f"Word of the activation memories must be at least {least} activations, not {self.word}")
+        check_array(vars(self), self.elements_per_word)
         if self.result_bits < self.activation_bits:
             raise InvalidInput(
                 f"Result width must be at least that of an activation, {self.activation_bits}, not {self.result_bits}"

@@ -10,6 +10,7 @@ from quadrille.algo.spec import Interval, InvalidInput, Network
 from .configuration import PARAMETERS, Configuration
 from .encoding import Converters
 from .layers import Layer
+from .layouts import check_array
 from .mapping import Plan
 
 __all__ = ["check_fit", "check_given", "needed"]
@@ -29,16 +30,7 @@ def check_given(given: dict[str, int], per_data_word: int) -> None:
     for parameter in PARAMETERS:
         if parameter.name in given:
             parameter.check("accelerator", given[parameter.name])
-    for noun, value in (
-        ("Lanes", given["lanes"]),
-        ("Banks", given["banks"]),
-        ("Word of the activation memories", given["word"]),
-    ):
-        if value & (value - 1):
-            raise InvalidInput(f"{noun} must be a power of two, not {value}")
-    least = max(given["lanes"], per_data_word)
-    if given["word"] < least:
-        raise InvalidInput(f"Word of the activation memories must be at least {least} activations, not {given['word']}")
+    check_array(given, per_data_word)
 
 
 def needed(layout: Plan, converters: Converters, converter: str | None) -> dict[str, Any]:

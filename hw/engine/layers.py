@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from quadrille.algo.spec import (
     Add,
@@ -12,6 +13,7 @@ from quadrille.algo.spec import (
     Dequantize,
     Edge,
     Flatten,
+    Input,
     InvalidInput,
     Linear,
     MaxPool,
@@ -162,13 +164,10 @@ def _layer(network: Network, matrix: Linear | Conv2d) -> tuple[Layer, set[str]]:
     shape = edge.shape if len(edge.shape) == 3 else (edge.shape[0], 1, 1)
     if isinstance(matrix, Conv2d):
         window = matrix.window
-    elif isinstance(source, Requantize | Add | MaxPool | SumPool | Dequantize) and len(edge.shape) == 3:
+    elif not isinstance(source, Input) and len(edge.shape) == 3:
         window = Window(edge.shape[1:])
     else:
-        elements = 1
-        for size in edge.shape:
-            elements *= size
-        shape, window = (elements, 1, 1), Window((1, 1))
+        shape, window = (prod(edge.shape), 1, 1), Window((1, 1))
     layer = Layer(
         matrix=matrix,
         row_sum=row_sum,

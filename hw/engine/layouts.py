@@ -1,11 +1,16 @@
-"""The layout of an instruction."""
+"""The layout of an instruction, and what lanes, banks and words must be for any layout."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from amaranth import unsigned
 from amaranth.lib.data import ArrayLayout, StructLayout
 
-__all__ = ["instruction_layout"]
+from quadrille.algo.spec import InvalidInput
+
+__all__ = ["check_array", "instruction_layout"]
 
 
 def instruction_layout(
@@ -67,3 +72,21 @@ def instruction_layout(
             "last": 1,  # of the program
         }
     )
+
+
+def check_array(values: Mapping[str, Any], per_data_word: int) -> None:
+    """Refuse lanes, banks and words, by their names in `values`, that memories and lanes cannot be cut into.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the parameter.
+    """
+    for name, noun in (("lanes", "Lanes"), ("banks", "Banks"), ("word", "Word of the activation memories")):
+        if values[name] & (values[name] - 1):
+            raise InvalidInput(f"{noun} must be a power of two, not {values[name]}")
+    least = max(values["lanes"], per_data_word)
+    if values["word"] < least:
+        raise InvalidInput(
+            f"Word of the activation memories must be at least {least} activations, not {values['word']}"
+        )

@@ -181,7 +181,8 @@ def _units(
         "table_rows": configuration.routes,
         "frame_bits": configuration.destination.size,
     }
-    walk = {"groups": configuration.bias_rows, "width": configuration.map_size, "height": configuration.map_size}
+    # Each slot that a route completes takes a step.
+    walk = {"groups": configuration.steps, "width": configuration.map_size, "height": configuration.map_size}
     if configuration.residual:
         units[Target.RESIDUAL] = ResidualUnit(
             value_bits=width,

@@ -15,6 +15,7 @@ from quadrille.algo.integer.network_file import write_network
 from quadrille.algo.spec import Dequantize, InvalidInput, Network
 from quadrille.hw.engine import Accelerator, Target, compile_network
 from quadrille.hw.engine.packing import pack, packet
+from quadrille.hw.engine.replay import Replay
 from quadrille.hw.export import design_files, publish
 from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.model import Model, Stall
@@ -212,6 +213,18 @@ def test_timing_of_batches_is_that_of_the_whole(name):
     timing, frames = program.timing, program.configuration.frames
     assert timing.cycles(frames) == timing.batch_cycles(frames)
     assert timing.cycles(3 * frames) <= 3 * timing.batch_cycles(frames)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cycles_that_repeat_are_those_of_every_batch(name):
+    """What is added without a replay once the state repeats is what a replay of all batches counts."""
+    _, program, _ = make_case(name)
+    timing = program.timing
+    for images in (1, 9, 40, 41):
+        replay = Replay(timing)
+        for count in timing.batches(images):
+            replay.batch(count)
+        assert timing.cycles(images) == replay.output + 1
 
 
 def test_the_same_network_gives_the_same_bytes():
