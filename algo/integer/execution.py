@@ -22,12 +22,14 @@ from quadrille.algo.spec import (
     MaxPool,
     Network,
     Node,
+    PiecewiseQuadratic,
     Requantize,
     RowSum,
     Subsample,
     SumPool,
 )
 
+from .activation import evaluate, every_code
 from .arithmetic import IntArray, integers
 from .cim import ColumnConverter, ColumnMatrix
 from .convolution import Convolution, WindowSums
@@ -48,6 +50,7 @@ NodeT = TypeVar("NodeT", bound=Node)
 _PREPARE: dict[type[Node], Callable[[Any, Sequence[Edge]], Operation]] = {}
 
 CHUNK_BYTES = 1 << 22  # of the widest tensor: what is written by one node is still in the cache for the next
+TABULATED_BITS = 16  # inputs of a function up to this width: all of its values are computed once
 
 
 def executes(kind: type[NodeT]) -> Callable[[Callable[[NodeT, Sequence[Edge]], Operation]], Any]:
@@ -103,6 +106,15 @@ def _add(node: Add, inputs: Sequence[Edge]) -> Operation:
 def _requantize(node: Requantize, inputs: Sequence[Edge]) -> Operation:
     requantization = Requantization(node, inputs[0].interval)
     return lambda tensors: requantization.values(tensors[0])
+
+
+@executes(PiecewiseQuadratic)
+def _piecewise_quadratic(node: PiecewiseQuadratic, inputs: Sequence[Edge]) -> Operation:
+    function = node.function(inputs[0].format)
+    if function.input.bits > TABULATED_BITS:
+        return lambda tensors: evaluate(function, tensors[0].astype(np.int64))
+    table, lowest = evaluate(function, every_code(function)), function.input.interval.lo
+    return lambda tensors: table[tensors[0].astype(np.int64) - lowest]
 
 
 @executes(MaxPool)

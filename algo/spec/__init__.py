@@ -5,6 +5,7 @@ from .conductance import Conductance
 from .converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 from .errors import InvalidInput, MissingTool, QuadrilleError
 from .formats import Interval, IntFormat
+from .function import Function
 from .network import Network
 from .nodes import (
     NODE_KINDS,
@@ -19,27 +20,35 @@ from .nodes import (
     Linear,
     MaxPool,
     Node,
+    PiecewiseQuadratic,
     Requantize,
     RowSum,
     Subsample,
     SumPool,
     Window,
 )
+from .polynomial import Form, Polynomial, Reflection, Segment
 from .rounding import Overflow, Rounding
+from .stages import STAGE_KINDS, Clamp, Cordic, Product, Rectify, Round, Scale, Square, Stage, Warp, Wrap
 from .tensor import IntTensor
 from .thresholds import ThresholdChoice, as_thresholds
 
 __all__ = [
     "NODE_KINDS",
+    "STAGE_KINDS",
     "Adc",
     "Add",
     "Argmax",
     "CellEncoding",
+    "Clamp",
     "Conductance",
     "Conv2d",
+    "Cordic",
     "Dequantize",
     "Edge",
     "Flatten",
+    "Form",
+    "Function",
     "Input",
     "IntFormat",
     "IntTensor",
@@ -53,14 +62,26 @@ __all__ = [
     "Network",
     "Node",
     "Overflow",
+    "PiecewiseQuadratic",
+    "Polynomial",
+    "Product",
     "QuadrilleError",
+    "Rectify",
+    "Reflection",
     "Requantize",
+    "Round",
     "Rounding",
     "RowSum",
+    "Scale",
+    "Segment",
+    "Square",
+    "Stage",
     "Subsample",
     "SumPool",
     "ThresholdChoice",
+    "Warp",
     "Window",
+    "Wrap",
     "as_thresholds",
     "ladders_of",
     "shared_multiply_shift",

@@ -16,6 +16,7 @@ from .formats import Interval
 from .linear import Adc, Conv2d, Linear, RowSum
 from .maps import Add, Flatten, MaxPool, Requantize, Subsample, SumPool
 from .node import NODE_KINDS, Edge, Input, Node
+from .quadratic import PiecewiseQuadratic
 from .window import Window
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Linear",
     "MaxPool",
     "Node",
+    "PiecewiseQuadratic",
     "Requantize",
     "RowSum",
     "Subsample",

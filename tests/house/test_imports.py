@@ -14,8 +14,9 @@ MAY: dict[str, set[str]] = {
     "algo": set(),
     "algo.spec": set(),
     "algo.integer": {"algo.spec", "numpy", "safetensors"},
+    "algo.functions": {"algo.spec", "algo.integer", "numpy"},
     "algo.quant": {"algo.spec", "algo.integer", "torch", "numpy"},
-    "algo.nn": {"algo.spec", "algo.integer", "algo.quant", "algo.data", "torch", "numpy"},
+    "algo.nn": {"algo.spec", "algo.integer", "algo.functions", "algo.quant", "algo.data", "torch", "numpy"},
     # A recipe is a file that users copy: it names what it uses as they would.
     "algo.nn.recipes": {"algo.spec", "algo.quant", "algo.nn", "torch"},
     "algo.data": {"algo.spec", "algo.integer", "torch", "numpy", "sklearn"},
@@ -23,13 +24,14 @@ MAY: dict[str, set[str]] = {
     "hw.base": {"algo.spec", "amaranth"},
     "hw.cim": {"algo.spec", "hw.base", "amaranth"},
     "hw.dequant": {"algo.spec", "hw.base", "amaranth"},
-    "hw.engine": {"algo.spec", "hw.base", "hw.cim", "hw.dequant", "amaranth"},
+    "hw.activation": {"algo.spec", "hw.base", "amaranth"},
+    "hw.engine": {"algo.spec", "hw.base", "hw.activation", "hw.cim", "hw.dequant", "amaranth"},
     "hw.export": {"algo.spec", "hw", "amaranth"},
     "sim": {"algo.spec", "algo.integer", "numpy"},
     # The testbenches share the toolchain and the cache of models with sim, nothing that simulates.
     "tb": {"algo.spec", "algo.integer", "sim.toolchain", "sim.cache", "sim.build", "numpy", "cocotb", "cocotb_tools"},
-    "flow": {"algo", "hw", "sim", "tb", "numpy", "torch", "click", "rich", "jinja2", "matplotlib"},
-    "boards": {"hw", "amaranth", "amaranth_boards"},
+    "flow": {"algo", "hw", "sim", "tb", "boards", "numpy", "torch", "click", "rich", "jinja2", "matplotlib"},
+    "boards": {"algo.spec", "hw", "amaranth", "amaranth_boards"},
 }
 
 
