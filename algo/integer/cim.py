@@ -155,9 +155,9 @@ def cells(weight: IntTensor, encoding: CellEncoding) -> IntArray:
     check_interval("Weights", values, encoding.interval)
     if encoding.binary and (values == 0).any():
         raise InvalidInput("Weights of 1 bit must be -1 or +1, and one is 0")
-    span = range(encoding.interval.lo, encoding.interval.hi + 1)
-    digits = np.array([[encoding.digit(q, index) for q in span] for index in range(encoding.slices)])
-    return digits[:, values - encoding.interval.lo]
+    distinct, places = np.unique(values, return_inverse=True)
+    digits = np.array([[encoding.digit(q, index) for q in distinct.tolist()] for index in range(encoding.slices)])
+    return digits[:, places.reshape(values.shape)]
 
 
 def stored_cells(node: Linear | Conv2d) -> IntArray:

@@ -148,7 +148,9 @@ class Emission:
         shared: dict[str, Any] = {
             "name": f"{name}_codes",
             "inputs": (source.name,),
-            "weight": IntTensor.of(weight, tuple(layer.weight.shape), "int8"),
+            "weight": IntTensor.of(
+                weight, tuple(layer.weight.shape), "int8" if layer.encoding.weight_bits <= 8 else "int16"
+            ),
             "weight_bits": layer.encoding.weight_bits,
             "cell_bits": layer.encoding.cell_bits,
             "tile_rows": layer.tile_rows,
@@ -157,18 +159,19 @@ class Emission:
         window = layer.window if isinstance(layer, CimConv2d) else None
         self.nodes.append(Linear(**shared) if window is None else Conv2d(**shared, window=window))
         folded = round_to_integers(affine, self.mantissa_bits, name)
+        kind = "int16" if self.mantissa_bits <= 16 else "int32"
         inputs: tuple[str, ...] = (f"{name}_codes",)
         sum_mantissa = None
         if folded.sum_mantissa is not None:
             sums = RowSum(name=f"{name}_sums", inputs=(source.name,), tile_rows=layer.tile_rows, window=window)
             self.nodes.append(sums)
             inputs = (*inputs, sums.name)
-            sum_mantissa = IntTensor.of(folded.sum_mantissa, (tiles, outputs), "int16")
+            sum_mantissa = IntTensor.of(folded.sum_mantissa, (tiles, outputs), kind)
         self.nodes.append(
             Dequantize(
                 name=result,
                 inputs=inputs,
-                mantissa=IntTensor.of(folded.mantissa, layer.columns, "int16"),
+                mantissa=IntTensor.of(folded.mantissa, layer.columns, kind),
                 bias=IntTensor.of(folded.bias, (outputs,), "int64"),
                 shift=folded.shift,
                 format=format,

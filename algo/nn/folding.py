@@ -21,6 +21,7 @@ from .norm import Bias, Norm
 __all__ = ["Affine", "FoldedIntegers", "fold", "round_to_integers"]
 
 MOST_SHIFT = 62
+MOST_MANTISSA_BITS = 24
 
 Fractions = tuple[Fraction, ...]
 
@@ -114,10 +115,10 @@ def round_to_integers(affine: Affine, mantissa_bits: int, noun: str) -> FoldedIn
     Raises
     ------
     InvalidInput
-        If `mantissa_bits` is not from 8 to 16, or a coefficient is too large for it even without a shift.
+        If `mantissa_bits` is not from 8 to 24, or a coefficient is too large for it even without a shift.
     """
-    if not 8 <= mantissa_bits <= 16:
-        raise InvalidInput(f"Mantissa width must be from 8 to 16 bits, not {mantissa_bits}")
+    if not 8 <= mantissa_bits <= MOST_MANTISSA_BITS:
+        raise InvalidInput(f"Mantissa width must be from 8 to {MOST_MANTISSA_BITS} bits, not {mantissa_bits}")
     highest = (1 << (mantissa_bits - 1)) - 1
     largest = max(map(abs, (*affine.columns, *(affine.sums or ()))))
     if floor(largest + Fraction(1, 2)) > highest:

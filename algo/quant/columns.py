@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from quadrille.algo.spec import CellEncoding, IntFormat, InvalidInput
+from quadrille.algo.spec import MOST_WEIGHT_BITS, CellEncoding, IntFormat, InvalidInput
 
 from .binary import QuantizedWeight
 from .granularity import Granularity, PerColumn
@@ -58,7 +58,7 @@ class ColumnWeights(nn.Module):
     Raises
     ------
     InvalidInput
-        If `bits` is not from 2 to 8 (one bit is BinaryWeights), or the cells are not of 1 to 4 bits.
+        If `bits` is not from 2 to 16 (one bit is BinaryWeights), or the cells are not of 1 to 4 bits.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class ColumnWeights(nn.Module):
         tile_rows: int,
         granularity: Granularity | None = None,
     ) -> None:
-        if not 2 <= bits <= 8:
-            raise InvalidInput(f"Multi-bit weight width must be from 2 to 8 bits, not {bits}")
+        if not 2 <= bits <= MOST_WEIGHT_BITS:
+            raise InvalidInput(f"Multi-bit weight width must be from 2 to {MOST_WEIGHT_BITS} bits, not {bits}")
         super().__init__()
         self.encoding = CellEncoding(bits, cell_bits)
         self.tile_rows = tile_rows

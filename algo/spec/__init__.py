@@ -1,6 +1,6 @@
 """Frozen values that cross room borders: formats, intervals, tensors, Network and its nodes. Standard library only."""
 
-from .cells import CellEncoding
+from .cells import MOST_WEIGHT_BITS, CellEncoding
 from .conductance import Conductance
 from .converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 from .errors import InvalidInput, MissingTool, QuadrilleError
@@ -34,6 +34,7 @@ from .tensor import IntTensor
 from .thresholds import ThresholdChoice, as_thresholds
 
 __all__ = [
+    "MOST_WEIGHT_BITS",
     "NODE_KINDS",
     "STAGE_KINDS",
     "Adc",

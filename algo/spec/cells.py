@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
 
-__all__ = ["CellEncoding"]
+__all__ = ["MOST_WEIGHT_BITS", "CellEncoding"]
+
+MOST_WEIGHT_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,15 @@ class CellEncoding:
     Raises
     ------
     InvalidInput
-        If `weight_bits` is not from 1 to 8, or `cell_bits` not from 1 to 4.
+        If `weight_bits` is not from 1 to 16, or `cell_bits` not from 1 to 4.
     """
 
     weight_bits: int
     cell_bits: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.weight_bits <= 8:
-            raise InvalidInput(f"Weight width must be from 1 to 8 bits, not {self.weight_bits}")
+        if not 1 <= self.weight_bits <= MOST_WEIGHT_BITS:
+            raise InvalidInput(f"Weight width must be from 1 to {MOST_WEIGHT_BITS} bits, not {self.weight_bits}")
         if not 1 <= self.cell_bits <= 4:
             raise InvalidInput(f"Cell width must be from 1 to 4 bits, not {self.cell_bits}")
 

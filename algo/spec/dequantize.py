@@ -13,7 +13,8 @@ from .tensor import IntTensor
 
 __all__ = ["Dequantize"]
 
-MANTISSA_INTERVAL = IntFormat(16, signed=True).interval
+MANTISSA_INTERVAL = IntFormat(24, signed=True).interval
+"""Room for a mantissa of 16 bits times the places of the slices of a weight."""
 MAXIMUM_SHIFT = 62
 ACCUMULATOR_INTERVAL = IntFormat(63, signed=True).interval
 """What sums of scaled values may reach: 64 bits have room for the half that rounds them as well."""

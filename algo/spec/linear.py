@@ -84,7 +84,7 @@ def column_intervals(
     inputs = prod(weight.shape[1:])
     columns: list[Interval] = []
     start = 0
-    span = range(encoding.interval.lo, encoding.interval.hi + 1)
+    span = set(weights)
     for rows in tile_rows:
         # Few distinct weights, many rows: what counts is how often each occurs.
         begins = range(start, start + outputs * inputs, inputs)
@@ -154,7 +154,7 @@ class _Columns:
         encoding, shape = self.encoding, [self.encoding.slices, self.outputs, self.rows]
         if self.conductance is not None:
             return memoryview(bytes(self.conductance.values.flat.tolist())).cast("B", shape)
-        span = range(encoding.interval.lo, encoding.interval.hi + 1)
+        span = set(self.weight.flat)
         digits = [{q: encoding.digit(q, index) for q in span} for index in range(encoding.slices)]
         return memoryview(bytes(digit[q] for digit in digits for q in self.weight.flat)).cast("B", shape)
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-from .dequantize import ACCUMULATOR_INTERVAL, MANTISSA_INTERVAL, MAXIMUM_SHIFT
+from .dequantize import ACCUMULATOR_INTERVAL, MAXIMUM_SHIFT
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
 from .node import Edge, Node
 from .window import Window, check_map
 
 __all__ = ["Add", "Flatten", "MaxPool", "Requantize", "Subsample", "SumPool"]
+
+MANTISSA_INTERVAL = IntFormat(16, signed=True).interval
 
 
 def _check_scale(mantissas: Sequence[int], shift: int) -> None:

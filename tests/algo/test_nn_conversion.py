@@ -204,8 +204,8 @@ def model_with_steps() -> CimClassifier:
             r"^Labels must be one for each of 3 images, not 2$",
         ),
         (
-            lambda: convert(cim_mlp((4, 5), (3,)), images_of(3), mantissa_bits=17),
-            r"^Mantissa width must be from 8 to 16 bits, not 17$",
+            lambda: convert(cim_mlp((4, 5), (3,)), images_of(3), mantissa_bits=25),
+            r"^Mantissa width must be from 8 to 24 bits, not 25$",
         ),
         (
             lambda: round_to_integers(Affine((Fraction(40000),), None, (Fraction(0),)), 16, "hidden1"),

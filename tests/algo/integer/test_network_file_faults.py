@@ -162,8 +162,8 @@ def test_edited_graphs(path, change, node, message):
             r"^Node 'linear0': ADC thresholds of column 0 must not descend, not ",
         ),
         (
-            array("values0.mantissa", lambda mantissa: mantissa.astype(np.int32) + 40000),
-            r"^Node 'values0': mantissa must lie in \[-32768, 32767\], not in ",
+            array("values0.mantissa", lambda mantissa: mantissa.astype(np.int32) + (1 << 23)),
+            r"^Node 'values0': mantissa must lie in \[-8388608, 8388607\], not in ",
         ),
         (array("values0.bias", lambda bias: bias + 1), r"^contents must have the SHA-256 "),
         (array("values0.bias", lambda bias: bias.astype(np.int64)), r"^contents must have the SHA-256 "),

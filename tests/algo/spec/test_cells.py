@@ -4,7 +4,7 @@ import pytest
 
 from quadrille.algo.spec import CellEncoding, InvalidInput
 
-ENCODINGS = [CellEncoding(weight, cell) for weight in range(1, 9) for cell in range(1, 5)]
+ENCODINGS = [CellEncoding(weight, cell) for weight in (*range(1, 9), 12) for cell in range(1, 5)]
 
 
 def weights_of(encoding):
@@ -22,6 +22,14 @@ def test_slices_recover_every_weight(encoding):
             (encoding.gain(s) * d - encoding.reference_weight(s)) * encoding.place(s) for s, d in enumerate(digits)
         )
     assert sum(encoding.slice_bits(s) for s in range(encoding.slices)) == encoding.weight_bits
+
+
+@pytest.mark.parametrize("weight", [-32768, -32767, -4097, -1, 0, 1, 255, 32767])
+def test_widest_weights(weight):
+    encoding = CellEncoding(16, 4)
+    digits = [encoding.digit(weight, s) for s in range(4)]
+    terms = [(d - encoding.reference_weight(s)) * encoding.place(s) for s, d in enumerate(digits)]
+    assert weight == sum(terms)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
@@ -49,9 +57,9 @@ def test_golden_vectors(encoding, weight, split):
     assert [encoding.digit(weight, s) - encoding.reference_weight(s) for s in range(encoding.slices)] == split
 
 
-@pytest.mark.parametrize("bits", [0, 9])
+@pytest.mark.parametrize("bits", [0, 17])
 def test_weight_width_out_of_range(bits):
-    with pytest.raises(InvalidInput, match=rf"^Weight width must be from 1 to 8 bits, not {bits}$"):
+    with pytest.raises(InvalidInput, match=rf"^Weight width must be from 1 to 16 bits, not {bits}$"):
         CellEncoding(bits)
 
 

@@ -71,7 +71,7 @@ def change(node, **fields):
     return dataclasses.replace(node, **fields)
 
 
-WIDE = IntTensor.of([40000, 2, 3, 4], (2, 1, 2))
+WIDE = IntTensor.of([8388608, 2, 3, 4], (2, 1, 2))
 DEEP = IntTensor.of([2**62, 0], (2,))
 
 
@@ -143,7 +143,7 @@ DEEP = IntTensor.of([2**62, 0], (2,))
         (
             (IMAGE, LINEAR, change(VALUES, mantissa=WIDE)),
             "values",
-            r"^mantissa must lie in \[-32768, 32767\], not in \[2, 40000\]$",
+            r"^mantissa must lie in \[-8388608, 8388607\], not in \[2, 8388608\]$",
         ),
         ((IMAGE, LINEAR, change(VALUES, shift=63)), "values", r"^shift must be from 0 to 62, not 63$"),
         (
