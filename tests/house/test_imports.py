@@ -19,7 +19,7 @@ MAY: dict[str, set[str]] = {
     "algo.nn": {"algo.spec", "algo.integer", "algo.functions", "algo.quant", "algo.data", "torch", "numpy"},
     # A recipe is a file that users copy: it names what it uses as they would.
     "algo.nn.recipes": {"algo.spec", "algo.quant", "algo.nn", "torch"},
-    "algo.data": {"algo.spec", "algo.integer", "torch", "numpy", "sklearn"},
+    "algo.data": {"algo.spec", "algo.integer", "torch", "numpy", "sklearn", "PIL"},
     "hw": set(),
     "hw.base": {"algo.spec", "amaranth"},
     "hw.cim": {"algo.spec", "hw.base", "amaranth"},
