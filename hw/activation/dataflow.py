@@ -1,0 +1,188 @@
+"""A function as a list of small combinational steps on named values, and where registers cut it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from amaranth import Const, Module, Shape, Signal, Value
+
+from quadrille.algo.spec import Interval
+from quadrille.hw.base import shape_of, truncate
+
+__all__ = ["Build", "Dataflow", "Operand", "Step", "add_delay", "multiply_delay"]
+
+Build = Callable[..., Value]
+"""From the values of a step's sources, in their order, to the value of its result."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A value between two steps: its name, and every integer that it can be, from which its width follows."""
+
+    name: str
+    interval: Interval
+
+    @property
+    def shape(self) -> Shape:
+        """The narrowest shape that holds the interval."""
+        return shape_of(self.interval)
+
+    @property
+    def width(self) -> int:
+        """Bits of a register for it: none for a constant."""
+        return 0 if self.constant else self.shape.width
+
+    @property
+    def constant(self) -> bool:
+        """Whether it can be one number only."""
+        return self.interval.lo == self.interval.hi
+
+
+@dataclass(frozen=True)
+class Step:
+    """`result = build(*sources)`, in about `delay` gates; 0 where no gate is needed, only wires."""
+
+    result: Operand
+    sources: tuple[Operand, ...]
+    delay: float
+    build: Build
+
+
+def add_delay(width: int) -> float:
+    """Gates in a row in a sum of `width` bits."""
+    return 2 + float(max(1, width).bit_length())
+
+
+def multiply_delay(first: int, second: int) -> float:
+    """Gates in a row in a product of numbers of so many bits: the tree of partial products, then a sum."""
+    return 1 + 2.5 * float(min(first, second).bit_length()) + add_delay(first + second)
+
+
+@dataclass
+class Dataflow:
+    """The steps of a function in an order in which they can be computed, from `source` to `result`.
+
+    A step stands on the level after the last of its sources, or on the same if it has no delay: all steps of a level
+    are computed side by side. Registers can stand after level 0, which is the source, and after each other one.
+    """
+
+    source: Operand
+    steps: list[Step] = field(default_factory=list)
+    result: Operand = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.result = self.source
+
+    def add(self, noun: str, interval: Interval, delay: float, build: Build, *sources: Operand) -> Operand:
+        """The result of a new step; `interval` must hold all of its values. A constant takes no step."""
+        result = Operand(f"{noun}_{len(self.steps)}", interval)
+        if not result.constant:
+            self.steps.append(Step(result, sources, delay, build))
+        return result
+
+    def wire(self, noun: str, interval: Interval, build: Build, *sources: Operand) -> Operand:
+        """The result of a step without gates."""
+        return self.add(noun, interval, 0, build, *sources)
+
+    def finish(self, result: Operand) -> None:
+        """Say which operand is the result, and forget the steps that do not lead to it."""
+        self.result = result
+        needed, kept = {result.name}, []
+        for step in reversed(self.steps):
+            if step.result.name in needed:
+                needed |= {source.name for source in step.sources}
+                kept.append(step)
+        self.steps = kept[::-1]
+        vars(self).pop("levels", None)
+
+    @cached_property
+    def levels(self) -> dict[str, int]:
+        """The level of each value, by name."""
+        found = {self.source.name: 0}
+        for step in self.steps:
+            last = max((found[source.name] for source in step.sources if not source.constant), default=0)
+            found[step.result.name] = last + (step.delay > 0)
+        return found
+
+    @property
+    def depth(self) -> int:
+        """The last level."""
+        return max(self.levels.values())
+
+    def live(self, level: int) -> list[Operand]:
+        """The values that a register after `level` must hold: made there or before, and used later."""
+        operands = [self.source, *(step.result for step in self.steps)]
+        used = {s.name for step in self.steps if self.levels[step.result.name] > level for s in step.sources}
+        if self.levels.get(self.result.name, 0) <= level:
+            used.add(self.result.name)
+        return [o for o in operands if o.name in used and not o.constant and self.levels[o.name] <= level]
+
+    def delay(self, first: int, last: int) -> float:
+        """Gates in a row from a register after level `first` to one after level `last`."""
+        arrival: dict[str, float] = {}
+        for step in self.steps:
+            if first < self.levels[step.result.name] <= last:
+                before = max((arrival.get(source.name, 0.0) for source in step.sources), default=0.0)
+                arrival[step.result.name] = before + step.delay
+        return max(arrival.values(), default=0.0)
+
+    @property
+    def full(self) -> int:
+        """The number of places for registers: after the source, and after each level."""
+        return self.depth + 1
+
+    def cuts(self, count: int) -> tuple[int, ...]:
+        """The levels after which `count` registers stand: the longest way between two as short as can be.
+
+        The first is after the source, so that nothing is computed of what is on its way into the pipeline; of equal
+        choices, the one with the fewest flip-flops. What there are more than places stand at the end.
+        """
+        depth, extra = self.depth, max(0, count - self.full)
+        count -= extra
+        if count == 0:
+            return (depth,) * extra
+        bits = [sum(operand.width for operand in self.live(level)) for level in range(depth + 1)]
+        # best[level] for n cuts, the last after `level`: the longest way so far, the flip-flops, the cuts.
+        best: dict[int, tuple[float, int, tuple[int, ...]]] = {0: (0.0, bits[0], (0,))}
+        for _ in range(count - 1):
+            longer: dict[int, tuple[float, int, tuple[int, ...]]] = {}
+            for level in range(1, depth + 1):
+                options = [
+                    (max(way, self.delay(before, level)), flops + bits[level], (*cuts, level))
+                    for before, (way, flops, cuts) in best.items()
+                    if before < level
+                ]
+                if options:
+                    longer[level] = min(options)
+            best = longer
+        ends = [(max(way, self.delay(level, depth)), flops, cuts) for level, (way, flops, cuts) in best.items()]
+        return min(ends)[2] + (depth,) * extra
+
+    def lane(self, m: Module, source: Value, cuts: Sequence[int], valid: Value, suffix: str) -> Value:
+        """Build one lane: the result for `source`; register k moves when bit k of `valid` says so."""
+        values: dict[str, Value] = {self.source.name: truncate(source, self.source.shape)}
+        operands = {step.result.name: step for step in self.steps}
+        waiting = list(enumerate(cuts))
+
+        def value(operand: Operand) -> Value:
+            return Const(operand.interval.lo, operand.shape) if operand.constant else values[operand.name]
+
+        for level in range(self.depth + 1):
+            for name, step in operands.items():
+                if self.levels[name] == level:
+                    made: Any = Signal(step.result.shape, name=f"{name}{suffix}")
+                    m.d.comb += made.eq(truncate(step.build(*map(value, step.sources)), step.result.shape))
+                    values[name] = made
+            while waiting and waiting[0][1] == level:
+                stage, _ = waiting.pop(0)
+                held = {
+                    operand: Signal(operand.shape, name=f"{operand.name}_stage_{stage}{suffix}", reset_less=True)
+                    for operand in self.live(level)
+                }
+                with m.If(valid[stage]):
+                    m.d.sync += [register.eq(values[operand.name]) for operand, register in held.items()]
+                values |= {operand.name: register for operand, register in held.items()}
+        return value(self.result)
