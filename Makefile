@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.set-up
-ROOMS := algo hw sim tb flow
+ROOMS := algo hw sim tb flow boards
 WORKERS ?= 2
 
 # Real data sets, where they lie beside the project: tests that need them are skipped without, and say so.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +16,8 @@ import numpy as np
 from amaranth.lib import wiring
 from plain_macro import PlainMacro
 
+from quadrille.boards.synthesis import synthesize
+from quadrille.boards.targets import FPGAS
 from quadrille.hw.cim import CimMacro
 from quadrille.hw.export import export
 from quadrille.sim.model import Model
@@ -29,16 +28,6 @@ ROWS = 128
 PLANES = 4
 VECTORS = 100_000
 LUT_COLUMNS = 16
-SYNTHESIS = """
-import sys
-from pyosys import libyosys
-design = libyosys.Design()
-for command in (
-    f"read_verilog {sys.argv[1]}", f"synth_xilinx -family xcup -noiopad -flatten -top {sys.argv[2]}",
-    f"tee -q -o {sys.argv[3]} stat -json",
-):
-    libyosys.run_pass(command, design)
-"""
 
 
 @dataclass(frozen=True)
@@ -146,11 +135,8 @@ def luts(component: wiring.Component) -> int:
     with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
         folder = Path(name)
         design = export(component, folder / "design", "macro")
-        report = folder / "report.json"
-        command = [sys.executable, "-c", SYNTHESIS, str(design / "macro.v"), "macro", str(report)]
-        subprocess.run(command, check=True, capture_output=True)
-        cells = json.loads(report.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
-    return sum(count for kind, count in cells.items() if kind.startswith("LUT"))
+        found = synthesize(design / "macro.v", "macro", FPGAS["ultrascale+"])
+    return found.luts or 0
 
 
 def rows() -> list[Row]:

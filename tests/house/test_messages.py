@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("algo", "hw", "sim", "tb", "flow")
+ROOMS = ("algo", "hw", "sim", "tb", "flow", "boards")
 REFUSALS = ("InvalidInput", "TypeError", "MissingTool")
 HOLE = "\0"
 ENOUGH = 12  # letters of the longest constant part that a regex which ends early must still hold

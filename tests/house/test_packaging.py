@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("algo", "hw", "sim", "tb", "flow")
+ROOMS = ("algo", "hw", "sim", "tb", "flow", "boards")
 DATA = ("py.typed", ".j2", ".cpp", ".h")
 
 
