@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
 
 TOP = "accelerator"
-SETTINGS = ("banks", "lanes", "word", "frames", "weight_planes", "cuts", "converter")
+SETTINGS = ("banks", "lanes", "word", "frames", "weight_planes", "cuts", "activation_cuts", "converter")
 """What can be chosen beside the shape of the macros; everything else follows from the network."""
 
 
@@ -35,7 +35,7 @@ class Generation(Result):
     rows: int
     columns: int
     macros: int
-    parameters: dict[str, int | str | bool]
+    parameters: dict[str, Any]
     tiles: int
     utilization: float
     cycles_per_image: float
@@ -134,7 +134,7 @@ def generate(
         rows=configuration.rows,
         columns=configuration.columns,
         macros=configuration.macros,
-        parameters=asdict(configuration),
+        parameters=configuration.record(),
         tiles=len(program.plan.tiles),
         utilization=sum(program.plan.utilization) / len(program.plan.tiles),
         cycles_per_image=(program.timing.cycles(4 * frames) - program.timing.cycles(3 * frames)) / frames,
@@ -170,7 +170,7 @@ def configuration_of(folder: Path) -> Configuration:
     path = folder / f"{TOP}.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        return Configuration(**manifest["parameters"])
+        return Configuration.from_record(manifest["parameters"])
     except OSError as error:
         raise InvalidInput(f"Accelerator's manifest must be readable, and {path} is not: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:

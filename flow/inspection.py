@@ -20,6 +20,7 @@ from quadrille.algo.spec import (
     MaxPool,
     Network,
     Node,
+    PiecewiseQuadratic,
     Requantize,
     RowSum,
     Subsample,
@@ -206,6 +207,9 @@ def detail_of(node: Node) -> str:
             return f"mantissas {node.mantissas[0]} and {node.mantissas[1]}, shift {node.shift}"
         case Requantize():
             return f"mantissa {node.mantissa}, shift {node.shift}"
+        case PiecewiseQuadratic():
+            count = node.segments.shape[0]
+            return f"{count} segment{'' if count == 1 else 's'}, {node.form.value}, shift {node.shift}"
         case MaxPool() | SumPool():
             return f"windows {window_text(node.window)}"
         case Subsample():

@@ -22,6 +22,7 @@ KINDS = {
     "dequantize": "#f8ead9",
     "requantize": "#f8ead9",
     "add": "#f6e0e0",
+    "piecewise-quadratic": "#e2f1ef",
     "argmax": "#efe4f3",
 }
 SLICES = ("#2457a6", "#4f86cf", "#86b0e3", "#b3cdec")

@@ -235,6 +235,6 @@ def predicted_cycles(network: Network, parameters: dict[str, Any], spans: Sequen
     """Cycles that the program predicts for continuous runs of so many images each."""
     from quadrille.hw.engine import Configuration, compile_network
 
-    timing = compile_network(network, configuration=Configuration(**parameters)).timing
+    timing = compile_network(network, configuration=Configuration.from_record(parameters)).timing
     # Long verifications consist of many runs of a few sizes.
     return sum(timing.cycles(images) * count for images, count in Counter(spans).items())

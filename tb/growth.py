@@ -14,17 +14,26 @@ from quadrille.algo.spec import (
     Conv2d,
     Dequantize,
     Edge,
+    Form,
+    Function,
     Interval,
     IntFormat,
     IntTensor,
     Linear,
     MaxPool,
     Node,
+    PiecewiseQuadratic,
+    Polynomial,
+    Reflection,
     Requantize,
+    Round,
     RowSum,
+    Segment,
+    Stage,
     Subsample,
     SumPool,
     Window,
+    Wrap,
 )
 
 __all__ = ["Growth", "cut", "narrow_adc", "random_tensor", "random_weights", "wide_adc"]
@@ -132,6 +141,40 @@ class Growth:
         """`source` in `form`."""
         name = self.name("requantized")
         return self.add(Requantize(name=name, inputs=(source,), mantissa=mantissa, shift=shift, format=form))
+
+    def activate(self, kind: str, source: str, form: IntFormat) -> str:
+        """A function of `source` in `form`: the periodic "wave", or "pieces" with random coefficients."""
+        random, edge = self.random, self.edges[source]
+        bits = edge.format.bits
+        if kind == "wave":
+            fraction = bits - 4  # four periods
+            shift = max(0, 2 * fraction + 2 - form.bits)
+            stages: tuple[Stage, ...] = (
+                Wrap(fraction + 2, random.randint(0, 1 << fraction)),
+                Polynomial((Segment(0, 0, 2 << fraction, -1),), reflection=Reflection(-1)),
+                Round(shift, form),
+            )
+        else:
+            low = 0 if edge.format.signed else edge.format.interval.lo
+            high = edge.format.interval.hi
+            starts = [low, *sorted(random.sample(range(low + 1, high), min(3, high - low - 1)))]
+            span = form.interval.hi - form.interval.lo
+            segments = tuple(
+                Segment(
+                    start,
+                    random.randint(form.interval.lo, form.interval.hi) << 6,
+                    random.randint(-span, span) * 64 >> (bits - 2),
+                    random.randint(-span, span) * 512 >> (2 * bits - 4),
+                )
+                for start in starts
+            )
+            reflection = Reflection(random.choice((1, -1)), random.randint(0, 64), random.randint(-8, 8))
+            stages = (
+                Polynomial(segments, 2, reflection if edge.format.signed else None, random.choice(list(Form))),
+                Round(6, form),
+            )
+        function = Function("random", edge.format, stages)
+        return self.add(PiecewiseQuadratic.of(function, name=self.name("activation"), source=source))
 
     def pool(self, kind: str, source: str, size: int, form: IntFormat) -> str:
         """Windows of `size` x `size` side by side; in `form` where the pool alone would not be."""

@@ -101,6 +101,7 @@ def random_convolutional_network(
     groups: int = 1,
     residual: str | None = None,
     pool: str | None = None,
+    function: str | None = None,
     classes: int | None = 5,
     activation_bits: int = 4,
     signed: bool = False,
@@ -121,6 +122,7 @@ def random_convolutional_network(
     or "sum", windows of 2 x 2) after each that leaves a map for it. With `residual`, "subsample" or "projection" (the
     shortcuts of options A and B), a stem of `channels[0]` and a block of two convolutions for each of `channels`, the
     first one with `stride` where the channels change; the pool at the end takes the whole map.
+    With a `function`, "wave" or "pieces", it follows every layer that makes activations and every residual sum.
     `classes` None leaves the linear layer out: the result is a feature map. `groups` holds for every convolution that
     it divides (its greatest common divisor with the channels). Tiles hold whole kernels, or with `fill_rows` just
     `rows` rows. `exact_first` gives the first layer 8-bit inputs and exact sums, `exact_last` the last one exact sums.
@@ -135,7 +137,11 @@ def random_convolutional_network(
         return Window((kernel, kernel), (step, step), (side, side), gcd(groups, inputs, outputs))
 
     def convolve(source: str, outputs: int, step: int, form: IntFormat, *, exact: bool = False) -> str:
-        return growth.layer(source, outputs, window(growth.edges[source].shape[0], outputs, step), form, exact=exact)
+        place = window(growth.edges[source].shape[0], outputs, step)
+        if function is None or form != activation:
+            return growth.layer(source, outputs, place, form, exact=exact)
+        wide = growth.layer(source, outputs, place, IntFormat(form.bits + 5, signed=True), exact=exact)
+        return growth.activate(function, wide, form)
 
     if residual is None:
         last = "image"
@@ -154,6 +160,8 @@ def random_convolutional_network(
             ahead = convolve(middle, outputs, 1, IntFormat(stream.bits + 2, signed=True))
             past = growth.shortcut(residual, last, start, growth.edges[ahead].shape, step)
             last = growth.merge(ahead, past, stream)
+            if function is not None:
+                last = growth.activate(function, last, stream)
         if pool is not None:
             last = growth.pool(pool, last, min(growth.edges[last].shape[1:]), activation)
         elif classes is not None:

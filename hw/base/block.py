@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 from amaranth import Elaboratable
 from amaranth.lib import wiring
 
 from quadrille.algo.spec import InvalidInput
 
-__all__ = ["Block", "Choice", "Flag", "Parameter"]
+__all__ = ["Block", "Choice", "Described", "Flag", "Parameter"]
+
+
+class Described(Protocol):
+    """What every kind of parameter has; one whose values are no JSON also has `record(value)`, which makes them so."""
+
+    @property
+    def name(self) -> str:
+        """The attribute and keyword."""
+        ...
+
+    @property
+    def default(self) -> Any:
+        """The value if none is given."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """What it is, in a line."""
+        ...
+
+    @property
+    def range(self) -> str:
+        """What the value may be, in words."""
+        ...
+
+    def check(self, owner: str, value: object, /) -> Any:
+        """`value`, if `owner` may have it."""
+        ...
+
+    def parse(self, owner: str, text: str, /) -> Any:
+        """The value written `text` on a command line, checked."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -117,7 +149,7 @@ class Block(wiring.Component):
     """
 
     block_name: ClassVar[str]
-    parameters: ClassVar[tuple[Parameter | Choice | Flag, ...]] = ()
+    parameters: ClassVar[tuple[Described, ...]] = ()
 
     @property
     def latency(self) -> int:
@@ -151,6 +183,9 @@ class Block(wiring.Component):
             if isinstance(part, Elaboratable):
                 vars(part)["_MustUse__used"] = True
 
-    def parameter_values(self) -> dict[str, int | str | bool]:
+    def parameter_values(self) -> dict[str, Any]:
         """The parameters by name, as the manifest holds them."""
-        return {parameter.name: getattr(self, parameter.name) for parameter in self.parameters}
+        return {
+            parameter.name: getattr(parameter, "record", lambda value: value)(getattr(self, parameter.name))
+            for parameter in self.parameters
+        }

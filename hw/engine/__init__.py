@@ -1,12 +1,13 @@
 """Composition: a network mapped onto macros, its program, and the accelerator that plays it."""
 
 from .accelerator import Accelerator
-from .configuration import Configuration, Target
+from .configuration import Configuration
 from .mapping import Plan, plan
 from .pooling import PoolingUnit
 from .program import Program, compile_network
 from .requantizer import Requantizer
 from .residual import ResidualUnit
+from .targets import Target
 
 __all__ = [
     "Accelerator",

@@ -14,13 +14,14 @@ from quadrille.algo.spec import InvalidInput
 from quadrille.hw.base import Block
 from quadrille.hw.base.table import Table
 
-from .configuration import PARAMETERS, PORT_BITS, Configuration, Target
+from .configuration import PARAMETERS, Configuration
 from .features import FeatureMemory
 from .loader import Loader
 from .patches import PatchReader
 from .results import OUTPUT
 from .sequencer import Sequencer, WeightLoader
 from .tables import Datapath, datapath
+from .targets import PORT_BITS, Target
 from .value_path import ValuePath, taps_of
 
 __all__ = ["Accelerator"]
@@ -42,7 +43,7 @@ class Accelerator(Block):
     o : stream {data, last}: for each image the index of its greatest value, or its values packed
     o_codes : tap {codes, reference}: every column step as it leaves the converter
     o_results : tap {values}: every finished slot of results
-    o_added, o_pooled, o_requantized : taps {values} behind the units that there are, where they act
+    o_added, o_activated, o_pooled, o_requantized : taps {values} behind the units that there are, where they act
 
     Parameters
     ----------

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from amaranth import signed, unsigned
+from amaranth import unsigned
 from amaranth.lib.data import StructLayout
 
-from quadrille.algo.spec import Interval, IntFormat, InvalidInput
+from quadrille.algo.spec import Function, Interval, IntFormat, InvalidInput
 from quadrille.hw.base import Choice, Flag, Parameter
 
+from .activation import Functions
 from .layouts import check_array, instruction_layout
+from .targets import PORT_BITS, elements_per_data_word
 
-__all__ = ["PARAMETERS", "PORT_BITS", "Configuration", "Destination", "Target", "elements_per_data_word"]
-
-PORT_BITS = 64
+__all__ = ["PARAMETERS", "Configuration"]
 
 PARAMETERS = (
     Parameter("rows", 128, 1, 4096, "rows of a macro"),
@@ -41,6 +43,8 @@ PARAMETERS = (
     Parameter("scale_bits", 16, 2, 22, "width of a signed mantissa behind the dequantizer"),
     Parameter("stored_bits", 9, 1, 32, "width of a signed value in the residual memory"),
     Parameter("pool_bits", 16, 1, 40, "width of a signed pooled value"),
+    Functions("functions", "what results can go through before they are pooled"),
+    Parameter("activation_cuts", 3, 1, 64, "register cuts in each function"),
     Flag("residual", False, "whether stored values can be added to results"),
     Flag("pooling", False, "whether results can be pooled"),
     Flag("requantizing", False, "whether results can be brought to another scale before they are stored"),
@@ -58,23 +62,6 @@ PARAMETERS = (
     Parameter("map_size", 1, 1, 4096, "greatest height or width of a map"),
     Parameter("kernel_size", 1, 1, 256, "greatest height or width of a kernel or pool"),
 )
-
-
-class Target:
-    """What a packet on the data port is for: the number in its header word."""
-
-    FRAMES = 0
-    WEIGHTS = 1
-    CONVERTER = 2
-    MANTISSAS = 3
-    BIASES = 4
-    PROGRAM = 5
-    STORES = 6
-    RESIDUAL = 7
-    POOLING = 8
-    REQUANTIZER = 9
-    RESIDUAL_STORES = 10
-    START = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +98,8 @@ class Configuration:
     scale_bits: int
     stored_bits: int
     pool_bits: int
+    functions: tuple[Function, ...]
+    activation_cuts: int
     residual: bool
     pooling: bool
     requantizing: bool
@@ -143,8 +132,32 @@ class Configuration:
                 f"Bias width must be at most that of the accumulator, {self.accumulator_bits}, not {self.bias_bits}"
             )
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every parameter by name."""
+        return {parameter.name: getattr(self, parameter.name) for parameter in PARAMETERS}
+
+    def record(self) -> dict[str, Any]:
+        """Every parameter by name as JSON values: what a manifest holds."""
+        return {
+            parameter.name: getattr(parameter, "record", lambda value: value)(getattr(self, parameter.name))
+            for parameter in PARAMETERS
+        }
+
     @classmethod
-    def defaults(cls) -> dict[str, int | str | bool]:
+    def from_record(cls, values: Mapping[str, Any]) -> Configuration:
+        """The configuration that `record` wrote.
+
+        Raises
+        ------
+        TypeError, InvalidInput
+            If a parameter is missing, unknown, of the wrong kind or out of range.
+        """
+        functions = tuple(Function.from_record(record) for record in values.get("functions", ()))
+        return cls(**{**values, "functions": functions})
+
+    @classmethod
+    def defaults(cls) -> dict[str, object]:
         """Every parameter's default, by name."""
         return {parameter.name: parameter.default for parameter in PARAMETERS}
 
@@ -283,24 +296,6 @@ class Configuration:
                 "slot": range(max(2, self.bias_rows)),
                 "words": range(self.lanes + 1),  # data words it makes, if it leaves the accelerator
                 "last": 1,  # slot of the window
-                "acts": 3,  # whether it is added to, pooled, requantized: what shows on the taps
+                "acts": 4,  # whether it is added to, activated, pooled, requantized: what shows on the taps
             }
         )
-
-    @property
-    def value(self) -> object:
-        """The shape of a result."""
-        return signed(self.result_bits)
-
-
-def elements_per_data_word(activation_bits: int) -> int:
-    """Activations in a word of the data port: as many as fit, a power of two."""
-    return 1 << ((PORT_BITS // activation_bits).bit_length() - 1)
-
-
-class Destination:
-    """Kinds of `Configuration.destination`."""
-
-    STORED = 0
-    ARGMAX = 1
-    OUTPUT = 2

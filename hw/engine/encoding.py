@@ -13,12 +13,13 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from quadrille.algo.spec import Conv2d, Interval, IntFormat, InvalidInput
 from quadrille.algo.spec.converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 
-from .configuration import Configuration, Destination, Target
+from .configuration import Configuration
 from .instructions import instructions, store_rows, unit_rows
 from .layers import Layer
 from .mapping import PADDING, ColumnStep, Plan, Tile
 from .packing import pack
 from .tables import Datapath
+from .targets import Destination, Target
 
 __all__ = ["Converters", "encode"]
 
@@ -236,7 +237,7 @@ def _destination(plan: Plan, configuration: Configuration, tile: Tile, step: Col
         "slot": step.slot,
         "words": -(-members // configuration.results_per_word),
         "last": int(step.slot == slots - 1),
-        "acts": (layer.shortcut is not None) | (layer.pool is not None) << 1 | (layer.requantize is not None) << 2,
+        "acts": sum(1 << n for n, node in enumerate(layer.behind) if node is not None),
     }
     return pack(configuration.destination, fields) | tile.route << configuration.destination.size
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from quadrille.algo.spec import Interval, InvalidInput, Network
@@ -62,6 +61,7 @@ def needed(layout: Plan, converters: Converters, converter: str | None) -> dict[
         "scale_bits": max(2, Interval.hull(NOTHING, *(Interval(m, m) for m in scales)).format.bits),
         "stored_bits": Interval.hull(NOTHING, *stored).format.bits,
         "pool_bits": pool_width,
+        "functions": tuple(dict.fromkeys(layer.function for layer in layers if layer.function)),
         "residual": any(layer.shortcut for layer in layers),
         "pooling": any(layer.pool for layer in layers),
         "requantizing": any(layer.requantize for layer in layers),
@@ -97,6 +97,8 @@ def _values(network: Network, layer: Layer) -> list[Interval]:
     intervals = [layer.dequantize.format.interval]
     if layer.shortcut is not None:
         intervals.append(layer.shortcut.add.format.interval)
+    if layer.activation is not None:
+        intervals.append(layer.activation.format.interval)
     if layer.requantize is not None:
         intervals.append(layer.requantize.format.interval)
     if layer.requantize is None:
@@ -128,11 +130,18 @@ def check_fit(network: Network, wanted: dict[str, Any], configuration: Configura
     InvalidInput
         Naming the parameter, and what it would have to be.
     """
-    given = asdict(configuration)
+    given = configuration.values
     for name, need in wanted.items():
         relation = ""
         if isinstance(need, bool):
             fits = given[name] or not need
+        elif name == "functions":
+            if not set(need) <= set(given[name]):
+                raise InvalidInput(
+                    f"Network {network.name!r} must have functions that the accelerator has, and "
+                    f"{len(set(need) - set(given[name]))} of its {len(need)} are none of those"
+                )
+            continue
         elif name == "converter":
             fits = given[name] == need
         else:

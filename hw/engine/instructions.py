@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec import MaxPool
 
-from .configuration import Configuration, Target
+from .activation import ActivationUnit
+from .configuration import Configuration
 from .layers import Layer
 from .mapping import Plan, Route, Tile
 from .packing import pack
 from .placement import Place
 from .pooling import PoolingKind
 from .tables import Datapath
+from .targets import Target
 
 __all__ = ["instructions", "slides", "store_rows", "unit_rows"]
 
@@ -124,7 +127,12 @@ def _store_row(row: StructLayout, route: Route, place: Place | None, unit: int) 
 
 def unit_rows(plan: Plan, parts: Datapath) -> dict[int, list[int]]:
     """For each unit behind the dequantizer and each route, what it does."""
-    makers = {Target.RESIDUAL: _residual_row, Target.POOLING: _pooling_row, Target.REQUANTIZER: _requantizer_row}
+    makers = {
+        Target.RESIDUAL: _residual_row,
+        Target.ACTIVATION: partial(_activation_row, parts),
+        Target.POOLING: _pooling_row,
+        Target.REQUANTIZER: _requantizer_row,
+    }
     return {
         target: [
             pack(unit.row, {name: 0 for name in unit.row.members} | makers[target](plan, route, unit.row))
@@ -164,6 +172,13 @@ def _residual_row(plan: Plan, route: Route, row: StructLayout) -> dict[str, Any]
         "step_row": (next_row - last_column) % modulus,
         "step_frame": (place.size - last_row - last_column) % modulus,
     }
+
+
+def _activation_row(parts: Datapath, plan: Plan, route: Route, row: StructLayout) -> dict[str, Any]:
+    """The function of the route's layer, by its number among those of the hardware."""
+    function, unit = plan.layers[route.layer].function, parts.units[Target.ACTIVATION]
+    assert isinstance(unit, ActivationUnit)
+    return {"select": unit.functions.index(function) + 1} if function else {}
 
 
 def _pooling_row(plan: Plan, route: Route, row: StructLayout) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from quadrille.algo.spec import (
@@ -13,12 +13,14 @@ from quadrille.algo.spec import (
     Dequantize,
     Edge,
     Flatten,
+    Function,
     Input,
     InvalidInput,
     Linear,
     MaxPool,
     Network,
     Node,
+    PiecewiseQuadratic,
     Requantize,
     RowSum,
     Subsample,
@@ -49,7 +51,7 @@ class Layer:
     matrix : Linear or Conv2d; row_sum : its reference column, if that is a node
     source : the node whose edge the matrix reads, before any Flatten; shape : of that edge as a map (channels, height,
         width); window : how it is read: a Linear's kernel covers the whole map
-    dequantize, shortcut, pool, requantize : what follows, in this order, where it does
+    dequantize, shortcut, activation, pool, requantize : what follows, in this order, where it does
     stored : the node whose values an Add or a Subsample reads later, None if there is none
     result : the node whose edge leaves the layer, last of all
     """
@@ -62,6 +64,7 @@ class Layer:
     window: Window
     dequantize: Dequantize
     shortcut: Shortcut | None
+    activation: PiecewiseQuadratic | None
     pool: MaxPool | SumPool | None
     requantize: Requantize | None
     stored: str | None
@@ -71,6 +74,19 @@ class Layer:
     def windows(self) -> tuple[int, int]:
         """Windows down and across."""
         return self.window.output_size(self.shape[1], self.shape[2])
+
+    @property
+    def behind(self) -> tuple[Node | None, ...]:
+        """The nodes of residual unit, activation unit, pooling unit and requantizer, None where they do nothing."""
+        return (self.shortcut.add if self.shortcut else None, self.activation, self.pool, self.requantize)
+
+    @property
+    def function(self) -> Function | None:
+        """What the activation unit applies; equal functions are equal whatever their nodes are called."""
+        if self.activation is None:
+            return None
+        source = self.shortcut.add if self.shortcut else self.dequantize
+        return replace(self.activation.function(source.format), name="activation")
 
     @property
     def pooled(self) -> tuple[int, int]:
@@ -104,7 +120,7 @@ def layers_of(network: Network) -> tuple[Layer, ...]:
             )
     order = {node.name: number for number, node in enumerate(network.nodes)}
     layers.sort(key=lambda layer: order[layer.dequantize.name])
-    if isinstance(network.result, Argmax) and layers[-1].requantize is not None:
+    if isinstance(network.result, Argmax) and (layers[-1].requantize or layers[-1].activation):
         raise InvalidInput(f"Node {network.result.name!r}: the engine needs argmax to read a dequantize node")
     stored = {layer.stored for layer in layers}
     for layer in layers:
@@ -137,6 +153,12 @@ def _layer(network: Network, matrix: Linear | Conv2d) -> tuple[Layer, set[str]]:
     if shortcut is not None:
         at = shortcut.add
         nodes |= {at.name, *_subsamples(network, at)}
+    activation = _only_reader(network, at, (PiecewiseQuadratic,))
+    if isinstance(activation, PiecewiseQuadratic):
+        at = activation
+        nodes.add(at.name)
+    else:
+        activation = None
     pool = _only_reader(network, at, (MaxPool, SumPool))
     if isinstance(pool, (MaxPool, SumPool)):
         if pool.window.stride != pool.window.kernel:
@@ -177,6 +199,7 @@ def _layer(network: Network, matrix: Linear | Conv2d) -> tuple[Layer, set[str]]:
         window=window,
         dequantize=dequantize,
         shortcut=shortcut,
+        activation=activation,
         pool=pool,
         requantize=requantize,
         stored=stored,

@@ -10,7 +10,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from .configuration import PORT_BITS, Configuration, Target
+from .configuration import Configuration
+from .targets import PORT_BITS, Target
 
 __all__ = ["HEADER", "Loader", "row_words"]
 

@@ -10,8 +10,8 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 
 from quadrille.algo.spec import InvalidInput
 
-from .configuration import PORT_BITS
 from .loader import HEADER, row_words
+from .targets import PORT_BITS
 
 __all__ = ["pack", "packet"]
 

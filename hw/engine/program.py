@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from quadrille.algo.spec import Network
+from quadrille.algo.spec import Network, Node
 
 from .accelerator import Accelerator
-from .configuration import PORT_BITS, Configuration, Target, elements_per_data_word
+from .configuration import Configuration
 from .encoding import Converters, encode
 from .fitting import check_fit, check_given, needed
-from .layers import Layer, layers_of
+from .layers import layers_of
 from .loader import HEADER
 from .mapping import Plan, Tile, plan
 from .packing import packet
 from .placement import power_of_two
 from .tables import Datapath, datapath
+from .targets import PORT_BITS, Target, elements_per_data_word
 from .timing import Timing
 from .value_path import TAPS
 
 __all__ = ["Program", "compile_network"]
+
+POOLED = (Target.POOLING, Target.REQUANTIZER)
+"""Whose taps show windows after the pool."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Program:
 
     def accelerator(self) -> Accelerator:
         """The hardware that it is for; with the program inside, if it is baked."""
-        return Accelerator(**asdict(self.configuration), images=self.images if self.baked else None)
+        return Accelerator(**self.configuration.values, images=self.images if self.baked else None)
 
     @property
     def network(self) -> Network:
@@ -97,11 +100,6 @@ class Program:
     def description(self) -> dict[str, Any]:
         """What simulation needs to know to feed it and to read its taps: the file program.json."""
         plan_, configuration = self.plan, self.configuration
-        nodes: dict[int, Callable[[Layer], str | None]] = {
-            Target.RESIDUAL: lambda layer: layer.shortcut.add.name if layer.shortcut else None,
-            Target.POOLING: lambda layer: layer.pool.name if layer.pool else None,
-            Target.REQUANTIZER: lambda layer: layer.requantize.name if layer.requantize else None,
-        }
         return {
             "schema": 2,
             "network": plan_.network.name,
@@ -117,12 +115,15 @@ class Program:
                 "order": self.input_slots,
             },
             "steps": [self._step(tile) for tile in plan_.tiles],
-            "results": [self._slots(tile, lambda layer: layer.dequantize.name) for tile in plan_.tiles],
+            "results": [self._slots(tile, plan_.layers[tile.layer].dequantize) for tile in plan_.tiles],
             "taps": {
-                TAPS[target]: [
-                    self._slots(tile, nodes[target], pooled=target != Target.RESIDUAL) for tile in plan_.tiles
+                tap: [
+                    self._slots(tile, layer.behind[unit], pooled=target in POOLED)
+                    for tile in plan_.tiles
+                    for layer in [plan_.layers[tile.layer]]
                 ]
-                for target in self.parts.units
+                for unit, (target, tap) in enumerate(TAPS.items())
+                if target in self.parts.units
             },
             "output": self._output(),
             "cycles": {"batch": [self.timing.batch_cycles(n) for n in (1, configuration.frames)]},
@@ -141,17 +142,17 @@ class Program:
             "columns": [{"tile": step.tile, "slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
         }
 
-    def _slots(self, tile: Tile, name: Callable[[Layer], str | None], *, pooled: bool = False) -> dict[str, Any]:
-        """The slots that an instruction completes at every window, as elements of the node called `name`."""
+    def _slots(self, tile: Tile, node: Node | None, *, pooled: bool = False) -> dict[str, Any]:
+        """The slots that an instruction completes at every window, as elements of `node`."""
         layer = self.plan.layers[tile.layer]
         down, across = layer.pooled if pooled else layer.windows
-        node, lanes, outputs = name(layer), self.plan.lanes, layer.matrix.outputs
-        done = [step.slot for step in tile.steps if step.last] if node else []
+        lanes, outputs = self.plan.lanes, layer.matrix.outputs
+        done = [step.slot for step in tile.steps if step.last and node]
+        slots = [range(slot * lanes, (slot + 1) * lanes) for slot in done]
         return {
             "windows": down * across,
             "groups": [
-                {"node": node, "outputs": [o if o < outputs else -1 for o in range(slot * lanes, (slot + 1) * lanes)]}
-                for slot in done
+                {"node": node and node.name, "outputs": [o if o < outputs else -1 for o in slot]} for slot in slots
             ],
         }
 
@@ -187,6 +188,7 @@ def compile_network(
     frames: int | None = None,
     weight_planes: int = 2,
     cuts: int = 1,
+    activation_cuts: int = 3,
     converter: str | None = None,
     baked: bool = False,
     configuration: Configuration | None = None,
@@ -237,6 +239,7 @@ def compile_network(
             "frames": frames,
             "weight_planes": weight_planes,
             "cuts": cuts,
+            "activation_cuts": activation_cuts,
         }
         check_given(given, per_data_word)
         layout = plan(

@@ -12,7 +12,8 @@ from amaranth.lib.wiring import In, Out
 
 from quadrille.hw.base import Core, Stalled
 
-from .configuration import PORT_BITS, Configuration
+from .configuration import Configuration
+from .targets import PORT_BITS
 
 __all__ = ["OUTPUT", "ArgmaxUnit", "OutputPacker"]
 

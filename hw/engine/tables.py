@@ -11,11 +11,14 @@ from quadrille.hw.base.table import table_write
 from quadrille.hw.cim import CimMacro, ColumnReader, ExactConverter, LadderConverter, MultiplyShiftConverter
 from quadrille.hw.dequant import ColumnDequantizer
 
-from .configuration import Configuration, Target
+from .activation import ActivationUnit
+from .configuration import Configuration
 from .pooling import PoolingUnit
 from .requantizer import Requantizer
 from .residual import ResidualUnit
 from .stores import STORE_LATENCY, StoreWalker
+from .targets import Target
+from .value_unit import ValueUnit
 
 __all__ = ["Datapath", "datapath"]
 
@@ -29,7 +32,7 @@ class Datapath:
     Attributes
     ----------
     macros : one for each bank, in step with one another; the tag travels through the first
-    units : residual unit, pooling unit, requantizer, those that there are, in this order, by Target
+    units : residual unit, activation unit, pooling unit, requantizer, those that there are, in this order, by Target
     feature_store : where results go in the feature memory; residual_store : in the residual memory, if there is one
     writes : for each table that the data port writes, by Target, the payload {address, row}
     """
@@ -38,7 +41,7 @@ class Datapath:
     reader: ColumnReader
     converter: Converter
     dequantizer: ColumnDequantizer
-    units: Mapping[int, ResidualUnit | PoolingUnit | Requantizer]
+    units: Mapping[int, ValueUnit]
     feature_store: StoreWalker
     residual_store: StoreWalker | None
     writes: Mapping[int, StructLayout]
@@ -170,11 +173,9 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
     return Datapath(macros, reader, converter, dequantizer, units, feature_store, residual_store, writes)
 
 
-def _units(
-    configuration: Configuration, images: Mapping[int, Sequence[int]]
-) -> dict[int, ResidualUnit | PoolingUnit | Requantizer]:
+def _units(configuration: Configuration, images: Mapping[int, Sequence[int]]) -> dict[int, ValueUnit]:
     """The units behind the dequantizer, in order, each taking values of the width that the one before it leaves."""
-    units: dict[int, ResidualUnit | PoolingUnit | Requantizer] = {}
+    units: dict[int, ValueUnit] = {}
     width = configuration.result_bits
     common = {
         "lanes": configuration.lanes,
@@ -194,6 +195,15 @@ def _units(
             table=tuple(images.get(Target.RESIDUAL, ())),
             **common,
             **walk,
+        )
+    if configuration.functions:
+        units[Target.ACTIVATION] = ActivationUnit(
+            value_bits=width,
+            result_bits=configuration.result_bits,
+            functions=configuration.functions,
+            cuts=configuration.activation_cuts,
+            table=tuple(images.get(Target.ACTIVATION, ())),
+            **common,
         )
     if configuration.pooling:
         units[Target.POOLING] = PoolingUnit(

@@ -1,4 +1,4 @@
-"""What follows the dequantizer: residual, pool and requantizer where they are, and where the values go then."""
+"""What follows the dequantizer: the units that there are, and where the values go then."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from .configuration import Configuration, Destination, Target
+from .configuration import Configuration
 from .residual import ResidualUnit
 from .results import OUTPUT, ArgmaxUnit, OutputPacker
 from .stores import StoreWalker
 from .tables import Datapath
+from .targets import Destination, Target
 from .values import values_layout
 
 __all__ = ["TAPS", "ValuePath", "taps_of"]
 
-TAPS = {Target.RESIDUAL: "o_added", Target.POOLING: "o_pooled", Target.REQUANTIZER: "o_requantized"}
+TAPS = {
+    Target.RESIDUAL: "o_added",
+    Target.ACTIVATION: "o_activated",
+    Target.POOLING: "o_pooled",
+    Target.REQUANTIZER: "o_requantized",
+}
 """The tap behind each unit, in their order."""
 
 
@@ -42,7 +48,7 @@ class ValuePath(wiring.Component):
     -------
     i : stream of the dequantizer's results; their `destination` is a `Configuration.destination` below a route
     o : stream {data, last}: what leaves the accelerator
-    o_added, o_pooled, o_requantized : taps behind the units that there are, where they act
+    o_added, o_activated, o_pooled, o_requantized : taps behind the units that there are, where they act
     feature_valid, feature_address, elements : writes of the feature memory
     windows : of a result
     blocked : the last unit's value waits

@@ -109,6 +109,23 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"rows": 32, "columns": 8, "lanes": 8, "word": 16, "macros": 2, "frames": 3},
     ),
+    "a wave behind every layer": (
+        {"shape": (3, 6, 6), "channels": (5, 9), "pool": "max", "function": "wave", "signed": True, "rows": 18},
+        {"rows": 32, "columns": 16, "lanes": 8, "word": 16, "frames": 2},
+    ),
+    "pieces of each layer's own behind residual sums, multi-bit weights": (
+        {
+            "shape": (4, 6, 6),
+            "channels": (4, 8),
+            "residual": "projection",
+            "function": "pieces",
+            "weight_bits": 6,
+            "cell_bits": 2,
+            "adc_bits": 4,
+            "argmax": False,
+        },
+        {"rows": 32, "columns": 32, "lanes": 4, "word": 16, "activation_cuts": 1},
+    ),
     "1 x 1 kernels, more channels than a word": (
         {"shape": (20, 3, 3), "channels": (20, 6), "kernel": 1, "rows": 16, "adc_bits": 4, "fill_rows": True},
         {"rows": 16, "columns": 16, "lanes": 4, "word": 16},

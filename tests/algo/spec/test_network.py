@@ -227,7 +227,7 @@ def test_unknown_node():
 
 def test_a_kind_without_inference():
     linear = {"input", "linear", "row-sum", "dequantize", "argmax"}
-    maps = {"conv2d", "add", "requantize", "max-pool", "sum-pool", "subsample", "flatten"}
+    maps = {"conv2d", "add", "piecewise-quadratic", "requantize", "max-pool", "sum-pool", "subsample", "flatten"}
     assert set(NODE_KINDS) == linear | maps
     with pytest.raises(TypeError, match=r"^Node must say what leaves it$"):
         Node(name="bare").infer([])
