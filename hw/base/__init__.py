@@ -15,6 +15,7 @@ __all__ = [
     "Fork",
     "Parameter",
     "Queue",
+    "Record",
     "Stalled",
     "StreamBuffer",
     "add",

@@ -117,7 +117,10 @@ class Flag:
     default: bool
     help: str
 
-    range: ClassVar[str] = "true or false"
+    @property
+    def range(self) -> str:
+        """What the value may be, in words."""
+        return "true or false"
 
     def check(self, owner: str, value: object) -> bool:
         """`value`, if it is a bool; TypeError if not."""
@@ -131,6 +134,35 @@ class Flag:
         if text.lower() not in words:
             raise InvalidInput(f"Parameter {self.name} of {owner} must be {self.range}, not {text!r}")
         return words[text.lower()]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A parameter that is a scalar function; in the manifest, and wherever else it is written, its record."""
+
+    name: str
+    default: Function
+    help: str
+
+    range: ClassVar[str] = "a function's record as JSON, or the path of a .json file that holds it"
+
+    def check(self, owner: str, value: object) -> Function:
+        """`value`, or the function whose record it is; TypeError if it is neither."""
+        if isinstance(value, Function):
+            return value
+        if not isinstance(value, Mapping):
+            raise TypeError(f"Parameter {self.name} of {owner} must be a function or its record, not {value!r}")
+        return Function.from_record(value)
+
+    def parse(self, owner: str, text: str) -> Function:
+        """The function that `text` is the record of, or names the file of."""
+        try:
+            content = Path(text).read_text(encoding="utf-8") if text.endswith(".json") else text
+            return Function.from_record(json.loads(content))
+        except (OSError, ValueError) as error:
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput(f"Parameter {self.name} of {owner} must be {self.range}, not {text!r}") from None
 
 
 class Block(wiring.Component):
