@@ -1,6 +1,6 @@
 """What every hardware room stands on: blocks, shapes, ways down, stages, stream plumbing, compressors."""
 
-from .block import Block, Choice, Described, Flag, Parameter
+from .block import Block, Choice, Described, Flag, Parameter, Record
 from .narrow import add, clamp, multiply, round_shift, saturate, truncate, wrap
 from .shapes import flat_register, lanes_of, shape_of
 from .stage import Core, Stalled
@@ -15,6 +15,7 @@ __all__ = [
     "Fork",
     "Parameter",
     "Queue",
+    "Record",
     "Record",
     "Stalled",
     "StreamBuffer",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from amaranth import Elaboratable
 from amaranth.lib import wiring
 
-from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec import Function, InvalidInput
 
-__all__ = ["Block", "Choice", "Described", "Flag", "Parameter"]
+__all__ = ["Block", "Choice", "Described", "Flag", "Parameter", "Record"]
 
 
 class Described(Protocol):
@@ -144,7 +147,10 @@ class Record:
     default: Function
     help: str
 
-    range: ClassVar[str] = "a function's record as JSON, or the path of a .json file that holds it"
+    @property
+    def range(self) -> str:
+        """What the value may be, in words."""
+        return "a function's record as JSON, or the path of a .json file that holds it"
 
     def check(self, owner: str, value: object) -> Function:
         """`value`, or the function whose record it is; TypeError if it is neither."""
@@ -163,6 +169,10 @@ class Record:
             if isinstance(error, InvalidInput):
                 raise
             raise InvalidInput(f"Parameter {self.name} of {owner} must be {self.range}, not {text!r}") from None
+
+    def record(self, value: Function) -> dict[str, Any]:
+        """What a manifest holds for `value`."""
+        return value.record()
 
 
 class Block(wiring.Component):
