@@ -20,7 +20,7 @@ class ComponentExport(Result):
 
     name: str
     top: str
-    parameters: dict[str, int | str | bool]
+    parameters: dict[str, Any]
     latency: int
     interval: int
     verilog_bytes: int
@@ -30,7 +30,7 @@ class ComponentExport(Result):
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """Name, parameters, timing and files."""
-        settings = ", ".join(f"{name}={str(value).lower()}" for name, value in self.parameters.items())
+        settings = ", ".join(f"{name}={_called(value)}" for name, value in self.parameters.items())
         return [
             ("component", self.name),
             ("parameters", settings),
@@ -38,6 +38,11 @@ class ComponentExport(Result):
             ("Verilog", size(self.verilog_bytes)),
             ("files", listed(self.folder, self.files)),
         ]
+
+
+def _called(value: object) -> str:
+    """A value as one writes it; of a function, what it is called."""
+    return str(value["name"]) if isinstance(value, Mapping) else str(value).lower()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from quadrille.algo.spec import InvalidInput
 
 from .fields import Field, FieldValue
 
-__all__ = ["Manifest", "Port", "StreamPort"]
+__all__ = ["Manifest", "Port", "StreamPort", "label"]
 
 _SCHEMA = 1
 
@@ -177,7 +177,14 @@ class Manifest:
     @property
     def label(self) -> str:
         """Block and parameters in one line."""
-        return f"{self.block}[{' '.join(f'{name}={value}' for name, value in self.parameters.items())}]"
+        return label(self.block, self.parameters)
+
+
+def label(block: str, parameters: Mapping[str, Any]) -> str:
+    """A configuration in one line, such as `cim-macro[rows=8 columns=12]`; of a record, what it is called."""
+    called = {n: v.get("name", "record") if isinstance(v, Mapping) else v for n, v in parameters.items()}
+    settings = " ".join(f"{name}={value}" for name, value in called.items())
+    return f"{block}[{settings}]" if settings else block
 
 
 def _stream(data: Mapping[str, Any]) -> StreamPort:

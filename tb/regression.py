@@ -16,7 +16,7 @@ from quadrille.algo.spec import InvalidInput, QuadrilleError
 from quadrille.sim.toolchain import find_toolchain
 
 from .cases import CASES, Case
-from .manifest import Manifest
+from .manifest import Manifest, label
 from .runner import build, simulate
 
 __all__ = ["DEFAULT_SEED", "ExportBlock", "TestResult", "regress", "write_junit"]
@@ -73,12 +73,6 @@ class TestResult:
         return "\n".join(
             [line, f"      {self.reason}", *(f"      {place}" for place in [f"replay: {self.command}", *places])]
         )
-
-
-def label(block: str, parameters: Mapping[str, Any]) -> str:
-    """A configuration in one line, such as `cim-macro[rows=8 columns=12]`."""
-    settings = " ".join(f"{name}={value}" for name, value in parameters.items())
-    return f"{block}[{settings}]" if settings else block
 
 
 def regress(

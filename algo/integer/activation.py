@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -14,6 +14,7 @@ from quadrille.algo.spec import (
     Form,
     Function,
     IntFormat,
+    InvalidInput,
     Polynomial,
     Product,
     Rectify,
@@ -27,7 +28,7 @@ from quadrille.algo.spec import (
 
 from .arithmetic import IntArray, check_interval, clamp, integers, round_shift, saturate, wrap
 
-__all__ = ["evaluate", "every_code", "run_stage"]
+__all__ = ["activation_pipeline", "evaluate", "every_code", "piecewise_quadratic", "run_stage"]
 
 
 def every_code(function: Function) -> IntArray:
@@ -49,6 +50,32 @@ def evaluate(function: Function, codes: object) -> IntArray:
     for stage in function.stages:
         values = run_stage(stage, values)
     return values
+
+
+def activation_pipeline(
+    values: object, *, function: Function | Mapping[str, object], lanes: int, cuts: int
+) -> IntArray:
+    """`y = function(v)` for every element of `values`, (beats, lanes); `cuts` change nothing but the latency.
+
+    `function` may be its record, as a manifest holds it.
+
+    Raises
+    ------
+    InvalidInput
+        If there are not as many values in a beat as lanes, or as `evaluate` does.
+    """
+    del cuts
+    found = integers(values, "Values")
+    if found.ndim != 2 or found.shape[1] != lanes:
+        raise InvalidInput(f"Values must have shape [beats, {lanes}], not {list(found.shape)}")
+    return evaluate(function if isinstance(function, Function) else Function.from_record(function), found)
+
+
+def piecewise_quadratic(
+    values: object, *, function: Function | Mapping[str, object], lanes: int, cuts: int
+) -> IntArray:
+    """`y = function(v)` for a function of quadratic pieces: as activation_pipeline."""
+    return activation_pipeline(values, function=function, lanes=lanes, cuts=cuts)
 
 
 @singledispatch

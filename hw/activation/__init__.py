@@ -1,5 +1,6 @@
 """Scalar functions as pipelines of any depth: quadratics by pieces, and what they are compared with."""
 
 from .core import FunctionCore
+from .pipeline import ActivationPipeline, PiecewiseQuadratic
 
-__all__ = ["FunctionCore"]
+__all__ = ["ActivationPipeline", "FunctionCore", "PiecewiseQuadratic"]

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from quadrille.algo.spec import InvalidInput
-from quadrille.hw.base import Block, Flag
+from quadrille.hw.base import Block, Described, Flag, Record
 
 __all__ = ["CATALOGUE", "ROOMS", "build", "describe", "find"]
 
-ROOMS = ("base", "cim", "dequant", "engine")
+ROOMS = ("activation", "base", "cim", "dequant", "engine")
 """The rooms of hw whose public blocks are in the catalogue."""
 
 if TYPE_CHECKING:
@@ -58,12 +58,19 @@ def describe(block: type[Block]) -> list[dict[str, str]]:
     return [
         {
             "name": parameter.name,
-            "default": str(parameter.default).lower() if isinstance(parameter, Flag) else str(parameter.default),
+            "default": _text(parameter),
             "range": parameter.range,
             "help": parameter.help,
         }
         for parameter in block.parameters
     ]
+
+
+def _text(parameter: Described) -> str:
+    """The default of a parameter as one writes it; of a function, what it is called."""
+    if isinstance(parameter, Record):
+        return parameter.default.name
+    return str(parameter.default).lower() if isinstance(parameter, Flag) else str(parameter.default)
 
 
 def build(name: str, settings: Mapping[str, str]) -> Block:
