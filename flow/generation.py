@@ -13,6 +13,7 @@ from quadrille.algo.spec import InvalidInput, as_thresholds
 
 from .inspection import network_file
 from .progress import Report, silent
+from .rendering import pictures_beside
 from .results import Result, digest, listed, plain, size
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def generate(
     metrics = source.with_name("metrics.json")
     if metrics.is_file():
         files["training.json"] = metrics.read_bytes()
+    files |= pictures_beside(source)
     seconds = time.perf_counter() - started
     frames = configuration.frames
     folder = Path(folder)

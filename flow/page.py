@@ -15,6 +15,7 @@ from .curves import curves_svg, data_uri
 from .inspection import inspect
 from .page_array import occupancy, schedule
 from .pictures import graph_svg, image_uri
+from .rendering import decibels, renders, sheet
 from .results import Result, difference, digest, percent, read_json, size
 
 __all__ = ["Page", "report"]
@@ -81,6 +82,7 @@ def contents(folder: Path) -> dict[str, Any]:
         "figures": figures(generation, verified),
         "verification": verified and verification(verified),
         "images": verified and pictures_of_images(network, verified),
+        "sheet": sheet(folder) if renders(network) else [],
         "images_wrong": bool(verified) and (verified["rtl_accuracy"] or 1) < 1,
         "training": trained and training(trained),
         "conversion": trained and conversion(trained),
@@ -152,9 +154,17 @@ def figures(generation: Mapping[str, Any], verified: Mapping[str, Any] | None) -
     """The numbers in large type."""
     shown = []
     if verified is not None:
+        ratios = verified["signal_to_noise"]
+        if ratios:
+            shown += [
+                {"value": decibels(ratio), "label": f"peak signal to noise, {maker}"} for maker, ratio in ratios.items()
+            ]
+        else:
+            shown += [
+                {"value": percent(verified["rtl_accuracy"]), "label": "accuracy on simulated hardware"},
+                {"value": percent(verified["float_accuracy"]), "label": "accuracy of the float network"},
+            ]
         shown += [
-            {"value": percent(verified["rtl_accuracy"]), "label": "accuracy on simulated hardware"},
-            {"value": percent(verified["float_accuracy"]), "label": "accuracy of the float network"},
             {"value": f"{verified['rtl_images_per_second']:,.0f}", "label": "images per second, simulated"},
         ]
         cycles = f"{verified['cycles_simulated'] / verified['images']:,.1f}"
@@ -170,13 +180,22 @@ def figures(generation: Mapping[str, Any], verified: Mapping[str, Any] | None) -
     return shown
 
 
-def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of the comparison."""
-    rows = [
-        ("Data set", f"{verified['dataset']}, {verified['images']:,} held-out images"),
+def quality(verified: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Accuracies, or how near a rendered picture comes to the original."""
+    if verified["signal_to_noise"]:
+        return [(f"PSNR, {maker}", decibels(ratio)) for maker, ratio in verified["signal_to_noise"].items()]
+    return [
         ("Float accuracy", percent(verified["float_accuracy"])),
         ("Integer accuracy", percent(verified["integer_accuracy"])),
         ("RTL accuracy", percent(verified["rtl_accuracy"])),
+    ]
+
+
+def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of the comparison."""
+    rows = [
+        ("Data", f"{verified['dataset']}, {verified['images']:,} compared"),
+        *quality(verified),
         ("Integers compared", f"{verified['integers']:,}"),
         ("Mismatches", f"{verified['mismatches']:,}"),
         ("Cycles, predicted and simulated", f"{verified['cycles_predicted']:,} and {verified['cycles_simulated']:,}"),
@@ -188,7 +207,7 @@ def verification(verified: Mapping[str, Any]) -> dict[str, Any]:
             ("First mismatch", ", ".join(f"{name} {value}" for name, value in verified["first_mismatch"].items()))
         )
     return {
-        "text": "The held-out images went through the Verilog in Verilator; every converter code, every layer's result "
+        "text": "The inputs went through the Verilog in Verilator; every converter code, every layer's result "
         "and every answer was compared with the integer reference.",
         "rows": rows,
         "headings": ("node", "kind", "shape", "integers compared", "mismatches"),

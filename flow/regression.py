@@ -125,7 +125,7 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
 
     parts = {"sequencer": Sequencer, "patch-reader": PatchReader}
     if name in parts:
-        values: dict[str, Any] = Configuration.defaults() | parameters
+        values: dict[str, Any] = Configuration.defaults() | dict(parameters)
         export(parts[name](Configuration(**values)), folder)
         return
     if "network" not in parameters:

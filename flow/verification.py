@@ -13,6 +13,7 @@ from quadrille.algo.spec import InvalidInput, Network
 
 from .generation import TOP
 from .progress import Report, silent
+from .rendering import RENDERED, decibels, fidelities, rendered, renders
 from .results import Result, percent, plain, read_json, size
 from .tables import table_html, table_text
 
@@ -64,6 +65,7 @@ class Verification(Result):
     content_hash: str
     folder: Path
     wave: Path | None
+    signal_to_noise: dict[str, float | None]
 
     @property
     def passed(self) -> bool:
@@ -75,9 +77,7 @@ class Verification(Result):
         predicted, simulated = (cycles / self.images for cycles in (self.cycles_predicted, self.cycles_simulated))
         equal = "equal" if self.cycles_predicted == self.cycles_simulated else "DIFFERENT"
         lines = [
-            ("float accuracy", percent(self.float_accuracy)),
-            ("integer accuracy", percent(self.integer_accuracy)),
-            ("RTL accuracy", percent(self.rtl_accuracy)),
+            *self.quality(),
             ("images compared", f"{self.images:,} of {self.dataset}"),
             ("integers compared", f"{self.integers:,}"),
             ("mismatches", f"{self.mismatches:,}"),
@@ -91,6 +91,16 @@ class Verification(Result):
         if self.wave is not None:
             lines.append(("waveform", str(self.wave)))
         return lines
+
+    def quality(self) -> list[tuple[str, str]]:
+        """Accuracies, or how near a rendered picture comes to the original."""
+        if self.signal_to_noise:
+            return [(f"PSNR, {maker}", decibels(ratio)) for maker, ratio in self.signal_to_noise.items()]
+        return [
+            ("float accuracy", percent(self.float_accuracy)),
+            ("integer accuracy", percent(self.integer_accuracy)),
+            ("RTL accuracy", percent(self.rtl_accuracy)),
+        ]
 
     def cells(self) -> list[list[str]]:
         """The table of the nodes: a line for each tensor that was compared."""
@@ -129,7 +139,8 @@ def verify(
     """Run images through the simulated accelerator in `folder`, and compare every integer with the reference.
 
     `images` is a number (the first so many held-out images of the data set in the network's notes), None (all of them),
-    or an array (n, *shape) of integers with its `labels`. A network without a data set gets random images. The result
+    or an array (n, *shape) of integers with its `labels`. A network that represents a picture gets the
+    coordinates of its points, and draws it into `folder`; one without a data set gets random images. The result
     is also kept in `folder`, for the report.
 
     Raises
@@ -151,6 +162,8 @@ def verify(
     if images is None or isinstance(images, int):
         dataset, pictures, truth = held_out(network, images)
     found = compare(folder, pictures, jobs=jobs, wave=wave, progress=progress, labels=truth)
+    if renders(network) and (picture := rendered(network, found.values)):
+        publish(folder, {RENDERED: picture})
     progress("predicting cycles", 0, 0)
     result = Verification(
         network=network.name,
@@ -174,6 +187,7 @@ def verify(
         content_hash=generation["content_hash"],
         folder=folder,
         wave=found.wave,
+        signal_to_noise=fidelities(folder) if renders(network) else {},
     )
     publish(folder, {"verification.json": json.dumps(plain(result), indent=1) + "\n"})
     return result
@@ -204,6 +218,8 @@ def held_out(network: Network, count: int | None) -> tuple[str, Any, Any]:
     InvalidInput
         If there are not so many.
     """
+    if renders(network):
+        return every_point(network, count)
     if "dataset" not in network.notes:
         import numpy as np
 
@@ -221,6 +237,19 @@ def held_out(network: Network, count: int | None) -> tuple[str, Any, Any]:
     if not 1 <= number <= most:
         raise InvalidInput(f"Number of images must be from 1 to the {most} held out of {data.name}, not {number}")
     return data.name, data.held_out_images[:number], data.held_out_labels[:number]
+
+
+def every_point(network: Network, count: int | None) -> tuple[str, Any, None]:
+    """Name and coordinates of the first `count` points of the picture that `network` represents; InvalidInput if there
+    are not so many."""
+    from quadrille.algo.data import coordinates_of
+
+    points = coordinates_of(network)
+    number = len(points) if count is None else count
+    name = network.notes.get("picture", network.name)
+    if not 1 <= number <= len(points):
+        raise InvalidInput(f"Number of images must be from 1 to the {len(points)} points of {name}, not {number}")
+    return f"the {len(points):,} points of {name}", points[:number], None
 
 
 def float_accuracy(folder: Path) -> float | None:

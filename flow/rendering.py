@@ -1,0 +1,78 @@
+"""Pictures that a coordinate network renders: what the hardware drew, beside what it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from quadrille.algo.spec import Network
+
+from .curves import data_uri
+
+__all__ = ["FLOAT", "ORIGINAL", "RENDERED", "decibels", "fidelities", "pictures_beside", "rendered", "renders", "sheet"]
+
+ORIGINAL, FLOAT, RENDERED = "original.png", "float.png", "rendered.png"
+MAKERS = {"float": FLOAT, "RTL": RENDERED}
+ERROR_GAIN = 8
+
+
+def renders(network: Network) -> bool:
+    """Whether the notes of `network` describe a picture that it is the representation of."""
+    return "grid" in network.notes
+
+
+def pictures_beside(network_file: Path) -> dict[str, bytes]:
+    """The pictures of the training that stand beside a Network file, by name."""
+    paths = [network_file.with_name(name) for name in (ORIGINAL, FLOAT)]
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+
+def rendered(network: Network, values: Any) -> bytes | None:
+    """The PNG of what the hardware drew, `values` (points, channels); None if points are missing, or no grey or colour.
+
+    The frames of a clip stand one under another.
+    """
+    from quadrille.algo.data import picture_png, picture_shape
+
+    shape = picture_shape(network)
+    if len(values) != shape[0] * shape[1] or shape[2] not in (1, 3):
+        return None
+    return picture_png(values.reshape(shape).clip(0, 255))
+
+
+def fidelities(folder: Path) -> dict[str, float | None]:
+    """The peak signal-to-noise ratio in dB of each picture in `folder` against the original, by name of its maker."""
+    from quadrille.algo.data import read_picture
+    from quadrille.algo.data.fidelity import signal_to_noise
+
+    if not (folder / ORIGINAL).is_file():
+        return {}
+    original = read_picture(folder / ORIGINAL)
+    return {
+        maker: signal_to_noise(original, read_picture(folder / name))
+        for maker, name in MAKERS.items()
+        if (folder / name).is_file()
+    }
+
+
+def decibels(ratio: float | None) -> str:
+    """A peak signal-to-noise ratio for a reader: 31.42 dB; None is that of equal pictures."""
+    return "equal" if ratio is None else f"{ratio:.2f} dB"
+
+
+def sheet(folder: Path) -> list[dict[str, str]]:
+    """Original, float network, hardware and the hardware's error side by side, those that are there; for the report."""
+    import numpy as np
+
+    from quadrille.algo.data import picture_png, read_picture
+
+    ratios = fidelities(folder)
+    captions = {ORIGINAL: "original", FLOAT: "float network", RENDERED: "integer network on the simulated hardware"}
+    for maker, ratio in ratios.items():
+        captions[MAKERS[maker]] += f", {decibels(ratio)}"
+    shown = [(caption, (folder / name).read_bytes()) for name, caption in captions.items() if (folder / name).is_file()]
+    if "RTL" in ratios:
+        pictures = [read_picture(folder / name).astype(np.int64) for name in (ORIGINAL, RENDERED)]
+        error = np.minimum(ERROR_GAIN * np.abs(pictures[0] - pictures[1]), 255)
+        shown.append((f"its error, {ERROR_GAIN} times", picture_png(error)))
+    return [{"caption": caption, "uri": data_uri(png, "image/png")} for caption, png in shown]
