@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from quadrille.algo.spec import Network
 
+from .activation_unit import activation_unit
 from .arithmetic import IntArray
 from .execution import execute
 from .pooling import pooling_unit
 from .requantizer import requantizer
 from .residual import residual_unit
 
-__all__ = ["accelerator", "pooling_unit", "requantizer", "residual_unit"]
+__all__ = ["accelerator", "activation_unit", "pooling_unit", "requantizer", "residual_unit"]
 
 
 def accelerator(network: Network, images: IntArray, /, **sizes: object) -> dict[str, IntArray]:

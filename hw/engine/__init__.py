@@ -1,6 +1,7 @@
 """Composition: a network mapped onto macros, its program, and the accelerator that plays it."""
 
 from .accelerator import Accelerator
+from .activation import ActivationUnit
 from .configuration import Configuration
 from .mapping import Plan, plan
 from .pooling import PoolingUnit
@@ -11,6 +12,7 @@ from .targets import Target
 
 __all__ = [
     "Accelerator",
+    "ActivationUnit",
     "Configuration",
     "Plan",
     "PoolingUnit",
