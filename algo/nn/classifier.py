@@ -80,14 +80,30 @@ class CimClassifier(nn.Module):
         return signal.coarse.code
 
     @torch.no_grad()
-    def calibrate(self, images: Tensor) -> None:
-        """Switch every ADC on, step and zero point from the sums that `images` cause, layer after layer."""
+    def calibrate(self, images: Tensor, *, untrained: bool = False) -> None:
+        """Switch every ADC on, step and zero point from the sums that `images` cause, layer after layer.
+
+        An `untrained` network takes the statistics of its batch norms and the steps of its activations from `images`
+        on the way. The statistics it was made with would leave activations several times smaller than those of its
+        first batch, and converters so fine that nearly all of that batch's sums are clipped.
+        """
 
         def calibrate(layer: CimLayer, code: Tensor) -> None:
             if layer.adc is not None:
                 layer.adc.calibrate(layer.sampled_sums(code))
 
-        self._with_inputs(images, calibrate)
+        if not untrained:
+            self._with_inputs(images, calibrate)
+            return
+        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.momentum = 1.0  # the statistics of these images alone
+        try:
+            self._with_inputs(images, calibrate, training=True)
+        finally:
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
 
     @torch.no_grad()
     def freeze(self, images: Tensor) -> None:
@@ -112,10 +128,13 @@ class CimClassifier(nn.Module):
         self._with_inputs(images, measure)
         return shares
 
-    def _with_inputs(self, images: Tensor, act: Callable[[CimLayer, Tensor], None]) -> None:
-        """Let `act` see what each layer reads, before the layer computes: it may change it for those that follow."""
-        training = self.training
-        self.eval()
+    def _with_inputs(self, images: Tensor, act: Callable[[CimLayer, Tensor], None], *, training: bool = False) -> None:
+        """Let `act` see what each layer reads, before the layer computes: it may change it for those that follow.
+
+        In evaluation, or as in `training`.
+        """
+        was_training = self.training
+        self.train(training)
 
         def before(layer: nn.Module, arguments: tuple[Quantized]) -> None:
             assert isinstance(layer, CimLayer)
@@ -127,7 +146,7 @@ class CimClassifier(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        self.train(training)
+            self.train(was_training)
 
     def set_sharpness(self, sharpness: float) -> None:
         """Set the sharpness of every soft staircase."""

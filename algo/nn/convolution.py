@@ -200,7 +200,9 @@ class CimConv2d(CimLayer):
         assert adc is not None
         if self.training and not adc.frozen:
             with torch.no_grad():
-                adc.follow(self.sampled_sums(given.code[:1]))
+                # Sums are linear in the codes: those of the mean image have the mean of the whole batch, for the price
+                # of one image. A single image's means would move the zero points of columns from batch to batch.
+                adc.follow(self.sampled_sums(given.code.mean(dim=0, keepdim=True)))
         kernels = self.kernels(self._factors(weight.integer))
         step = expand_scales(adc.learned_step(self._elements(given.code)), adc.granularity, adc.columns)
         tables = [self._in_columns(each) for each in (step, adc.zero_points(), scales.columns * source.step)]

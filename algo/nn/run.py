@@ -198,13 +198,8 @@ class Run:
         )
 
     def _prepare(self, model: CimClassifier) -> None:
-        """Switch the converters on; an untrained network first sees the images once, to find its activation steps."""
-        images = self.images[: self.recipe.calibration_images]
-        with torch.no_grad():
-            if self.epoch == 0:
-                model.train()
-                model(images)
-            model.calibrate(images)
+        """Switch the converters on."""
+        model.calibrate(self.images[: self.recipe.calibration_images], untrained=self.epoch == 0)
 
     def finished(self) -> nn.Module:
         """The model as it is used: on the CPU, in evaluation mode, zero points frozen."""
