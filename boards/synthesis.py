@@ -91,9 +91,10 @@ def synthesize(
     if isinstance(target, CellLibrary):
         return synthesize_netlist(verilog, top, target, timeout=timeout).resources
     command = f"{target.command} -top {top}" + ("" if multipliers else f" {target.without_multipliers}")
+    before = [] if multipliers else _halved_squares(top)
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
         report = Path(folder) / "report.json"
-        run_yosys([_read(verilog), command, f"tee -q -o {report} stat -json"], _noun(verilog, top), timeout)
+        run_yosys([_read(verilog), *before, command, f"tee -q -o {report} stat -json"], _noun(verilog, top), timeout)
         cells = json.loads(report.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
     counts: Counter[str] = Counter()
     for cell, count in cells.items():
@@ -107,8 +108,8 @@ def synthesize(
 def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout: float = 600.0) -> Synthesized:
     """The netlist of the module `top` of `verilog` in the cells of `target`, and what it takes.
 
-    Yosys' generic synthesis, flattened, registers mapped first, then logic by ABC with its script that buffers and
-    sizes cells: as fast as they come, for no given clock.
+    Yosys' generic synthesis, flattened, squares as such (square.v), registers mapped first, then logic by ABC with its
+    script that buffers and sizes cells: as fast as they come, for no given clock.
 
     Raises
     ------
@@ -124,6 +125,7 @@ def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout:
         shunned = " ".join(f"-dont_use {pattern}" for pattern in target.dont_use)
         commands = [
             _read(verilog),
+            *_halved_squares(top),
             f"synth -flatten -top {top}",
             f"dfflibmap {liberty} {shunned}",
             f"abc {liberty} {shunned} -constr {sizing}",
@@ -175,6 +177,18 @@ def run_yosys(commands: list[str], noun: str, timeout: float) -> None:
         found = re.search(r"ERROR: (.*)", f"{done.stdout}\n{done.stderr}")
         reason = found.group(1).strip().rstrip(".!") if found else f"Yosys ended with status {done.returncode}"
         raise InvalidInput(f"{noun} must go through Yosys, and does not: {reason}")
+
+
+def _halved_squares(top: str) -> list[str]:
+    """Commands that make x * x of half the gates of a product, before anything else is chosen."""
+    return [
+        f"hierarchy -check -top {top}",
+        "proc",
+        "flatten",
+        "opt",
+        "wreduce",
+        f'techmap -autoproc -map "{Path(__file__).with_name("square.v")}"',
+    ]
 
 
 def _noun(verilog: Path, top: str) -> str:

@@ -161,3 +161,19 @@ def test_bad_library_is_refused(verilog: Path, tmp_path: Path, text: str | None,
         path.write_text(text)
     with pytest.raises(InvalidInput, match=message):
         synthesize(verilog, "top", CellLibrary("bad", (path,)))
+
+
+def test_library_that_lacks_a_cell_is_refused(verilog: Path, tmp_path: Path, small_library: Path) -> None:
+    printing = tmp_path / "printing.v"
+    printing.write_text('module top(input clk, input d); always @(posedge clk) $display("%d", d); endmodule')
+    with pytest.raises(InvalidInput, match=r"^Cell library small must have cells for \$print, and has none$"):
+        synthesize(printing, "top", CellLibrary("small", (small_library,)))
+    text = small_library.read_text()
+    bare = tmp_path / "bare.lib"
+    bare.write_text(text[: text.index("  cell (DFF)")].strip() + "\n}\n")
+    with pytest.raises(InvalidInput, match=r"^Module 'top' of .* must go through Yosys, and does not: .*_DFF_P_"):
+        synthesize(verilog, "top", CellLibrary("bare", (bare,)))
+    renamed = tmp_path / "renamed.lib"
+    renamed.write_text(text.replace("NAND2", "GATE2"))
+    with pytest.raises(InvalidInput, match=r"^Cell library of renamed\.lib must have a two-input NAND, and has none$"):
+        synthesize(verilog, "top", CellLibrary("renamed", (renamed,)))

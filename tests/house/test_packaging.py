@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("algo", "hw", "sim", "tb", "flow", "boards")
-DATA = ("py.typed", ".j2", ".cpp", ".h")
+DATA = ("py.typed", ".j2", ".cpp", ".h", ".v")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,197 @@
+"""What switches in a mapped netlist, and the energy of it, for a sequence of inputs: all cycles side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from quadrille.algo.spec import InvalidInput
+
+from .boolean import Rule, rule
+from .liberty import Pin
+from .netlist import Bit, Instance, Netlist
+from .timing import timing
+
+__all__ = ["Activity", "Energy", "activity", "energy"]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What came out in each cycle, and how often each net switched.
+
+    `toggles` counts every change with each gate one unit of time late, glitches among them; `settled` counts changes
+    from one cycle to the next alone.
+    """
+
+    cycles: int
+    outputs: Mapping[str, tuple[int, ...]]
+    toggles: Mapping[Bit, int]
+    settled: Mapping[Bit, int]
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of one cycle, in fJ: switching of nets with glitches and without, and the clock at the registers."""
+
+    switching: float
+    settled: float
+    clock: float
+
+    @property
+    def total(self) -> float:
+        """Switching with glitches, and the clock."""
+        return self.switching + self.clock
+
+
+def activity(netlist: Netlist, stimulus: Mapping[str, Sequence[int]]) -> Activity:
+    """Simulate `netlist`, one cycle for each number of `stimulus`, which gives inputs by name; others are 0.
+
+    Every net is one integer whose bit k is its value in cycle k, and a register moves it up by one; registers begin
+    with 0. Output numbers are unsigned.
+
+    Raises
+    ------
+    InvalidInput
+        If the stimulus names no input or differs in length, or registers feed back into themselves.
+    """
+    cycles = len(next(iter(stimulus.values())))
+    for name, numbers in stimulus.items():
+        if name not in netlist.inputs:
+            raise InvalidInput(f"Stimulus must name inputs, {', '.join(netlist.inputs)}, not {name!r}")
+        if len(numbers) != cycles:
+            raise InvalidInput(f"Stimulus of input {name!r} must have {cycles} numbers, not {len(numbers)}")
+    mask = (1 << cycles) - 1
+    values: dict[Bit, int] = {"0": 0, "1": mask, "x": 0}
+    for name, nets in netlist.inputs.items():
+        for place, net in enumerate(nets):
+            bits = "".join(str(number >> place & 1) for number in reversed(stimulus.get(name, ())))
+            values[net] = int(bits, 2) if bits else 0
+    gates = _settle(netlist, values, mask)
+    settled = {net: _changes(value, mask) for net, value in values.items()}
+    outputs = {
+        name: tuple(
+            sum((values[net] >> cycle & 1) << place for place, net in enumerate(nets)) for cycle in range(cycles)
+        )
+        for name, nets in netlist.outputs.items()
+    }
+    return Activity(cycles, outputs, _glitches(gates, values, mask), settled)
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """One output of a cell without state."""
+
+    net: Bit
+    sources: tuple[Bit, ...]
+    rule: Rule
+
+
+def _changes(value: int, mask: int) -> int:
+    """How often bits differ from the one before."""
+    return ((value ^ value >> 1) & mask >> 1).bit_count()
+
+
+def _gates(instance: Instance) -> list[_Gate]:
+    names = tuple(pin.name for pin, _ in instance.pins("input"))
+    sources = tuple(instance.nets[name] for name in names)
+    return [_Gate(net, sources, rule(pin.function, names)) for pin, net in instance.pins("output") if pin.function]
+
+
+def _settle(netlist: Netlist, values: dict[Bit, int], mask: int) -> list[_Gate]:
+    """Give every net its settled value, registers after what they hold; the gates."""
+    waiting_logic, waiting_registers = list(netlist.logic), list(netlist.registers)
+    gates: list[_Gate] = []
+    while waiting_logic or waiting_registers:
+        late_logic = []
+        for instance in waiting_logic:
+            if all(net in values for _, net in instance.pins("input")):
+                for gate in _gates(instance):
+                    values[gate.net] = gate.rule(mask, *(values[source] for source in gate.sources))
+                    gates.append(gate)
+            else:
+                late_logic.append(instance)
+        late_registers = [each for each in waiting_registers if not _step(each, values, mask)]
+        if len(late_logic) == len(waiting_logic) and len(late_registers) == len(waiting_registers):
+            stuck = (late_registers or late_logic)[0].name
+            raise InvalidInput(f"Netlist must feed forward to be simulated so, and {stuck!r} waits for itself")
+        waiting_logic, waiting_registers = late_logic, late_registers
+    return gates
+
+
+def _step(register: Instance, values: dict[Bit, int], mask: int) -> bool:
+    """Give the outputs of a register their values, if its inputs have theirs."""
+    flip_flop = register.cell.flip_flop
+    assert flip_flop is not None
+    pins = [pin for pin, _ in register.pins("input") if pin.name not in register.cell.clock_pins]
+    names = tuple(pin.name for pin in pins)
+    if any(register.nets[name] not in values for name in names):
+        return False
+    following = rule(flip_flop.next_state, names)(mask, *(values[register.nets[name]] for name in names))
+    state = following << 1 & mask
+    for pin, net in register.pins("output"):
+        both = (flip_flop.state, flip_flop.complement)
+        values[net] = rule(pin.function, both)(mask, state, mask ^ state)
+    return True
+
+
+def _glitches(gates: Sequence[_Gate], values: Mapping[Bit, int], mask: int) -> dict[Bit, int]:
+    """Changes of every net when all sources switch at once, and each gate follows a unit of time later."""
+    # Bit k is the change from cycle k to k + 1: what settled before is where each net starts.
+    cases = mask >> 1
+    driven = {gate.net for gate in gates}
+    now = {net: (value if net in driven else value >> 1) & cases for net, value in values.items()}
+    toggles = {net: _changes(value, mask) for net, value in values.items() if net not in driven}
+    readers: dict[Bit, list[_Gate]] = {}
+    for gate in gates:
+        for source in gate.sources:
+            readers.setdefault(source, []).append(gate)
+        toggles[gate.net] = 0
+    awake = list(gates)
+    while awake:
+        changed: dict[Bit, int] = {}
+        for gate in awake:
+            value = gate.rule(cases, *(now[source] for source in gate.sources))
+            if value != now[gate.net]:
+                changed[gate.net] = value
+        woken: dict[int, _Gate] = {}
+        for net, value in changed.items():
+            toggles[net] += (value ^ now[net]).bit_count()
+            now[net] = value
+            woken.update({id(gate): gate for gate in readers.get(net, ())})
+        awake = list(woken.values())
+    return toggles
+
+
+def energy(netlist: Netlist, found: Activity, voltage: float) -> Energy:
+    """Energy of one cycle with the switching of `found`, at `voltage` volts.
+
+    Of every toggle the library's internal energy of the driving output and of each input pin that it reaches (the mean
+    over its tables, at the slew and load of the net), and half C V^2 of the pins driven. Of every register and cycle
+    the energy of its clock pin. Left out: wires, the clock's tree, ports, leakage; every gate is equally slow.
+    """
+    slews = timing(netlist).slews
+    cost: dict[Bit, float] = {net: load * voltage**2 / 2 for net, load in netlist.loads.items()}
+    clock = 0.0
+    for instance in netlist.instances:
+        clocks = instance.cell.clock_pins
+        inputs = [net for pin, net in instance.pins("input") if pin.name not in clocks]
+        slew = max((slews.get(net, 0.0) for net in inputs), default=0.0) if not clocks else 0.0
+        for pin, net in instance.pins("input"):
+            if pin.name in clocks:
+                clock += pin.capacitance * voltage**2 + 2 * _mean(pin, 0.0, 0.0)
+            else:
+                cost[net] = cost.get(net, 0.0) + _mean(pin, slews.get(net, 0.0), 0.0)
+        for pin, net in instance.pins("output"):
+            cost[net] = cost.get(net, 0.0) + _mean(pin, slew, netlist.loads.get(net, 0.0))
+    steps = max(found.cycles - 1, 1)
+    switching, settled = (
+        sum(count * cost.get(net, 0.0) for net, count in counts.items()) / steps
+        for counts in (found.toggles, found.settled)
+    )
+    return Energy(switching, settled, clock)
+
+
+def _mean(pin: Pin, slew: float, load: float) -> float:
+    """The internal energy of one edge, over all tables of the pin, rising and falling alike."""
+    numbers = [table.at(slew, load) for _, rise, fall in pin.energies for table in (rise, fall) if table]
+    return sum(numbers) / len(numbers) if numbers else 0.0
