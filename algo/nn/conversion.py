@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from quadrille.algo.integer import execute
-from quadrille.algo.spec import Argmax, InvalidInput, Network, Node
+from quadrille.algo.spec import Argmax, Input, InvalidInput, Network, Node
 
 from .classifier import CimClassifier
 from .emission import LOGITS, Emission, check_blocks
@@ -62,7 +62,8 @@ def convert(
     exact = copy.deepcopy(model).cpu().double().eval()
     if any(adc.active and not adc.frozen for adc in exact.converters):
         exact.freeze(torch.tensor(calibration_images))
-    emission = Emission(exact, mantissa_bits)
+    source = Input(name="image", shape=model.input_shape, format=model.input_format)
+    emission = Emission(source, model.input_step, mantissa_bits)
     for block in exact.chain:
         emission.add(block)
     emission.nodes.append(Argmax(name="class", inputs=(emission.coarse.name,)))

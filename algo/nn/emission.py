@@ -42,7 +42,7 @@ from .folding import Affine, fold, largest_result, round_to_integers
 from .layer import CimLayer
 from .norm import Norm
 
-__all__ = ["LOGITS", "Emission", "check_blocks"]
+__all__ = ["LOGITS", "Emission", "Wire", "check_blocks"]
 
 LOGITS = IntFormat(16, signed=True)
 LEAST_EXPONENT = -40  # of the step of logits
@@ -99,7 +99,7 @@ def check_blocks(model: CimClassifier) -> None:
 
 @dataclass(frozen=True)
 class Wire:
-    """A node's integers: from 0 to `high`, each 1 standing for `step`."""
+    """A node's integers, each 1 standing for `step`."""
 
     name: str
     step: float
@@ -112,13 +112,16 @@ class Wire:
 
 
 class Emission:
-    """The nodes so far, and what the next block reads: `coarse` and, in a residual network, `fine`."""
+    """The nodes so far, and what the next block reads: `coarse` and, in a residual network, `fine`.
 
-    def __init__(self, model: CimClassifier, mantissa_bits: int) -> None:
+    The first node is `source`, its integers in units of `step`.
+    """
+
+    def __init__(self, source: Input, step: float, mantissa_bits: int) -> None:
         self.mantissa_bits = mantissa_bits
-        self.nodes: list[Node] = [Input(name="image", shape=model.input_shape, format=model.input_format)]
-        self.shape: Shape = model.input_shape
-        self.coarse = Wire("image", model.input_step, model.input_format)
+        self.nodes: list[Node] = [source]
+        self.shape: Shape = source.shape
+        self.coarse = Wire(source.name, step, source.format)
         self.fine: Wire | None = None
         self.logit_step = 1.0
 

@@ -15,7 +15,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from quadrille.algo.quant import BinaryWeights, ColumnWeights, PartialSumQuantizer, QuantizedWeight
+from quadrille.algo.quant import (
+    BinaryWeights,
+    ColumnWeights,
+    FixedPointWeights,
+    PartialSumQuantizer,
+    QuantizedWeight,
+)
 from quadrille.algo.spec import InvalidInput
 
 __all__ = ["CimLayer", "ColumnScales", "Perturbation", "row_tiles"]
@@ -39,8 +45,8 @@ def row_tiles(rows: int, tile_rows: int) -> tuple[int, ...]:
 class CimLayer(nn.Module, ABC):
     """A matrix of `outputs` x `rows` weights on macros, cut into tiles of `tile_rows` rows.
 
-    `weights` is the quantizer, BinaryWeights or ColumnWeights; `adc` the converters, or None for exact sums. A
-    `perturbation`, where set, changes what the cells of each slice multiply by: variation-aware training.
+    `weights` is the quantizer, BinaryWeights, ColumnWeights or FixedPointWeights; `adc` the converters, or None for
+    exact sums. A `perturbation`, where set, changes what the cells of each slice multiply by: variation-aware training.
 
     Raises
     ------
@@ -55,7 +61,7 @@ class CimLayer(nn.Module, ABC):
         self,
         rows: int,
         outputs: int,
-        weights: BinaryWeights | ColumnWeights,
+        weights: BinaryWeights | ColumnWeights | FixedPointWeights,
         tile_rows: int,
         adc: PartialSumQuantizer | None,
     ) -> None:

@@ -6,7 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quadrille.algo.quant import BinaryWeights, ColumnWeights, PartialSumQuantizer, Quantized, slice_factors
+from quadrille.algo.quant import (
+    BinaryWeights,
+    ColumnWeights,
+    FixedPointWeights,
+    PartialSumQuantizer,
+    Quantized,
+    slice_factors,
+)
 from quadrille.algo.spec import InvalidInput
 
 from .layer import CimLayer
@@ -27,7 +34,7 @@ class CimLinear(CimLayer):
         self,
         inputs: int,
         outputs: int,
-        weights: BinaryWeights | ColumnWeights,
+        weights: BinaryWeights | ColumnWeights | FixedPointWeights,
         *,
         tile_rows: int = 128,
         adc: PartialSumQuantizer | None = None,

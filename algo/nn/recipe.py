@@ -8,6 +8,7 @@ from enum import Enum
 from importlib import import_module
 from math import cos, pi
 from pkgutil import iter_modules
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -16,7 +17,9 @@ from quadrille.algo.spec import InvalidInput
 from .classifier import CimClassifier
 from .layer import CimLayer, Perturbation
 
-__all__ = ["LayerPerturbation", "Optimizer", "Phase", "Recipe", "Schedule", "find_recipe", "recipes"]
+__all__ = ["LayerPerturbation", "Optimizer", "Phase", "Recipe", "Schedule", "find_recipe", "recipes", "recipes_of"]
+
+RecipeT = TypeVar("RecipeT")
 
 WARM_UP = 0.1  # share of a one-cycle phase in which the rate rises
 
@@ -147,22 +150,32 @@ class Recipe:
         return sum(phase.epochs for phase in self.phases)
 
 
-def recipes() -> dict[str, Recipe]:
-    """All recipes by name: the `RECIPE` of every module in the package `recipes`, sorted by name."""
+def recipes_of(kind: type[RecipeT]) -> dict[str, RecipeT]:
+    """The recipes of class `kind` by name: `RECIPE` of the modules in the package `recipes`, sorted by name."""
     package = import_module(".recipes", __package__)
-    found = [import_module(f".{module.name}", package.__name__).RECIPE for module in iter_modules(package.__path__)]
-    return {recipe.name: recipe for recipe in sorted(found, key=lambda recipe: recipe.name)}
+    found: list[Any] = [
+        import_module(f".{module.name}", package.__name__).RECIPE for module in iter_modules(package.__path__)
+    ]
+    return {each.name: each for each in sorted(found, key=lambda each: each.name) if issubclass(type(each), kind)}
+
+
+def recipes() -> dict[str, Recipe]:
+    """All recipes of classifiers by name."""
+    return recipes_of(Recipe)
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`.
+    """The recipe of a classifier called `name`.
 
     Raises
     ------
     InvalidInput
-        If there is none.
+        If there is none, or it trains something else than a classifier.
     """
-    known = recipes()
+    known = recipes_of(object)
     if name not in known:
         raise InvalidInput(f"Recipe must be one of {', '.join(known)}, not {name!r}")
-    return known[name]
+    found = known[name]
+    if not isinstance(found, Recipe):
+        raise InvalidInput(f"Recipe {name!r} must train a classifier here, and trains another kind of network")
+    return found

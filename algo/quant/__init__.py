@@ -6,6 +6,7 @@ Every quantizer has `forward`, which trains, and `to_int`, which says the intege
 from .activation import LsqActivation, ResidualActivation, Signal, StepActivation, floor_code
 from .binary import BinaryFit, BinaryWeights, QuantizedWeight, fit_binary
 from .columns import ColumnWeights, slice_factors
+from .fixed_point import FixedPointWeights, fixed_point
 from .granularity import (
     Granularity,
     PerArray,
@@ -28,6 +29,7 @@ __all__ = [
     "BinaryFit",
     "BinaryWeights",
     "ColumnWeights",
+    "FixedPointWeights",
     "Granularity",
     "Lsq",
     "LsqActivation",
@@ -45,6 +47,7 @@ __all__ = [
     "StepActivation",
     "expand",
     "fit_binary",
+    "fixed_point",
     "floor_code",
     "gradient_scale",
     "group_mean",
