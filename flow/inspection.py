@@ -238,6 +238,8 @@ def window_text(window: Window) -> str:
 def _matrix(node: Linear | Conv2d) -> str:
     weights = "binary weights" if node.encoding.binary else f"{node.weight_bits}-bit weights"
     cells = f"{node.encoding.slices} slices of {node.cell_bits}-bit cells, " if node.encoding.slices > 1 else ""
+    if node.differential:
+        cells = f"differential {cells}"
     converter = "exact sums" if node.adc is None else f"{node.adc.bits}-bit ADC"
     varied = ""
     if node.conductance is not None:

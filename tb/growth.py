@@ -57,8 +57,9 @@ class Growth:
         rows: int,
         fill_rows: bool,
         row_sums: bool,
+        differential: bool = False,
     ) -> None:
-        self.random, self.encoding = random, CellEncoding(weight_bits, cell_bits)
+        self.random, self.encoding = random, CellEncoding(weight_bits, cell_bits, differential)
         self.adc_bits, self.uniform = adc_bits, uniform
         self.rows, self.fill_rows, self.row_sums = rows, fill_rows, row_sums
         self.nodes: list[Node] = []
@@ -91,6 +92,7 @@ class Growth:
             weight=random_weights(random, self.encoding, (outputs, *kernel)),
             weight_bits=weight_bits,
             cell_bits=cell_bits,
+            differential=self.encoding.differential,
             tile_rows=tiles,
         )
         seen = edge.interval
@@ -101,6 +103,7 @@ class Growth:
                 weight=node.weight,
                 weight_bits=weight_bits,
                 cell_bits=cell_bits,
+                differential=self.encoding.differential,
                 tile_rows=tiles,
                 window=window,
             )

@@ -114,6 +114,7 @@ def random_convolutional_network(
     exact_first: bool = False,
     exact_last: bool = False,
     row_sums: bool = True,
+    differential: bool = False,
     argmax: bool = True,
 ) -> Network:
     """A chain of convolutions or of residual blocks, then a pool, a linear layer and an argmax.
@@ -127,7 +128,7 @@ def random_convolutional_network(
     it divides (its greatest common divisor with the channels). Tiles hold whole kernels, or with `fill_rows` just
     `rows` rows. `exact_first` gives the first layer 8-bit inputs and exact sums, `exact_last` the last one exact sums.
     """
-    growth = Growth(random, weight_bits, cell_bits, adc_bits, uniform, rows, fill_rows, row_sums)
+    growth = Growth(random, weight_bits, cell_bits, adc_bits, uniform, rows, fill_rows, row_sums, differential)
     activation = IntFormat(activation_bits, signed)
     growth.add(Input(name="image", shape=shape, format=IntFormat(8) if exact_first else activation))
     border = kernel // 2 if padding is None else padding

@@ -39,8 +39,9 @@ class CimStyle:
     Weights have `weight_bits` bits in cells of `cell_bits`; with one bit they are BWMA's, a row sum with their offset
     if `affine`. The scales of weights and of partial sums have a granularity each, "layer", "array" or "column"; those
     of one-bit weights also "channel", which needs no scale for each tile. `adc_bits` None leaves the sums exact. Tiles
-    hold whole kernels, or fill every row if `fill_rows`. Activations have `activation_bits` bits and LSQ's gradient, or
-    that of the soft staircase if `staircase`.
+    hold whole kernels, or fill every row if `fill_rows`. Weights of more than one bit stand in a positive and a
+    negative array if `differential`, else as offset binary beside a reference column. Activations have
+    `activation_bits` bits and LSQ's gradient, or that of the soft staircase if `staircase`.
 
     The first and the last layer have their own width of weights and exact sums.
 
@@ -60,6 +61,7 @@ class CimStyle:
     fit: BinaryFit = BinaryFit.SIMPLE
     affine: bool = True
     fill_rows: bool = False
+    differential: bool = False
     staircase: bool = False
     first_bits: int = 4
     last_bits: int = 8
@@ -89,7 +91,12 @@ class CimStyle:
         if bits == 1:
             return BinaryWeights(granularity, fit=self.fit, affine=self.affine)
         return ColumnWeights(
-            (outputs, rows), bits=bits, cell_bits=self.cell_bits, tile_rows=tile_rows, granularity=granularity
+            (outputs, rows),
+            bits=bits,
+            cell_bits=self.cell_bits,
+            tile_rows=tile_rows,
+            granularity=granularity,
+            differential=self.differential,
         )
 
     def _adc(self, columns: tuple[int, int, int]) -> PartialSumQuantizer | None:
@@ -130,7 +137,9 @@ class CimStyle:
         window = Window((kernel, kernel), (1, 1), (around, around))
         rows = window.rows(channels)
         tile_rows = whole_kernel_rows(window.kernel, self.array_rows)
-        weights = ColumnWeights((outputs, rows), bits=self.first_bits, cell_bits=1, tile_rows=tile_rows)
+        weights = ColumnWeights(
+            (outputs, rows), bits=self.first_bits, tile_rows=tile_rows, differential=self.differential
+        )
         return CimConv2d(channels, outputs, window, weights, tile_rows=tile_rows)
 
     def linear(self, inputs: int, outputs: int) -> CimLinear:
@@ -141,7 +150,9 @@ class CimStyle:
 
     def last(self, name: str, inputs: int, classes: int) -> CimBlock:
         """The block of the logits, with exact sums and a bias."""
-        weights = ColumnWeights((classes, inputs), bits=self.last_bits, cell_bits=1, tile_rows=self.array_rows)
+        weights = ColumnWeights(
+            (classes, inputs), bits=self.last_bits, tile_rows=self.array_rows, differential=self.differential
+        )
         layer = CimLinear(inputs, classes, weights, tile_rows=self.array_rows)
         return CimBlock(name, layer, Bias(classes), None)
 

@@ -156,6 +156,7 @@ class Emission:
             ),
             "weight_bits": layer.encoding.weight_bits,
             "cell_bits": layer.encoding.cell_bits,
+            "differential": layer.encoding.differential,
             "tile_rows": layer.tile_rows,
             "adc": adc,
         }

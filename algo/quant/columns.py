@@ -23,11 +23,15 @@ class _Slices(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, integer: Tensor, encoding: CellEncoding) -> Tensor:
         ctx.encoding = encoding
-        offset = integer.to(torch.int64) + (1 << (encoding.weight_bits - 1))
+        weight = integer.to(torch.int64)
         factors: list[Tensor] = []
         for index in range(encoding.slices):
-            shift = encoding.cell_bits * (encoding.slices - 1 - index)
-            digit = (offset >> shift) & ((1 << encoding.slice_bits(index)) - 1)
+            place = encoding.place(index)
+            if encoding.differential:
+                number = (weight if place > 0 else -weight).clamp_min(0)
+            else:
+                number = weight + (1 << (encoding.weight_bits - 1))
+            digit = (number >> (abs(place).bit_length() - 1)) & ((1 << encoding.slice_bits(index)) - 1)
             factors.append(encoding.gain(index) * digit - encoding.reference_weight(index))
         return torch.stack(factors).to(integer)
 
@@ -44,7 +48,7 @@ def slice_factors(integer: Tensor, encoding: CellEncoding) -> Tensor:
     `integer = sum_s factor[s] * place(s)`; a binary weight is its own only factor. Backward, the mean over the slices
     of `gradient[s] / place(s)`: the gradient of the integer itself wherever no converter stands between.
     """
-    if encoding.binary:
+    if encoding.binary and not encoding.differential:
         return integer.unsqueeze(0)
     return _Slices.apply(integer, encoding)  # pyright: ignore[reportReturnType]
 
@@ -53,7 +57,7 @@ class ColumnWeights(nn.Module):
     """A quantizer of weights of `shape` (outputs, inputs): signed LSQ codes with learned steps.
 
     The `granularity` is PerColumn(tile_rows), one step per column of each array, unless another is given: PerTensor(),
-    PerChannel(0) or PerArray(tile_rows).
+    PerChannel(0) or PerArray(tile_rows). `differential` weights stand in two arrays, one for either sign.
 
     Raises
     ------
@@ -69,14 +73,15 @@ class ColumnWeights(nn.Module):
         cell_bits: int = 1,
         tile_rows: int,
         granularity: Granularity | None = None,
+        differential: bool = False,
     ) -> None:
         if not 2 <= bits <= MOST_WEIGHT_BITS:
             raise InvalidInput(f"Multi-bit weight width must be from 2 to {MOST_WEIGHT_BITS} bits, not {bits}")
         super().__init__()
-        self.encoding = CellEncoding(bits, cell_bits)
+        self.encoding = CellEncoding(bits, cell_bits, differential)
         self.tile_rows = tile_rows
         self.granularity: Granularity = PerColumn(tile_rows) if granularity is None else granularity
-        self.quantizer = Lsq(IntFormat(bits, signed=True), shape, self.granularity)
+        self.quantizer = Lsq(IntFormat(bits, signed=True), shape, self.granularity, symmetric=differential)
 
     def forward(self, weight: Tensor) -> QuantizedWeight:
         """Codes and steps of `weight`."""

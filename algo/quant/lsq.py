@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from quadrille.algo.spec import IntFormat, InvalidInput
+from quadrille.algo.spec import Interval, IntFormat, InvalidInput
 
 from .granularity import Granularity, PerTensor, expand, group_mean, group_sizes, scale_shape
 from .straight_through import round_half_up, round_straight_through, scale_gradient
@@ -65,8 +65,8 @@ def initial_step(values: Tensor, granularity: Granularity, upper: int) -> Tensor
 class Lsq(nn.Module):
     """A quantizer to `format` with learned steps, one for each block of `granularity` in a tensor of `shape`.
 
-    `shape` leaves out the batch axis when `batched` is true. The step starts from the first values it sees, or from
-    `initialise`.
+    `shape` leaves out the batch axis when `batched` is true; `symmetric` leaves out the lowest code of a signed format.
+    The step starts from the first values it sees, or from `initialise`.
 
     Raises
     ------
@@ -84,11 +84,13 @@ class Lsq(nn.Module):
         granularity: Granularity | None = None,
         *,
         batched: bool = False,
+        symmetric: bool = False,
     ) -> None:
         if format.signed and format.bits < 2:
             raise InvalidInput(f"A signed quantizer must have at least 2 bits, not {format.bits}")
         super().__init__()
         self.format = format
+        self.interval = Interval(-format.interval.hi, format.interval.hi) if symmetric else format.interval
         self.shape = shape
         self.granularity: Granularity = PerTensor() if granularity is None else granularity
         self.batched = batched
@@ -112,11 +114,10 @@ class Lsq(nn.Module):
             elements *= values.shape[0]
         step = scale_gradient(positive(self.step), gradient_scale(elements, upper))
         full = expand(step, self.granularity, self.shape)
-        return Quantized(lsq_code(values, full, self.format.interval.lo, upper), full)
+        return Quantized(lsq_code(values, full, self.interval.lo, upper), full)
 
     @torch.no_grad()
     def to_int(self, values: Tensor) -> Tensor:
         """The integers of `values`, int64: what the hardware holds."""
         ratio = values / expand(positive(self.step), self.granularity, self.shape)
-        interval = self.format.interval
-        return round_half_up(ratio).clamp(interval.lo, interval.hi).to(torch.int64)
+        return round_half_up(ratio).clamp(self.interval.lo, self.interval.hi).to(torch.int64)

@@ -112,11 +112,12 @@ class _Columns:
     tile_rows: tuple[int, ...]
     adc: Adc | None
     conductance: Conductance | None
+    differential: bool
 
     @property
     def encoding(self) -> CellEncoding:
         """How the weights are cut into cells."""
-        return CellEncoding(self.weight_bits, self.cell_bits)
+        return CellEncoding(self.weight_bits, self.cell_bits, self.differential)
 
     @property
     def outputs(self) -> int:
@@ -200,6 +201,7 @@ class Linear(_Columns, Node):
     tile_rows: tuple[int, ...]
     adc: Adc | None = None
     conductance: Conductance | None = None
+    differential: bool = False
 
     def infer(self, inputs: Sequence[Edge]) -> Edge:
         """Codes of shape (tiles, slices, outputs), with the interval of each column."""
@@ -230,6 +232,7 @@ class Conv2d(_Columns, Node):
     window: Window
     adc: Adc | None = None
     conductance: Conductance | None = None
+    differential: bool = False
 
     def infer(self, inputs: Sequence[Edge]) -> Edge:
         """Codes of shape (tiles, slices, outputs, windows down, windows across), with the interval of each column."""

@@ -138,9 +138,10 @@ def test_a_network_takes_the_weights_of_its_twin(
         CimStyle(
             array_rows=20, weight_bits=4, cell_bits=2, activation_bits=3, fill_rows=True, weight_granularity="array"
         ),
+        CimStyle(array_rows=24, weight_bits=4, cell_bits=2, differential=True, adc_bits=4),
         CimStyle(array_rows=32, weight_bits=1, adc_bits=None, weight_granularity="channel", affine=False),
     ],
-    ids=["staircase", "multi-bit", "exact"],
+    ids=["staircase", "multi-bit", "differential", "exact"],
 )  # fmt: skip
 def test_chains_are_networks_of_integers(style: CimStyle) -> None:
     torch.manual_seed(3)

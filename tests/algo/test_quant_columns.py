@@ -40,8 +40,9 @@ def test_golden_slices(weight_bits: int, cell_bits: int, golden: dict[int, list[
 
 @pytest.mark.parametrize("weight_bits", range(2, 9))
 @pytest.mark.parametrize("cell_bits", range(1, 5))
-def test_slices_add_up_and_pass_the_gradient(weight_bits: int, cell_bits: int) -> None:
-    encoding = CellEncoding(weight_bits, cell_bits)
+@pytest.mark.parametrize("differential", [False, True])
+def test_slices_add_up_and_pass_the_gradient(weight_bits: int, cell_bits: int, differential: bool) -> None:
+    encoding = CellEncoding(weight_bits, cell_bits, differential)
     integers = torch.arange(encoding.interval.lo, encoding.interval.hi + 1.0).reshape(1, -1).requires_grad_()
     factors = slice_factors(integers, encoding)
     for index in range(encoding.slices):
@@ -51,6 +52,15 @@ def test_slices_add_up_and_pass_the_gradient(weight_bits: int, cell_bits: int) -
     assert isinstance(total, torch.Tensor) and torch.equal(total, integers)
     (3 * total).sum().backward()
     assert integers.grad is not None and torch.allclose(integers.grad, torch.tensor(3.0))
+
+
+def test_differential_weights_leave_out_the_lowest() -> None:
+    quantizer = ColumnWeights((1, 40), bits=3, cell_bits=2, tile_rows=40, differential=True)
+    weight = torch.linspace(-9, 9, 40).reshape(1, 40)
+    quantizer.quantizer.initialise(weight)
+    quantizer.quantizer.step.data.fill_(1.0)
+    assert quantizer.to_int(weight).unique().tolist() == [-3, -2, -1, 0, 1, 2, 3]
+    assert torch.equal(quantizer(weight).integer.round().to(torch.int64), quantizer.to_int(weight))
 
 
 def test_binary_weights_are_their_own_slice() -> None:

@@ -126,6 +126,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"rows": 32, "columns": 32, "lanes": 4, "word": 16, "activation_cuts": 1},
     ),
+    "differential arrays, ADC codes of either": (
+        {
+            "shape": (3, 5, 5),
+            "channels": (4, 6),
+            "weight_bits": 4,
+            "cell_bits": 2,
+            "adc_bits": 3,
+            "differential": True,
+            "row_sums": False,
+            "exact_first": True,
+        },
+        {"rows": 32, "columns": 32, "lanes": 4, "word": 16},
+    ),
     "1 x 1 kernels, more channels than a word": (
         {"shape": (20, 3, 3), "channels": (20, 6), "kernel": 1, "rows": 16, "adc_bits": 4, "fill_rows": True},
         {"rows": 16, "columns": 16, "lanes": 4, "word": 16},

@@ -4,7 +4,12 @@ import pytest
 
 from quadrille.algo.spec import CellEncoding, InvalidInput
 
-ENCODINGS = [CellEncoding(weight, cell) for weight in (*range(1, 9), 12) for cell in range(1, 5)]
+ENCODINGS = [
+    CellEncoding(weight, cell, differential)
+    for weight in (*range(1, 9), 12)
+    for cell in range(1, 5)
+    for differential in (False, True)
+]
 
 
 def weights_of(encoding):
@@ -14,14 +19,28 @@ def weights_of(encoding):
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 def test_slices_recover_every_weight(encoding):
-    assert len(weights_of(encoding)) == 1 << encoding.weight_bits
+    symmetric = encoding.differential and not encoding.binary
+    assert len(weights_of(encoding)) == (1 << encoding.weight_bits) - symmetric
     for weight in weights_of(encoding):
         digits = [encoding.digit(weight, s) for s in range(encoding.slices)]
         assert all(0 <= d < 1 << encoding.slice_bits(s) for s, d in enumerate(digits))
         assert weight == sum(
             (encoding.gain(s) * d - encoding.reference_weight(s)) * encoding.place(s) for s, d in enumerate(digits)
         )
-    assert sum(encoding.slice_bits(s) for s in range(encoding.slices)) == encoding.weight_bits
+    bits = sum(encoding.slice_bits(s) for s in range(encoding.slices))
+    assert bits == (2 * max(1, encoding.weight_bits - 1) if encoding.differential else encoding.weight_bits)
+
+
+@pytest.mark.parametrize("weight_bits", [1, 2, 5, 8])
+def test_differential_cells_need_no_reference(weight_bits):
+    encoding = CellEncoding(weight_bits, 2, differential=True)
+    half = encoding.slices // 2
+    for weight in weights_of(encoding):
+        digits = [encoding.digit(weight, s) for s in range(encoding.slices)]
+        assert not any(digits[half:] if weight > 0 else digits[:half])
+    assert {encoding.gain(s) for s in range(encoding.slices)} == {1}
+    assert {encoding.reference_weight(s) for s in range(encoding.slices)} == {0}
+    assert [encoding.place(s) for s in range(half)] == [-encoding.place(s) for s in range(half, 2 * half)]
 
 
 @pytest.mark.parametrize("weight", [-32768, -32767, -4097, -1, 0, 1, 255, 32767])
