@@ -57,7 +57,7 @@ def _rotated(
     def build(angle: Value, first: Value, second: Value) -> Value:
         part = second.shift_right(shift) if shift else second
         less, more = first - part, first + part
-        return Mux(angle[-1], more, less) if minus else Mux(angle[-1], less, more)
+        return Mux(angle < 0, more, less) if minus else Mux(angle < 0, less, more)
 
     return flow.add(noun, interval, 1 + add_delay(interval.format.bits), build, z, own, other)
 

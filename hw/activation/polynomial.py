@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amaranth import Cat, Const, Mux, Value
 
@@ -10,7 +10,7 @@ from quadrille.algo.spec import Form, Interval, Polynomial, Reflection, Segment
 from quadrille.hw.base import shape_of
 
 from .dataflow import Dataflow, Operand, add_delay
-from .operations import half_of, hull_of, magnitude, rounded, scaled, times
+from .operations import half_of, hull_of, magnitude, magnitudes, rounded, scaled, times
 from .select import Pieces, Selection, select
 
 __all__ = ["polynomial"]
@@ -33,8 +33,10 @@ def polynomial(flow: Dataflow, operand: Operand, stage: Polynomial, half: int) -
     `s*t + c = (t ^ -1) + (c + 1)`, so that reflection, c0 and `half` take one sum after the last product.
     """
     source = operand.interval
+    arguments = source if stage.reflection is None else magnitudes(source)
+    stage = replace(stage, segments=tuple(segment for segment, _ in stage.pieces(arguments)))
+    pieces = list(stage.pieces(arguments))
     interval = stage.interval(source) + Interval(half, half)
-    pieces = list(stage.pieces(stage.argument(source)))
     reflection, negative, argument = PLAIN, None, operand
     if stage.reflection is not None and source.lo < 0:
         reflection = stage.reflection
@@ -185,7 +187,8 @@ def _completed(
     if roots.format.bits > max(distances.format.bits, slopes.format.bits):
         return None
     bits = source.format.bits
-    if argument is not operand and source == source.format.interval == Interval(-2 * center, 2 * center - 1):
+    period = source == source.format.interval and (source.lo, source.hi) == (-2 * center, 2 * center - 1)
+    if argument is not operand and period:
         root = flow.wire(
             "root", Interval(-center, center - 1), lambda u: Cat(u[: bits - 2], ~u[bits - 2]).as_signed(), operand
         )

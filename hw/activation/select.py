@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from amaranth import Array, Cat, Const, Mux, Shape, Value
 
 from quadrille.algo.spec import Interval, Segment
-from quadrille.hw.base import shape_of
+from quadrille.hw.base import shape_of, wrap
 
 from .dataflow import Dataflow, Operand, add_delay
 from .operations import hull_of
@@ -51,7 +51,7 @@ def select(flow: Dataflow, argument: Operand, pieces: Pieces) -> Selection:
         return Selection(flow, _less(flow, argument, starts[0], distances), None, None)
     shift = _uniform(starts, distances)
     if shift is not None:
-        low = flow.wire("distance", distances, lambda a: a[:shift], argument)
+        low = flow.wire("distance", distances, lambda a: wrap(a, Shape(shift)), argument)
         high = Interval(argument.interval.lo >> shift, argument.interval.hi >> shift)
         index = flow.wire("index", high, lambda a: a.shift_right(shift), argument)
         return Selection(flow, low, index, starts[0] >> shift)
@@ -67,7 +67,7 @@ def select(flow: Dataflow, argument: Operand, pieces: Pieces) -> Selection:
         shape = Shape(max(1, distances.hi.bit_length()), False)
         masks = [segment.start % (1 << shape.width) for segment, _ in pieces]
         mask = selection.column("mask", masks)
-        distance = flow.add("distance", distances, 1, lambda a, s: a[: shape.width] ^ s, argument, mask)
+        distance = flow.add("distance", distances, 1, lambda a, s: wrap(a, shape) ^ s, argument, mask)
     else:
         distance = flow.add("distance", distances, add_delay(argument.width), lambda a, s: a - s, argument, start)
     return Selection(flow, distance, reached, None)

@@ -43,11 +43,12 @@ def dataflow_of(function: Function) -> Dataflow:
 def _chain(flow: Dataflow, operand: Operand, stages: tuple[Stage, ...]) -> Operand:
     """The stages one after the other; a polynomial that is rounded has the half for that among its constants."""
     half = 0
-    for stage, follower in zip(stages, (*stages[1:], None), strict=True):
+    for number, stage in enumerate(stages):
         if isinstance(stage, Round):
             operand = limited(flow, rounded(flow, operand, stage.shift, half), stage.format.interval)
             half = 0
         elif isinstance(stage, Polynomial):
+            follower = stages[number + 1] if number + 1 < len(stages) else None
             half = half_of(follower.shift) if isinstance(follower, Round) else 0
             operand = polynomial(flow, operand, stage, half)
         else:

@@ -58,10 +58,15 @@ def saturate(value: Value, shape: Shape) -> Value:
 
 def truncate(value: Value, shape: Shape) -> Value:
     """The low bits of `value`, which the caller knows to lie in `shape`."""
-    low = value[: shape.width] if len(value) >= shape.width else value
+    if len(value) < shape.width:
+        return value
+    low = value[: shape.width]
     return low.as_signed() if shape.signed else low.as_unsigned()
 
 
 def wrap(value: Value, shape: Shape) -> Value:
     """`value` modulo `2 ** shape.width`, on purpose."""
+    if len(value) < shape.width:
+        sign = value[-1] if value.shape().signed else Const(0, 1)
+        value = Cat(value, sign.replicate(shape.width - len(value)))
     return truncate(value, shape)
