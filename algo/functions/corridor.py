@@ -28,15 +28,20 @@ DEEPEST = 48
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The values that the codes of `interval` should have, in units of the output's last place, held to its range."""
+    """What the codes of `interval` should have, in units of the output's last place: `values` are held to its range,
+    `free` are not.
+    """
 
     name: str
     interval: Interval
     values: Reals
+    free: Reals
     output: IntFormat
 
     @classmethod
-    def of(cls, scalar: Scalar, interval: Interval, input_fraction: int, output: IntFormat, output_fraction: int):
+    def of(
+        cls, scalar: Scalar, interval: Interval, input_fraction: int, output: IntFormat, output_fraction: int
+    ) -> Reference:
         """The values of `scalar` at x / 2**input_fraction for every x of `interval`.
 
         Raises
@@ -58,8 +63,8 @@ class Reference:
                     f"and it is not at {x:g}"
                 )
             values[n] = value
-        limits = output.interval
-        return cls(scalar.name, interval, np.clip(np.ldexp(values, output_fraction), limits.lo, limits.hi), output)
+        free, limits = np.ldexp(values, output_fraction), output.interval
+        return cls(scalar.name, interval, np.clip(free, limits.lo, limits.hi), free, output)
 
     @property
     def depth(self) -> int:
@@ -118,14 +123,17 @@ class Corridor:
     def bounds(self, shift: int) -> tuple[IntArray, IntArray]:
         """The least and the greatest p for each argument, in units of 2**-shift of the last place.
 
-        Where every code at one end of the output is allowed, p may pass it by as much again as the output has codes:
-        it saturates. The least is above the greatest where nothing is allowed.
+        Where the code at an end of the output is allowed, p may pass that end, as far as the function itself does, up
+        to as much again as the output has codes: it saturates. The least is above the greatest where nothing is
+        allowed.
         """
         reference, limits = self.reference, self.reference.output.interval
         lowest, highest = reference.allowed(self.target)
-        beyond = 1 << reference.output.bits
-        lowest = np.where(lowest <= limits.lo, lowest - beyond, lowest)
-        highest = np.where(highest >= limits.hi, highest + beyond, highest)
+        beyond, free = 1 << reference.output.bits, reference.free
+        under = np.clip(np.floor(free) - 1, limits.lo - beyond, limits.lo - 1).astype(np.int64)
+        over = np.clip(np.ceil(free) + 1, limits.hi + 1, limits.hi + beyond).astype(np.int64)
+        lowest = np.where(lowest <= limits.lo, under, lowest)
+        highest = np.where(highest >= limits.hi, over, highest)
         half = (1 << shift) >> 1
         low, high = (lowest << shift) - half, (highest << shift) + max(half - 1, 0)
         if self.symmetry is Symmetry.NONE:

@@ -1,9 +1,10 @@
 """Whether a polynomial fits between a lower and an upper bound at every point, and the one with most room.
 
-The polynomial of degree k that violates its bounds least, or keeps the most distance to them, touches k + 2 of them in
-turn, above, below, above. Exchange (Remez 1934) finds these points: each round interpolates a reference of k + 2 points
-and takes in the point violated most. The level of any reference is a bound for all polynomials, so that one positive
-level is a proof that no polynomial fits. In float64: the coefficients found are where integers are searched.
+Distance from the bounds counts in half of the width between them, from the middle: 1 is a bound, more a violation. The
+polynomial of degree k whose worst distance is least has it at k + 2 points, in turn above, below, above. Exchange
+(Remez 1934) finds these points: each round interpolates a reference of k + 2 points and takes in the point that is
+worst. What a reference alone costs is a bound for all polynomials: more than 1 is a proof that none fits. In float64:
+the coefficients found are where integers are searched.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ __all__ = ["Between", "Reals", "between"]
 Reals = NDArray[np.float64]
 
 ROUNDS = 40
-ENOUGH = 1e-3  # of a unit of the bounds: nearer to the optimum than that gains nothing
+ENOUGH = 1e-3  # of half a width: nearer to the optimum than that gains nothing
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Between:
-    """What `between` found: how much the best polynomial violates a bound, negative for room; its coefficients c0, c1,
-    c2; and, where none fits, the index of the last point of the proof.
+    """What `between` found: the worst of the best polynomial, from -1 in the middle through 0 at a bound; its
+    coefficients c0, c1, c2; and, where none fits, the index of the last point of the proof.
     """
 
-    violation: float
+    worst: float
     coefficients: tuple[float, float, float]
     proof: int | None = None
 
     @property
     def fits(self) -> bool:
         """Whether no bound is violated."""
-        return self.violation <= 0
+        return self.worst <= 0
 
 
 def between(low: Reals, high: Reals, degree: int, *, points: Reals | None = None, any_will_do: bool = False) -> Between:
@@ -45,57 +47,56 @@ def between(low: Reals, high: Reals, degree: int, *, points: Reals | None = None
     """
     x = np.arange(len(low), dtype=np.float64) if points is None else points
     count = len(x)
+    half = (high - low) / 2
+    if (crossed := half < 0).any():
+        return Between(np.inf, (0.0, 0.0, 0.0), int(crossed.argmax()))
     if count < degree + 2:
-        values = (low + high) / 2
-        coefficients = _interpolate(list(x), list(values))
-        room = float(np.min(high - low)) / 2
-        return Between(-room, coefficients, None if room >= 0 else int(np.argmin(high - low)))
+        return Between(-1.0, _interpolate(list(x), list((low + high) / 2)))
+    middle, half = (low + high) / 2, np.maximum(half, ROUNDING)
     # The extremes of the Chebyshev polynomial, made distinct.
     nodes = (1 - np.cos(np.pi * np.arange(degree + 2) / (degree + 1))) / 2 * (count - 1)
-    reference = [int(round(node)) for node in nodes]
-    for n in range(1, degree + 2):
+    reference = [round(float(node)) for node in nodes]
+    for n in range(1, degree + 1):
         reference[n] = max(reference[n], reference[n - 1] + 1)
-    for n in range(degree, -1, -1):
-        reference[n] = min(reference[n], count - (degree + 2 - n)) if n else 0
-    reference[-1] = count - 1
+    for n in range(degree, 0, -1):
+        reference[n] = min(reference[n], reference[n + 1] - 1)
     best = Between(np.inf, (0.0, 0.0, 0.0))
     for _ in range(ROUNDS):
-        level, values, sides = _level(x, low, high, reference)
-        if level > ENOUGH * 1e-6:
+        level, values, sides = _level(x, middle, half, reference)
+        if level > ROUNDING:
             return Between(level, best.coefficients, reference[-1])
         c0, c1, c2 = coefficients = _interpolate([x[n] for n in reference[:-1]], values[:-1])
         fitted = c0 + (c1 + c2 * x) * x if degree == 2 else c0 + c1 * x
-        below, above = low - fitted, fitted - high
-        n_below, n_above = int(below.argmax()), int(above.argmax())
-        under = below[n_below] >= above[n_above]
-        violation = float(below[n_below] if under else above[n_above])
-        if violation < best.violation:
-            best = Between(violation, coefficients)
-        if violation - level < ENOUGH or (any_will_do and violation <= 0):
+        off = (fitted - middle) / half
+        n = int(np.abs(off).argmax())
+        worst = abs(float(off[n])) - 1
+        if worst < best.worst:
+            best = Between(worst, coefficients)
+        # A point of the reference can only be the worst by rounding.
+        if worst - level < ENOUGH or (any_will_do and worst <= 0) or n in reference:
             break
-        _take_in(reference, sides, n_below if under else n_above, -1 if under else 1)
+        _take_in(reference, sides, n, 1 if off[n] > 0 else -1)
     return best
 
 
-def _level(x: Reals, low: Reals, high: Reals, reference: list[int]) -> tuple[float, list[float], list[int]]:
-    """The level of a reference, the values of its polynomial and the side that each point touches: -1 low, 1 high."""
+def _level(x: Reals, middle: Reals, half: Reals, reference: list[int]) -> tuple[float, list[float], list[int]]:
+    """The level of a reference, the values of its polynomial and the side of each point: -1 below, 1 above."""
     at = [float(x[n]) for n in reference]
-    weights: list[float] = []
     span = at[-1] - at[0]
+    weights: list[float] = []
     for i, left in enumerate(at):
         product = 1.0
         for j, right in enumerate(at):
             if i != j:
                 product *= (left - right) / span
         weights.append(1 / product)
-    total = sum(abs(weight) for weight in weights)
-    lows, highs = [float(low[n]) for n in reference], [float(high[n]) for n in reference]
-    first = sum(w * (lo if w > 0 else hi) for w, lo, hi in zip(weights, lows, highs, strict=True)) / total
-    second = -sum(w * (hi if w > 0 else lo) for w, lo, hi in zip(weights, lows, highs, strict=True)) / total
-    level, sign = (first, 1) if first >= second else (second, -1)
-    sides = [-1 if sign * weight > 0 else 1 for weight in weights]
-    values = [hi + level if side > 0 else lo - level for side, lo, hi in zip(sides, lows, highs, strict=True)]
-    return level, values, sides
+    middles, halves = [float(middle[n]) for n in reference], [float(half[n]) for n in reference]
+    # The divided difference of every polynomial is 0: the middles' is what distances of one size must make up for.
+    difference = sum(w * m for w, m in zip(weights, middles, strict=True))
+    distance = abs(difference) / sum(abs(w) * h for w, h in zip(weights, halves, strict=True))
+    sides = [-1 if (w > 0) == (difference > 0) else 1 for w in weights]
+    values = [m + side * distance * h for m, h, side in zip(middles, halves, sides, strict=True)]
+    return distance - 1, values, sides
 
 
 def _interpolate(at: Sequence[float], values: Sequence[float]) -> tuple[float, float, float]:

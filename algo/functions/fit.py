@@ -135,9 +135,8 @@ def fit(
         degree,
         form,
     )
-    table = problem.least() if target is None else problem.solve(target)
+    table = problem.least(max(0.5, float(reference.least_error))) if target is None else problem.solve(target)
     if table is None:
-        assert target is not None
         raise InvalidInput(_unreachable(problem, target))
     stages = (*stages, table.polynomial, Round(table.grid.shift, output))
     built = Function(scalar.name, input, stages, input_fraction, output_fraction)
@@ -226,22 +225,23 @@ def _symmetry(scalar: Scalar, asked: Symmetry | str, codes: Interval, input_frac
     return _choice(Symmetry, asked, "Symmetry")
 
 
-def _unreachable(problem: Problem, target: float) -> str:
+def _unreachable(problem: Problem, target: float | None) -> str:
     """The sentence that says what the best is."""
     name = problem.reference.name
     least = float(problem.reference.least_error)
-    if target < least:
+    if target is not None and target < least:
         return f"Target of fit {name!r} must be {least:.3f} or more, which rounding to integers costs, not {target:g}"
-    best = problem.best(target)
-    table = problem.solve(best)
-    assert table is not None
-    limits = f"{problem.segments or MOST_SEGMENTS} {problem.placement.value}-placed segments"
+    count = problem.segments or MOST_SEGMENTS
+    limits = f"{count} segment{'s' * (count > 1)} placed by {problem.placement.value}"
     if problem.widths is not None:
         limits += f" with coefficients of {problem.widths} bits"
-    return (
-        f"Target of fit {name!r} must be within reach of {limits}: "
-        f"they reach {best:.2f} units in the last place, not {target:g}"
-    )
+    table = None if target is None else problem.least(target)
+    if table is None:
+        return f"Target of fit {name!r} must be within reach, and {limits} reach none"
+    codes = np.arange(problem.reference.interval.lo, problem.reference.interval.hi + 1)
+    outputs = run_stage(Round(table.grid.shift, problem.reference.output), run_stage(table.polynomial, codes))
+    best = float(problem.reference.error(outputs)[0])
+    return f"Target of fit {name!r} must be within reach, and {limits} come to {best:.2f} units, not {target:g}"
 
 
 def _measured(function: Function, scalar: Scalar, problem: Problem, table: Table, before: tuple[Stage, ...]) -> Fit:

@@ -63,7 +63,22 @@ def fit_piece(
     """
     offsets = np.arange(len(low), dtype=np.int64)
     best: Piece | None = None
-    for c2 in _candidates(grid.squares(centre[2])) if grid.degree == 2 and len(low) > 2 else (0,):
+    candidates: list[int] = [0]
+    if grid.degree == 2 and len(low) > 2:
+        candidates = _nearest(grid.squares(centre[2]))
+    spare: list[int] = []
+    if c0 is not None and len(low) > 1:
+        # A quadratic through a given c0 is a line after division by the offset. The curvature of the free centre is
+        # the better one wherever it will do: the other makes up for a joint that is off with a bend that goes on.
+        points = offsets[1:].astype(np.float64)
+        line = between((low[1:] - c0) / points, (high[1:] - c0) / points, min(1, grid.degree - 1), points=points)
+        if line.worst > 1e-6:
+            return None
+        if candidates != [0]:
+            spare = _nearest(grid.squares(line.coefficients[1]))
+    for n, c2 in enumerate([*candidates, *spare]):
+        if n == len(candidates) and best is not None:
+            break
         bent = grid.squared(c2, offsets)
         below, above = low - bent, high - bent
         found = _level(below, above, grid) if c0 is None else _anchored(below, above, offsets, c0)
@@ -77,10 +92,10 @@ def fit_piece(
     return best
 
 
-def _candidates(real: float) -> tuple[int, ...]:
+def _nearest(real: float) -> list[int]:
     """The four integers around `real`, nearest first."""
     floor = math.floor(real)
-    return tuple(sorted((floor - 1, floor, floor + 1, floor + 2), key=lambda n: abs(n - real)))
+    return sorted((floor - 1, floor, floor + 1, floor + 2), key=lambda n: abs(n - real))
 
 
 def _level(below: IntArray, above: IntArray, grid: Grid) -> tuple[int, int, int] | None:
@@ -89,7 +104,7 @@ def _level(below: IntArray, above: IntArray, grid: Grid) -> tuple[int, int, int]
     offsets = np.arange(len(below), dtype=np.int64)
     if grid.degree > 0 and len(below) > 1:
         line = between(below.astype(np.float64), above.astype(np.float64), 1)
-        if line.violation > 1:  # beyond what rounding of float64 explains
+        if line.worst > 1e-6:  # beyond what rounding of float64 explains
             return None
         floor = math.floor(line.coefficients[1])
         slopes = (floor, floor + 1)

@@ -21,6 +21,9 @@ from .pieces import Grid, Piece, fit_piece
 
 __all__ = ["MOST_SEGMENTS", "Placement", "Placer", "segments_of"]
 
+Layout = tuple[list[int], list[Piece]]
+"""The places where pieces start, and the pieces."""
+
 MOST_SEGMENTS = 1024
 DEEPEST_SHIFT = 20
 
@@ -66,6 +69,12 @@ class Placer:
         reflection = reflection_of(corridor.symmetry, grid.shift, corridor.input_fraction, corridor.output_fraction)
         return reflection.constant // 2 if reflection.sign < 0 else None
 
+    def next_anchor(self, grid: Grid, piece: Piece, offset: int) -> int | None:
+        """What c0 of the piece that begins at `offset` of `piece` must be, or None where any will do."""
+        if not self.continuous:
+            return None
+        return piece.c0 + piece.c1 * offset + int(grid.squared(piece.c2, np.array([offset], dtype=np.int64))[0])
+
     def farthest(self, start: int) -> int:
         """The last place that one real polynomial from `start` on reaches."""
         if start not in self._farthest:
@@ -90,34 +99,24 @@ class Placer:
             self._centres[start, end] = found.coefficients
         return self._centres[start, end]
 
-    def piece(self, grid: Grid, start: int, end: int, c0: int | None = None, *, final: bool = False) -> Piece | None:
-        """A piece of `grid` from `start` to `end`; the one with most room if `final`."""
-        low, high = self.bounds(grid.shift)
+    def piece(self, grid: Grid, start: int, end: int, c0: int | None, *, final: bool = False) -> Piece | None:
+        """A piece of `grid` from `start` to `end`; the one with most room if `final`.
+
+        Where pieces must be continuous it also holds for the start of the next.
+        """
+        joint = self.continuous and end < self.count - 1
+        low, high = (bound[start : end + 1 + joint] for bound in self.bounds(grid.shift))
+        if joint:
+            # In the middle of its bounds, so that the next piece has room from there.
+            low, high = low.copy(), high.copy()
+            margin = (int(high[-1]) - int(low[-1])) * 7 // 16
+            low[-1] += margin
+            high[-1] -= margin
         scale = float(1 << grid.shift)
         a, b, c = self.centre(start, end)
-        centre = (a * scale, b * scale, c * scale)
-        return fit_piece(low[start : end + 1], high[start : end + 1], grid, centre, c0=c0, any_will_do=not final)
+        return fit_piece(low, high, grid, (a * scale, b * scale, c * scale), c0=c0, any_will_do=not final)
 
-    def fixed(self, grid: Grid, starts: Sequence[int]) -> list[Piece] | None:
-        """The pieces that begin at `starts`, or None if one cannot be."""
-        ends = [*(start - 1 for start in starts[1:]), self.count - 1]
-        found: list[Piece] = []
-        c0 = self.anchor(grid)
-        for start, end in zip(starts, ends, strict=True):
-            piece = self.joined(grid, start, end, c0, final=True)
-            if piece is None:
-                return None
-            found.append(piece)
-            c0 = None if not self.continuous else value_at(grid, piece, end + 1 - start)
-        return found
-
-    def joined(self, grid: Grid, start: int, end: int, c0: int | None, *, final: bool = False) -> Piece | None:
-        """A piece from `start` to `end`; where pieces must be continuous it also holds for the start of the next."""
-        if self.continuous:
-            end = min(end + 1, self.count - 1)
-        return self.piece(grid, start, end, c0, final=final)
-
-    def greedy(self, grid: Grid, most: int, needed: Sequence[int]) -> tuple[list[int], list[Piece]] | None:
+    def greedy(self, grid: Grid, most: int, needed: Sequence[int]) -> Layout | None:
         """Starts and pieces, each as far as it reaches, if at most `most` of them reach the end."""
         starts, found, start = [0], [], 0
         c0 = self.anchor(grid)
@@ -130,68 +129,83 @@ class Placer:
             good = self._reach(grid, start, must, far, c0)
             if good is None:
                 return None
-            piece = self.joined(grid, start, good, c0, final=True)
+            piece = self.piece(grid, start, good, c0, final=True)
             assert piece is not None
             found.append(piece)
             if good == self.count - 1:
                 return starts, found
-            c0 = None if not self.continuous else value_at(grid, piece, good + 1 - start)
+            c0 = self.next_anchor(grid, piece, good + 1 - start)
             start = good + 1
             starts.append(start)
 
     def _reach(self, grid: Grid, start: int, must: int, far: int, c0: int | None) -> int | None:
         """The farthest end from `must` to `far` that a piece of `grid` reaches."""
-        if self.joined(grid, start, far, c0) is not None:
+        if self.piece(grid, start, far, c0) is not None:
             return far
-        if self.joined(grid, start, must, c0) is None:
+        if self.piece(grid, start, must, c0) is None:
             return None
         good, bad = must, far
         while bad - good > 1:
             middle = (good + bad) // 2
-            if self.joined(grid, start, middle, c0) is None:
+            if self.piece(grid, start, middle, c0) is None:
                 bad = middle
             else:
                 good = middle
         return good
 
-    def uniform(self, grid: Grid, most: int | None) -> list[int] | None:
-        """The starts of the fewest pieces of one width that `grid` can do; exactly `most` if given."""
-        bits = max(0, (self.count - 2).bit_length())
-        for width in (1 << n for n in range(bits, -1, -1)):
-            # The argument 2**n, which only the lowest code has, belongs to the last piece.
-            starts = list(range(0, max(1, self.count - 1 if self.count % 2 else self.count), width))
-            if len(starts) > MOST_SEGMENTS or (most is not None and len(starts) > most):
+    def uniform(self, grid: Grid, most: int, least: int = 1) -> Layout | None:
+        """The fewest pieces of one width, from `least` to `most` of them."""
+        # A last argument that would stand alone, such as 2**n, belongs to the piece before it.
+        span = max(1, self.count - 1 if self.count % 2 else self.count)
+        for bits in range((span - 1).bit_length(), -1, -1):
+            starts = range(0, span, 1 << bits)
+            if len(starts) > most:
                 return None
-            if (most is None or len(starts) == most) and self.fixed(grid, starts) is not None:
-                return starts
+            pieces = self._chain(grid, starts) if len(starts) >= least else None
+            if pieces is not None:
+                return list(starts), pieces
         return None
 
-    def dyadic(self, grid: Grid, most: int | None) -> list[int] | None:
-        """The starts of the fewest pieces at prefixes that `grid` can do."""
+    def _chain(self, grid: Grid, starts: Sequence[int]) -> list[Piece] | None:
+        """The pieces that begin at `starts`, or None if one cannot be."""
+        found: list[Piece] = []
+        c0 = self.anchor(grid)
+        for start, end in zip(starts, [*(start - 1 for start in starts[1:]), self.count - 1], strict=True):
+            piece = self.piece(grid, start, end, c0, final=True)
+            if piece is None:
+                return None
+            found.append(piece)
+            c0 = self.next_anchor(grid, piece, end + 1 - start)
+        return found
+
+    def dyadic(self, grid: Grid, most: int) -> Layout | None:
+        """The fewest pieces at prefixes, at most `most`: what does not fit is halved, from left to right."""
         first = self.corridor.first
         last = first + self.count - 1
-        bits = max(abs(first), abs(last + 1)).bit_length()
+        # A last argument that would stand alone, such as 2**n, belongs to the piece before it.
+        bits = max((-first - 1 if first < 0 else 0).bit_length(), max(last - 1, 0).bit_length())
         starts: list[int] = []
-        waiting = [(0, bits - 1)] if first >= 0 else [(0, bits - 1), (-(1 << (bits - 1)), bits - 1)]
+        found: list[Piece] = []
+        c0, following = self.anchor(grid), first
+        waiting = [(0, bits)] if first >= 0 else [(0, bits), (-(1 << bits), bits)]
         while waiting:
             low, width = waiting.pop()
-            start, end = max(low, first), min(low + (1 << width) - 1, last)
-            if end == last - 1 and first == 0 and last == 1 << width:
-                end = last
+            high = low + (1 << width)
+            start, end = max(low, following), last if high == last else min(high - 1, last)
             if start > end:
                 continue
-            if width == 0 or self.joined(grid, start - first, end - first, None) is not None:
-                starts.append(start - first)
-                if len(starts) > (MOST_SEGMENTS if most is None else most):
-                    return None
-            else:
-                waiting += [(low + (1 << (width - 1)), width - 1), (low, width - 1)]
-        return starts
-
-
-def value_at(grid: Grid, piece: Piece, offset: int) -> int:
-    """The piece's value at `offset`."""
-    return piece.c0 + piece.c1 * offset + int(grid.squared(piece.c2, np.array([offset], dtype=np.int64))[0])
+            piece = self.piece(grid, start - first, end - first, c0, final=True)
+            if piece is None and width > 0:
+                half = 1 << (width - 1)
+                waiting += [(low + half, width - 1), (low, width - 1)]
+                continue
+            if piece is None or len(starts) == most:
+                return None
+            starts.append(start - first)
+            found.append(piece)
+            c0 = self.next_anchor(grid, piece, end + 1 - start)
+            following = end + 1
+        return starts, found
 
 
 def segments_of(first: int, starts: Sequence[int], pieces: Sequence[Piece]) -> tuple[Segment, ...]:

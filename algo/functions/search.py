@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from quadrille.algo.spec import Form, Interval, Polynomial
 
 from .corridor import Corridor, Reference, reflection_of
 from .named import Symmetry
-from .pieces import Grid, Piece
-from .placement import Placement, Placer, segments_of
+from .pieces import Grid
+from .placement import MOST_SEGMENTS, Layout, Placement, Placer, segments_of
 
 __all__ = ["Problem", "Table", "column_widths"]
 
 Widths = tuple[int, int, int] | int | None
 
+SHIFTS_FURTHER = 2
 MORE_SEGMENTS = 3  # how many more than reals need are tried where integers need them
 
 
@@ -26,11 +26,6 @@ class Table:
 
     grid: Grid
     polynomial: Polynomial
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """What is made small: segments, then bits."""
-        return len(self.polynomial.segments), self.polynomial.table_bits
 
 
 def column_widths(polynomial: Polynomial) -> tuple[int, int, int]:
@@ -83,103 +78,187 @@ class Problem:
         placer = self.placer(target)
         if not placer.possible:
             return None
-        if self.placement is Placement.ERROR:
-            real = placer.real_starts()
-            if real is None or (self.segments is not None and len(real) > self.segments):
-                return None
-            return self._by_error(placer, real)
-        return self._by_width(placer)
-
-    def best(self, start: float) -> float:
-        """The least target that `solve` reaches, to some hundredths; from `start` on, which it does not."""
-        low, high = start, max(2 * start, 1.0)
-        while self.solve(high) is None:
-            low, high = high, 2 * high
-        while high - low > max(0.02, 0.02 * low):
-            middle = (low + high) / 2
-            if self.solve(middle) is None:
-                low = middle
-            else:
-                high = middle
-        return high
-
-    def least(self) -> Table:
-        """The table that reaches the least target found."""
-        table = self.solve(self.best(float(max(self.reference.least_error, Fraction(1, 2)))))
-        assert table is not None
-        return table
-
-    def _grids(self, longest: int, shift: int | None = None) -> Iterator[Grid]:
-        """Of one shift every inner shift, narrowest first; of none given the finest of each shift."""
-        finest = longest.bit_length() + 3 if self.degree == 2 else 0
-        if shift is not None:
-            for inner in range(finest + 1):
-                yield Grid(shift, inner, self.degree, self.form)
-            return
-        deepest = max(self.least_shift + 1, min(20, longest.bit_length() + 6))
-        for shift in range(self.least_shift, deepest + 1):
-            yield Grid(shift, finest, self.degree, self.form)
-
-    def _table(self, placer: Placer, grid: Grid, starts: Sequence[int], pieces: Sequence[Piece]) -> Table:
-        reflection = None
-        if self.symmetry is not Symmetry.NONE:
-            reflection = reflection_of(self.symmetry, grid.shift, self.input_fraction, self.output_fraction)
-        segments = segments_of(placer.corridor.first, starts, pieces)
-        inner = grid.inner if any(segment.c2 for segment in segments) else 0
-        return Table(grid, Polynomial(segments, inner, reflection, self.form))
-
-    def _by_error(self, placer: Placer, real: Sequence[int]) -> Table | None:
-        needed = placer.needed()
-        ends = [*real[1:], placer.count]
-        longest = max(end - start for start, end in zip(real, ends, strict=True))
-        counts = [self.segments] if self.segments is not None else [len(real) + n for n in range(MORE_SEGMENTS + 1)]
-        if self.continuous or self.widths is not None:
-            counts = [self.segments or placer.count]
-        for most in counts:
-            best: Table | None = None
-            for coarse in self._grids(longest):
-                found = placer.greedy(coarse, most, needed)
-                if found is None:
-                    continue
-                table = self._table(placer, coarse, *found)
-                over, over_c2 = excess(table.polynomial, self.widths)
-                if over:
-                    break
-                if best is not None and len(table.polynomial.segments) >= best.rank[0] and self.segments is None:
-                    continue
-                narrow = self._narrowest(placer, longest, coarse.shift, len(found[0]), needed)
-                if narrow is None or excess(narrow.polynomial, self.widths) != (0, 0):
-                    continue
-                order = -1 if self.segments else 1
-                if best is None or narrow.rank[::order] < best.rank[::order]:
-                    best = narrow
-                if len(found[0]) == len(real):
-                    break
-            if best is not None:
-                return best
-        return None
-
-    def _narrowest(self, placer: Placer, longest: int, shift: int, most: int, needed: Sequence[int]) -> Table | None:
-        for grid in self._grids(longest, shift):
-            found = placer.greedy(grid, most, needed)
-            if found is not None:
-                return self._table(placer, grid, *found)
-        return None
-
-    def _by_width(self, placer: Placer) -> Table | None:
-        deepest = list(self._grids(placer.count))[-1]
-        place = placer.uniform if self.placement is Placement.UNIFORM else placer.dyadic
-        starts = place(deepest, self.segments)
-        if starts is None:
+        starts = placer.real_starts() if self.placement is Placement.ERROR else self._finest_starts(placer)
+        if starts is None or (self.segments is not None and len(starts) > self.segments):
             return None
         longest = max(end - start for start, end in zip(starts, [*starts[1:], placer.count], strict=True))
-        for coarse in self._grids(longest):
-            if placer.fixed(coarse, starts) is None:
-                continue
-            for grid in self._grids(longest, coarse.shift):
-                pieces = placer.fixed(grid, starts)
-                if pieces is not None:
-                    table = self._table(placer, grid, starts, pieces)
-                    if excess(table.polynomial, self.widths) == (0, 0):
-                        return table
+        search = _Search(self, placer, longest, placer.needed() if self.placement is Placement.ERROR else ())
+        if self.continuous or self.widths is not None:
+            return search.downward(self.segments or MOST_SEGMENTS)
+        if self.segments is not None:
+            return search.within(self.segments, len(starts))
+        for more in range(MORE_SEGMENTS + 1 if self.placement is Placement.ERROR else 1):
+            table = search.within(len(starts) + more, len(starts))
+            if table is not None:
+                return table
         return None
+
+    def _finest_starts(self, placer: Placer) -> Sequence[int] | None:
+        """Where pieces start on a grid so fine that it limits nothing."""
+        found = _Search(self, placer, placer.count, ())
+        grid = found.finest(found.shifts[-1])
+        if self.form is Form.SQUARE:
+            grid = replace(grid, inner=grid.inner // 2)
+        layout = found.layout(grid, self.segments or MOST_SEGMENTS)
+        return None if layout is None else layout[0]
+
+    def best(self, start: float) -> float | None:
+        """The least target that `solve` reaches, to some hundredths, above `start`, which it does not; None if none."""
+        low, high = start, max(2 * start, 1.0)
+        while not self._reaches(high):
+            low, high = high, 2 * high
+            if high > 2.0 ** (self.reference.output.bits + 1):
+                return None
+        while high - low > max(0.02, 0.02 * low):
+            middle = (low + high) / 2
+            if self._reaches(middle):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _reaches(self, target: float) -> bool:
+        """Whether `solve` would find a table, nearly always, and sooner."""
+        if self.widths is not None:
+            return self.solve(target) is not None
+        placer = self.placer(target)
+        if not placer.possible:
+            return False
+        most = self.segments or MOST_SEGMENTS
+        if self.placement is not Placement.ERROR:
+            return self._finest_starts(placer) is not None
+        starts = placer.real_starts()
+        if starts is None or len(starts) > most:
+            return False
+        search = _Search(self, placer, placer.count, placer.needed())
+        return search.layout(search.finest(search.shifts[-1]), most) is not None
+
+    def least(self, start: float) -> Table | None:
+        """The table that reaches the least target found above `start`."""
+        best = self.best(start)
+        for _ in range(8):
+            table = None if best is None else self.solve(best)
+            if best is None or table is not None:
+                return table
+            best *= 1.05
+        return None
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The search over grids within one corridor, whose longest piece in reals has `longest` places."""
+
+    problem: Problem
+    placer: Placer
+    longest: int
+    needed: Sequence[int]
+
+    @property
+    def shifts(self) -> range:
+        """The shifts to try: from the least to where c1 is finer than any piece can tell."""
+        least = self.problem.least_shift
+        bits = self.longest.bit_length() * (2 if self.problem.form is Form.SQUARE else 1)
+        return range(least, max(least + 1, min(20, bits + 6)) + 1)
+
+    def finest(self, shift: int) -> Grid:
+        """The grid of `shift` whose c2 is finer than any piece can tell."""
+        problem = self.problem
+        return Grid(shift, self.longest.bit_length() + 3 if problem.degree == 2 else 0, problem.degree, problem.form)
+
+    def layout(self, grid: Grid, most: int) -> Layout | None:
+        """At most `most` pieces of `grid`."""
+        match self.problem.placement:
+            case Placement.ERROR:
+                return self.placer.greedy(grid, most, self.needed)
+            case Placement.UNIFORM:
+                return self.placer.uniform(grid, most, self.problem.segments or 1)
+            case _:
+                return self.placer.dyadic(grid, most)
+
+    def within(self, most: int, least: int) -> Table | None:
+        """The smallest table of at most `most` segments; fewer than `least` there cannot be.
+
+        A bit of shift costs one bit in each column, a bit of the inner shift one in c2 alone: so shifts are tried from
+        the least, some further than they must, for a finer c1 may let c2 be short; of each the least inner shift that
+        keeps the segments few.
+        """
+        best: Table | None = None
+        further = SHIFTS_FURTHER
+        for shift in self.shifts:
+            table = self._widest(self.finest(shift), most)
+            if table is None:
+                continue
+            narrow = self._narrowest(table)
+            if best is None or self._rank(narrow) < self._rank(best):
+                best = narrow
+            if len(table.polynomial.segments) == least:
+                further -= 1
+            if further < 0:
+                break
+        return best
+
+    def downward(self, most: int) -> Table | None:
+        """The same where widths or joints limit what reals do not tell: from the greatest shift that the widths allow.
+
+        It has the fewest segments; a lesser shift is taken as long as it needs no more.
+        """
+        best: Table | None = None
+        missed = 0
+        for shift in reversed(self.shifts):
+            table = self._widest(self.finest(shift), most)
+            if table is None:
+                missed += 1
+                if best is not None and missed > 1:
+                    break
+            elif not self._excess(table)[0] and (best is None or self._rank(table) < self._rank(best)):
+                best, missed = table, 0
+                most = len(table.polynomial.segments) if self.problem.segments is None else most
+        return None if best is None else self._narrowest(best)
+
+    def _rank(self, table: Table) -> tuple[int, int]:
+        """What is made small: segments, then bits; bits first where the number of segments is given."""
+        segments, bits = len(table.polynomial.segments), table.polynomial.table_bits
+        return (segments, bits) if self.problem.segments is None else (bits, segments)
+
+    def _excess(self, table: Table) -> tuple[int, int]:
+        return excess(table.polynomial, self.problem.widths)
+
+    def _table(self, grid: Grid, layout: Layout) -> Table:
+        problem, reflection = self.problem, None
+        if problem.symmetry is not Symmetry.NONE:
+            reflection = reflection_of(problem.symmetry, grid.shift, problem.input_fraction, problem.output_fraction)
+        segments = segments_of(self.placer.corridor.first, *layout)
+        inner = grid.inner if any(segment.c2 for segment in segments) else 0
+        return Table(grid, Polynomial(segments, inner, reflection, problem.form))
+
+    def _widest(self, grid: Grid, most: int) -> Table | None:
+        """The table of the finest c2 that the widths allow, or one that c0 and c1 exceed."""
+        if self.problem.form is Form.SQUARE:
+            # Each bit of the inner shift makes c2 finer and the square coarser: the first that does is the narrowest.
+            for inner in range(grid.inner + 1):
+                layout = self.layout(replace(grid, inner=inner), most)
+                if layout is not None:
+                    return self._table(replace(grid, inner=inner), layout)
+            return None
+        while True:
+            layout = self.layout(grid, most)
+            if layout is None:
+                return None
+            table = self._table(grid, layout)
+            over, over_c2 = self._excess(table)
+            if over or not over_c2:
+                return table
+            if grid.inner == 0:
+                return None
+            grid = replace(grid, inner=max(0, grid.inner - over_c2))
+
+    def _narrowest(self, table: Table) -> Table:
+        """One with as few segments and the least inner shift."""
+        for inner in range(table.grid.inner):
+            grid = replace(table.grid, inner=inner)
+            layout = self.layout(grid, len(table.polynomial.segments))
+            if layout is not None:
+                narrow = self._table(grid, layout)
+                if self._excess(narrow) == (0, 0):
+                    return narrow
+        return table
