@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from quadrille.algo.spec import InvalidInput, as_thresholds
+from quadrille.algo.spec import InvalidInput, as_thresholds, retile
 
 from .inspection import network_file
 from .progress import Report, silent
@@ -47,6 +47,7 @@ class Generation(Result):
     network_hash: str
     content_hash: str
     thresholds: tuple[str, ...] | None
+    retiled: tuple[str, ...] | None
     folder: Path
     files: tuple[Path, ...]
 
@@ -67,6 +68,7 @@ class Generation(Result):
                 "cycles per image",
                 f"{self.cycles_per_image:.1f} in batches of {parameters['frames']} back to back; {self.latency} alone",
             ),
+            *([] if self.retiled is None else [("cut anew", ", ".join(self.retiled) or "nothing that could be")]),
             *([] if self.thresholds is None else [("thresholds", ", ".join(self.thresholds) or "nowhere cheaper")]),
             ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
             ("program", size(self.program_bytes)),
@@ -84,6 +86,7 @@ def generate(
     settings: Mapping[str, object] | None = None,
     baked: bool = False,
     thresholds: bool = False,
+    retiled: bool = False,
     accelerator: Path | str | None = None,
     progress: Report = silent,
 ) -> Generation:
@@ -91,7 +94,8 @@ def generate(
 
     `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
     runs this network alone. With `thresholds`, layers whose activation is cheaper as ADC thresholds than as mantissas
-    are rewritten so, exactly, and the network in `folder` is the rewritten one. With `accelerator`, the folder of one
+    are rewritten so, exactly; with `retiled`, layers with exact sums are cut anew into the fewest tiles that macros of
+    so many rows need. The network in `folder` is the rewritten one. With `accelerator`, the folder of one
     that is there already, the hardware stays that one and only the program is new: the network must fit, and shape and
     settings are not looked at. What stood in `folder` before is replaced as a whole, or stays.
 
@@ -106,7 +110,10 @@ def generate(
     from quadrille.hw.export import design_files, publish
 
     source = network_file(network)
-    loaded, contents, rewritten = read_network(source), source.read_bytes(), None
+    loaded, contents, rewritten, tilings = read_network(source), source.read_bytes(), None, None
+    if retiled:
+        loaded, tilings = retile(loaded, rows if accelerator is None else configuration_of(Path(accelerator)).rows)
+        contents = network_bytes(loaded)
     if thresholds:
         loaded, choices = as_thresholds(loaded)
         contents = network_bytes(loaded)
@@ -146,6 +153,7 @@ def generate(
         seconds=seconds,
         network_hash=digest(contents),
         thresholds=rewritten,
+        retiled=None if tilings is None else tuple(tiling.name for tiling in tilings),
         content_hash=json.loads(files[f"{TOP}.json"])["content_hash"],
         folder=folder,
         files=tuple(folder / name for name in sorted([*files, "generation.json"])),

@@ -32,6 +32,7 @@ from .rounding import Overflow, Rounding
 from .stages import STAGE_KINDS, Clamp, Cordic, Product, Rectify, Round, Scale, Square, Stage, Warp, Wrap
 from .tensor import IntTensor
 from .thresholds import ThresholdChoice, as_thresholds
+from .tiling import Retiling, retile
 
 __all__ = [
     "MOST_WEIGHT_BITS",
@@ -70,6 +71,7 @@ __all__ = [
     "Rectify",
     "Reflection",
     "Requantize",
+    "Retiling",
     "Round",
     "Rounding",
     "RowSum",
@@ -85,5 +87,6 @@ __all__ = [
     "Wrap",
     "as_thresholds",
     "ladders_of",
+    "retile",
     "shared_multiply_shift",
 ]

@@ -1,15 +1,16 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from quadrille.algo.integer import execute, read_network, write_network
-from quadrille.algo.spec import InvalidInput, Network
+from quadrille.algo.spec import Dequantize, Input, IntFormat, IntTensor, InvalidInput, Linear, Network
 from quadrille.flow.generation import checked_settings, generate
 from quadrille.flow.results import digest
 
-SHAPE = {"rows": 40, "columns": 16, "macros": 1, "settings": {"lanes": 4, "frames": 8}}
+SHAPE: dict[str, Any] = {"rows": 40, "columns": 16, "macros": 1, "settings": {"lanes": 4, "frames": 8}}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,35 @@ def test_hardware_to_be_kept_must_be_there(network_path: Path, tmp_path: Path) -
 def test_baked_hardware_has_nothing_to_load(network_path: Path, tmp_path: Path) -> None:
     result = generate(network_path, tmp_path / "hw", **SHAPE, baked=True)
     assert result.program_bytes == 0 and (tmp_path / "hw" / "program.bin").read_bytes() == b""
+
+
+def test_layers_are_cut_anew(tmp_path: Path) -> None:
+    linear = Linear(
+        name="fc",
+        inputs=("image",),
+        weight=IntTensor.of([1, -3, 2, 0, 1, -1] * 4, (4, 6)),
+        weight_bits=3,
+        cell_bits=3,
+        tile_rows=(3, 3),
+    )
+    mantissa = IntTensor.of([5, 6, 7, 8] * 2, (2, 1, 4))
+    result = Dequantize(
+        name="out",
+        inputs=("fc",),
+        mantissa=mantissa,
+        bias=IntTensor.of([9] * 4, (4,)),
+        shift=2,
+        format=IntFormat(8, signed=True),
+    )
+    network = Network("cut", (Input(name="image", shape=(6,), format=IntFormat(4)), linear, result))
+    source, shape = write_network(network, tmp_path / "network.safetensors"), SHAPE | {"rows": 6}
+    plain = generate(source, tmp_path / "plain", **shape)
+    anew = generate(source, tmp_path / "anew", retiled=True, **shape)
+    assert (plain.tiles, plain.retiled) == (2, None) and (anew.tiles, anew.retiled) == (1, ("fc",))
+    assert "cut anew" in str(anew) and anew.cycles_per_image < plain.cycles_per_image
+    images = np.random.default_rng(2).integers(0, 16, (30, 6))
+    rewritten = read_network(anew.folder / "network.safetensors")
+    assert np.array_equal(execute(rewritten, images)["out"], execute(network, images)["out"])
 
 
 def test_thresholds_stand_in_for_mantissas_where_cheaper(make_perceptron, tmp_path: Path) -> None:
