@@ -108,7 +108,8 @@ def test_layers_are_cut_anew(tmp_path: Path) -> None:
         format=IntFormat(8, signed=True),
     )
     network = Network("cut", (Input(name="image", shape=(6,), format=IntFormat(4)), linear, result))
-    source, shape = write_network(network, tmp_path / "network.safetensors"), SHAPE | {"rows": 6}
+    source = write_network(network, tmp_path / "network.safetensors")
+    shape: dict[str, Any] = {**SHAPE, "rows": 6}
     plain = generate(source, tmp_path / "plain", **shape)
     anew = generate(source, tmp_path / "anew", retiled=True, **shape)
     assert (plain.tiles, plain.retiled) == (2, None) and (anew.tiles, anew.retiled) == (1, ("fc",))
