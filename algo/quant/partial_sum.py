@@ -24,6 +24,9 @@ from .straight_through import round_half_up, scale_gradient
 __all__ = ["PartialSumQuantizer", "thresholds"]
 
 CANDIDATES = 48  # steps tried by calibration, between an eighth of the range of a column's sums and all of it
+SEARCHED = (
+    4096  # sums of each column that calibration tries them on: more change the best step by less than a candidate
+)
 MOMENTUM = 0.05  # of the running mean that the zero point follows in training
 
 
@@ -129,10 +132,15 @@ class PartialSumQuantizer(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, sums: Tensor) -> None:
-        """Set step and zero point from `sums` so that the mean squared error of each block is least; then convert."""
-        samples = sums.detach()
-        center = group_mean(samples.mean(dim=0), self.granularity)
+        """Set step and zero point from `sums` so that the mean squared error of each block is least; then convert.
+
+        The zero point is of all sums, the step of at most 4,096 of each column, evenly spread.
+        """
+        center = group_mean(sums.detach().mean(dim=0), self.granularity)
         mean = expand(center, self.granularity, self.columns)
+        count = len(sums)
+        places = torch.linspace(0, count - 1, min(count, SEARCHED), dtype=torch.float64).round().long()
+        samples = sums.detach()[places.to(sums.device)]
         deviation = (samples - mean).abs().amax(dim=0)
         reach = _group_max(deviation, self.granularity).clamp_min(0.5)
         full = 2 * reach / ((1 << self.bits) - 1)

@@ -18,6 +18,7 @@ from quadrille.algo.quant import (
     PerChannel,
     PerColumn,
     PerTensor,
+    partial_sum,
     scale_shape,
     slice_factors,
     thresholds,
@@ -171,6 +172,19 @@ def test_calibration_fits_each_column() -> None:
     constant.calibrate(torch.full((4, 1, 1, 3), 7.0))
     constant.eval()
     assert float(constant(torch.full((1, 1, 1, 3), 7.0)).sub(7).abs().max()) <= 0.5
+
+
+def test_calibration_on_some_of_many_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(4)
+    spread = torch.tensor([8.0, 30.0, 90.0])
+    sums = torch.round(torch.randn(20_000, 1, 1, 3, generator=generator) * spread)
+    sums[1::5] += 200  # only the zero point could tell that some of them are left out
+    some, all_of_them = PartialSumQuantizer(4, (1, 1, 3)), PartialSumQuantizer(4, (1, 1, 3))
+    some.calibrate(sums)
+    monkeypatch.setattr(partial_sum, "SEARCHED", len(sums))
+    all_of_them.calibrate(sums)
+    assert torch.equal(some.center, all_of_them.center) and torch.equal(some.center, sums.mean(dim=0))
+    assert some.step.flatten().tolist() == pytest.approx(all_of_them.step.flatten().tolist(), rel=0.06)
 
 
 def test_zero_point_follows_until_frozen() -> None:
