@@ -178,7 +178,7 @@ def test_calibration_on_some_of_many_sums(monkeypatch: pytest.MonkeyPatch) -> No
     generator = torch.Generator().manual_seed(4)
     spread = torch.tensor([8.0, 30.0, 90.0])
     sums = torch.round(torch.randn(20_000, 1, 1, 3, generator=generator) * spread)
-    sums[1::5] += 200  # only the zero point could tell that some of them are left out
+    sums[1::5] += 200  # a second hump at a regular distance
     some, all_of_them = PartialSumQuantizer(4, (1, 1, 3)), PartialSumQuantizer(4, (1, 1, 3))
     some.calibrate(sums)
     monkeypatch.setattr(partial_sum, "SEARCHED", len(sums))
