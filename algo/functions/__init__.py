@@ -1,8 +1,9 @@
 """Scalar functions as integer stages: real functions by name, their fit by pieces of quadratics, the exact waves."""
 
-from .fit import Fit, fit
+from .fit import Fit, fit, worst_error
 from .named import NAMES, Scalar, Symmetry, named
 from .placement import Placement
+from .usual import Formats, Row, survey, usual_formats
 from .waves import (
     WAVES,
     bump,
@@ -18,7 +19,9 @@ __all__ = [
     "NAMES",
     "WAVES",
     "Fit",
+    "Formats",
     "Placement",
+    "Row",
     "Scalar",
     "Symmetry",
     "bump",
@@ -27,7 +30,10 @@ __all__ = [
     "named",
     "parabola",
     "quad_wave",
+    "survey",
     "triangle_wave",
+    "usual_formats",
     "variable_period_wave",
     "wave",
+    "worst_error",
 ]

@@ -20,7 +20,10 @@ from .named import Scalar, Symmetry, named
 from .placement import MOST_SEGMENTS, Placement
 from .search import Problem, Table, column_widths
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "worst_error"]
+
+WIDEST_INPUT = 20  # every code is evaluated
+WIDEST_OUTPUT = 32
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,11 @@ def fit(
     """
     placement, form = _choice(Placement, placement, "Placement"), _choice(Form, form, "Form")
     _check(segments, placement, target, degree, continuous)
+    if input.bits > WIDEST_INPUT or output.bits > WIDEST_OUTPUT:
+        raise InvalidInput(
+            f"Formats of a fit must have at most {WIDEST_INPUT} bits in and {WIDEST_OUTPUT} out, "
+            f"not {input.bits} and {output.bits}"
+        )
     scalar = _scalar(function, interval, period)
     stages, codes = _reduction(scalar, input, input_fraction, asked=period is not None)
     reference = Reference.of(scalar, codes, input_fraction, output, output_fraction)
@@ -141,6 +149,27 @@ def fit(
     stages = (*stages, table.polynomial, Round(table.grid.shift, output))
     built = Function(scalar.name, input, stages, input_fraction, output_fraction)
     return _measured(built, scalar, problem, table, stages[:-2])
+
+
+def worst_error(function: Function, scalar: str | Scalar | Callable[[float], float]) -> tuple[float, int]:
+    """How far any integer `function` is from the real `scalar`: the greatest error, and an input code where it occurs.
+
+    In units in the last place of the output, over all input codes, with the real value held to the output's range.
+
+    Raises
+    ------
+    InvalidInput
+        If `scalar` is an unknown name, or not finite at an input.
+    """
+    reference = Reference.of(
+        _scalar(scalar, None, None),
+        function.input.interval,
+        function.input_fraction,
+        function.output,
+        function.output_fraction,
+    )
+    error, place = reference.error(evaluate(function, every_code(function)))
+    return float(error), function.input.interval.lo + place
 
 
 Chosen = TypeVar("Chosen", bound=Enum)

@@ -63,7 +63,10 @@ def bump(input: IntFormat, output: IntFormat, input_fraction: int, output_fracti
 
 
 def variable_period_wave(input: IntFormat, output: IntFormat, input_fraction: int, output_fraction: int) -> Function:
-    """phi((|x| + 1) x): one multiply before the wrap, rounded to F fraction bits."""
+    """phi((|x| + 1) x): one multiply before the wrap, rounded to F fraction bits.
+
+    That rounding meets a slope of up to 2: the result is within a unit of the real one where Fo < F.
+    """
     warp, wrap = Warp(input_fraction), Wrap(input_fraction + 2)
     return _quadratic("quad-finer", input, output, input_fraction, output_fraction, warp, wrap)
 

@@ -22,6 +22,7 @@ from .granularity import (
 )
 from .lsq import Lsq, Quantized, gradient_scale, initial_step, lsq_code, positive
 from .partial_sum import PartialSumQuantizer, thresholds
+from .piecewise import PiecewiseQuadraticActivation
 from .staircase import StaircaseActivation, mean_slope, sharpness_at, soft_slope, staircase
 from .straight_through import round_half_up, round_straight_through, scale_gradient, sign_straight_through
 
@@ -39,6 +40,7 @@ __all__ = [
     "PerColumn",
     "PerGroup",
     "PerTensor",
+    "PiecewiseQuadraticActivation",
     "Quantized",
     "QuantizedWeight",
     "ResidualActivation",
