@@ -25,6 +25,7 @@ MAY: dict[str, set[str]] = {
     "hw.cim": {"algo.spec", "hw.base", "amaranth"},
     "hw.dequant": {"algo.spec", "hw.base", "amaranth"},
     "hw.activation": {"algo.spec", "hw.base", "amaranth"},
+    "hw.mac": {"algo.spec", "hw.base", "amaranth"},
     "hw.engine": {"algo.spec", "hw.base", "hw.activation", "hw.cim", "hw.dequant", "amaranth"},
     "hw.export": {"algo.spec", "hw", "amaranth"},
     "sim": {"algo.spec", "algo.integer", "numpy"},
