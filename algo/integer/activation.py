@@ -27,8 +27,17 @@ from quadrille.algo.spec import (
 )
 
 from .arithmetic import IntArray, check_interval, clamp, integers, round_shift, saturate, wrap
+from .programmable import program, programmable_quadratic
 
-__all__ = ["activation_pipeline", "evaluate", "every_code", "piecewise_quadratic", "run_stage"]
+__all__ = [
+    "activation_pipeline",
+    "evaluate",
+    "every_code",
+    "piecewise_quadratic",
+    "program",
+    "programmable_quadratic",
+    "run_stage",
+]
 
 
 def every_code(function: Function) -> IntArray:

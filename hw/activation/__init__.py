@@ -2,5 +2,6 @@
 
 from .core import FunctionCore
 from .pipeline import ActivationPipeline, PiecewiseQuadratic
+from .programmable import ProgrammableQuadratic
 
-__all__ = ["ActivationPipeline", "FunctionCore", "PiecewiseQuadratic"]
+__all__ = ["ActivationPipeline", "FunctionCore", "PiecewiseQuadratic", "ProgrammableQuadratic"]

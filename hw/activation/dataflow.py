@@ -12,10 +12,12 @@ from amaranth import Const, Module, Shape, Signal, Value
 from quadrille.algo.spec import Interval
 from quadrille.hw.base import shape_of, truncate
 
-__all__ = ["Build", "Dataflow", "Operand", "Step", "add_delay", "multiply_delay"]
+__all__ = ["Build", "Dataflow", "Operand", "Step", "Supply", "add_delay", "multiply_delay"]
 
 Build = Callable[..., Value]
 """From the values of a step's sources, in their order, to the value of its result."""
+
+Supply = Callable[["Operand", int], Value]
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,12 @@ class Dataflow:
 
     A step stands on the level after the last of its sources, or on the same if it has no delay: all steps of a level
     are computed side by side. Registers can stand after level 0, which is the source, and after each other one.
+    What is `shared` is there on every level, and no register of a lane: the table of a unit that can be programmed.
     """
 
     source: Operand
     steps: list[Step] = field(default_factory=list)
+    shared: list[Operand] = field(default_factory=list)
     result: Operand = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,11 @@ class Dataflow:
         """The result of a step without gates."""
         return self.add(noun, interval, 0, build, *sources)
 
+    def share(self, name: str, interval: Interval) -> Operand:
+        """A value that whoever builds the lanes supplies."""
+        self.shared.append(Operand(name, interval))
+        return self.shared[-1]
+
     def finish(self, result: Operand) -> None:
         """Say which operand is the result, and forget the steps that do not lead to it."""
         self.result = result
@@ -101,7 +110,7 @@ class Dataflow:
     @cached_property
     def levels(self) -> dict[str, int]:
         """The level of each value, by name."""
-        found = {self.source.name: 0}
+        found = {operand.name: 0 for operand in (self.source, *self.shared)}
         for step in self.steps:
             last = max((found[source.name] for source in step.sources if not source.constant), default=0)
             found[step.result.name] = last + (step.delay > 0)
@@ -114,7 +123,7 @@ class Dataflow:
 
     def live(self, level: int) -> list[Operand]:
         """The values that a register after `level` must hold: made there or before, and used later."""
-        operands = [self.source, *(step.result for step in self.steps)]
+        operands = [self.source, *(step.result for step in self.steps)]  # what is shared stays where it is
         used = {s.name for step in self.steps if self.levels[step.result.name] > level for s in step.sources}
         if self.levels.get(self.result.name, 0) <= level:
             used.add(self.result.name)
@@ -161,14 +170,24 @@ class Dataflow:
         ends = [(max(way, self.delay(level, depth)), flops, cuts) for level, (way, flops, cuts) in best.items()]
         return min(ends)[2] + (depth,) * extra
 
-    def lane(self, m: Module, source: Value, cuts: Sequence[int], valid: Value, suffix: str) -> Value:
-        """Build one lane: the result for `source`; register k moves when bit k of `valid` says so."""
+    def lane(
+        self, m: Module, source: Value, cuts: Sequence[int], valid: Value, suffix: str, supply: Supply | None = None
+    ) -> Value:
+        """Build one lane: the result for `source`; register k moves when bit k of `valid` says so.
+
+        `supply(operand, stage)` is what is shared, for the beat that has passed `stage` registers.
+        """
         values: dict[str, Value] = {self.source.name: truncate(source, self.source.shape)}
         operands = {step.result.name: step for step in self.steps}
         waiting = list(enumerate(cuts))
 
         def value(operand: Operand) -> Value:
-            return Const(operand.interval.lo, operand.shape) if operand.constant else values[operand.name]
+            if operand.constant:
+                return Const(operand.interval.lo, operand.shape)
+            if operand in self.shared:
+                assert supply is not None
+                return supply(operand, len(cuts) - len(waiting))
+            return values[operand.name]
 
         for level in range(self.depth + 1):
             for name, step in operands.items():

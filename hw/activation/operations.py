@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth import Const, Mux, Value
+from amaranth import Cat, Const, Mux, Value
 
 from quadrille.algo.spec import Interval
 from quadrille.hw.base import multiply, shape_of
 
 from .dataflow import Dataflow, Operand, add_delay, multiply_delay
 
-__all__ = ["half_of", "hull_of", "limited", "magnitude", "magnitudes", "rounded", "scaled", "times"]
+__all__ = ["half_of", "hull_of", "inverse", "limited", "magnitude", "magnitudes", "rounded", "scaled", "times"]
 
 
 def hull_of(*numbers: int) -> Interval:
@@ -20,6 +20,12 @@ def hull_of(*numbers: int) -> Interval:
 def half_of(shift: int) -> int:
     """What is added before a shift so that it rounds half up."""
     return 1 << (shift - 1) if shift else 0
+
+
+def inverse(value: Value) -> Value:
+    """`-1 - value`: all bits turned."""
+    sign = value[-1] if value.shape().signed else Const(0, 1)
+    return ~Cat(value, sign).as_signed()
 
 
 def magnitudes(source: Interval) -> Interval:

@@ -10,7 +10,7 @@ from quadrille.algo.spec import Form, Interval, Polynomial, Reflection, Segment
 from quadrille.hw.base import shape_of
 
 from .dataflow import Dataflow, Operand, add_delay
-from .operations import half_of, hull_of, magnitude, magnitudes, rounded, scaled, times
+from .operations import half_of, hull_of, inverse, magnitude, magnitudes, rounded, scaled, times
 from .select import Pieces, Selection, select
 
 __all__ = ["polynomial"]
@@ -58,19 +58,13 @@ def polynomial(flow: Dataflow, operand: Operand, stage: Polynomial, half: int) -
     delay = add_delay(interval.format.bits) + 1
     if not turns:
         flip = term.sign < 0
-        return flow.add("sum", interval, delay, lambda t, c: (_inverse(t) if flip else t) + c, term.operand, addend)
+        return flow.add("sum", interval, delay, lambda t, c: (inverse(t) if flip else t) + c, term.operand, addend)
     assert negative is not None
 
     def build(sign: Value, t: Value, c: Value) -> Value:
-        return Mux(sign if term.sign > 0 else ~sign, _inverse(t), t) + c
+        return Mux(sign if term.sign > 0 else ~sign, inverse(t), t) + c
 
     return flow.add("sum", interval, delay, build, negative, term.operand, addend)
-
-
-def _inverse(value: Value) -> Value:
-    """`-1 - value`."""
-    sign = value[-1] if value.shape().signed else Const(0, 1)
-    return ~Cat(value, sign).as_signed()
 
 
 def _addend(
@@ -107,7 +101,7 @@ def _addend(
         both = Interval.hull(column.interval, turned) + tail.interval
 
         def build(n: Value, c: Value, t: Value) -> Value:
-            return Mux(n, _inverse(c), c) + t
+            return Mux(n, inverse(c), c) + t
 
         return flow.add("addend", both, 1 + add_delay(both.format.bits), build, negative, column, tail)
     return flow.add("addend", both, add_delay(both.format.bits), lambda c, t: c + t, column, tail)
