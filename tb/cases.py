@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from quadrille.algo.integer import write_network
 
+from .functions import FUNCTIONS
 from .networks import random_network
 
 __all__ = ["CASES", "Case"]
@@ -43,6 +45,27 @@ class AcceleratorCase(Case):
         return {"network": path, **self.parameters}
 
 
+@dataclass(frozen=True)
+class FunctionCase(Case):
+    """A block for a function, which the parameter `function` names among those of `tb.functions`.
+
+    The exporter is given the file with the function's record.
+    """
+
+    def prepare(self, folder: Path) -> Mapping[str, Any]:
+        """Write the function; the parameters with its path."""
+        path = folder / "function.json"
+        path.write_text(json.dumps(FUNCTIONS[self.parameters["function"]].record()), encoding="utf-8")
+        return {**self.parameters, "function": path}
+
+
+def _functions(block: str, **cuts: int) -> tuple[Case, ...]:
+    """A case for each of some functions, with so many cuts."""
+    module = "quadrille.tb.test_activation_pipeline"
+    parameters = ({"function": name.replace("_", "-"), "lanes": 3, "cuts": count} for name, count in cuts.items())
+    return tuple(FunctionCase(block, module, configuration) for configuration in parameters)
+
+
 def _cases(block: str, module: str, *configurations: Mapping[str, Any]) -> tuple[Case, ...]:
     return tuple(Case(block, f"quadrille.tb.{module}", configuration) for configuration in configurations)
 
@@ -51,6 +74,9 @@ _READER = {"columns": 10, "lanes": 4, "partial_bits": 6, "reference_bits": 5, "a
 _CONVERTER = {"partial_bits": 6, "reference_bits": 6, "code_bits": 12, "table_rows": 6, "frame_bits": 2}
 _MAPS = {"lanes": 3, "value_bits": 8, "table_rows": 5, "groups": 3, "width": 4, "height": 3, "frame_bits": 2}
 _PATCHES = {"lanes": 2, "frames": 2, "input_words": 8, "feature_words": 32, "map_size": 5, "kernel_size": 3}
+
+_PROGRAMMABLE = {"input_bits": 6, "output_bits": 7, "c0_bits": 9, "c1_bits": 6, "c2_bits": 5, "slope_bits": 4}
+_PROGRAMMABLE |= {"segments": 4, "inner_shift": 2, "shift": 3}
 
 CASES: tuple[Case, ...] = (
     *_cases(
@@ -126,6 +152,36 @@ CASES: tuple[Case, ...] = (
         "test_patch_reader",
         {**_PATCHES, "rows": 9, "word": 16, "map_size": 3, "kernel_size": 2, "weight_planes": 1},
         {**_PATCHES, "rows": 20, "banks": 2, "word": 8, "activation_bits": 8, "signed": True},
+    ),
+    *_cases(
+        "spatio-temporal-mac",
+        "test_spatio_temporal_mac",
+        {"units": 1},
+        {"units": 5, "accumulator_bits": 44},
+    ),
+    AcceleratorCase(
+        "accelerator",
+        "quadrille.tb.test_accelerator",
+        {"rows": 12, "columns": 16, "macros": 1, "lanes": 4, "frames": 3},
+        network={
+            "seed": 5,
+            "shape": (2, 4, 4),
+            "channels": (3, 4),
+            "rows": 12,
+            "function": "wave",
+            "signed": True,
+            "weight_bits": 4,
+            "cell_bits": 2,
+            "argmax": False,
+        },
+    ),
+    *_functions("piecewise-quadratic", wave=1, warped_wave=5, pieces=4),
+    *_functions("activation-pipeline", bell=2, packet=7),
+    *_cases(
+        "programmable-quadratic",
+        "test_programmable_quadratic",
+        {**_PROGRAMMABLE, "lanes": 2, "cuts": 5},
+        {**_PROGRAMMABLE, "input_signed": "false", "output_signed": "false", "segments": 1, "cuts": 1},
     ),
     AcceleratorCase(
         "accelerator",

@@ -43,7 +43,7 @@ class SpatioTemporalMac(Block):
 
     Attributes
     ----------
-    latency : 4 cycles from the last cycle of the last beat to its sum
+    latency : 5 cycles from the acceptance of a last beat that takes one cycle to its sum
     interval : 1 cycle, that of the shortest beat; no cycle is lost between beats of any precision
 
     Raises
@@ -76,8 +76,8 @@ class SpatioTemporalMac(Block):
 
     @property
     def latency(self) -> int:
-        """Registers behind the operands: counts, sums of bits, shifted sum, accumulator."""
-        return 4
+        """Operands, counts, sums of bits, shifted sum, accumulator: a register each."""
+        return 5
 
     def elaborate(self, platform: object) -> Module:
         """A beat at hand, its passes bit by bit, and the sums on their way; all stand still while a result waits."""
