@@ -181,7 +181,7 @@ CASES: tuple[Case, ...] = (
         "programmable-quadratic",
         "test_programmable_quadratic",
         {**_PROGRAMMABLE, "lanes": 2, "cuts": 5},
-        {**_PROGRAMMABLE, "input_signed": "false", "output_signed": "false", "segments": 1, "cuts": 1},
+        {**_PROGRAMMABLE, "input_signed": False, "output_signed": False, "segments": 1, "cuts": 1},
     ),
     AcceleratorCase(
         "accelerator",
