@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ from typing import Any, ClassVar
 from .results import Result, listed, read_json, size
 
 __all__ = ["ComponentExport", "ComponentList", "component", "components"]
+
+WORD = re.compile(r"[a-z][a-z0-9-]*")
+"""What a function's name looks like, and neither a path nor a record does."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def component(
     from quadrille.hw.export import export
     from quadrille.hw.export.catalogue import build
 
-    block = build(name, {key: str(value) for key, value in (settings or {}).items()})
+    block = build(name, _texts(name, settings or {}))
     folder = export(block, folder, *(() if top is None else (top,)))
     top = top or name.replace("-", "_")
     manifest = read_json(folder / f"{top}.json", "Manifest")
@@ -87,6 +92,26 @@ def component(
         folder=folder,
         files=tuple(folder / file for file in sorted({f"{top}.json", *manifest["files"].values()})),
     )
+
+
+def _texts(name: str, settings: Mapping[str, object]) -> dict[str, str]:
+    """The settings as `build` takes them; a function's name, with the settings of its fit, becomes its record."""
+    from quadrille.hw.base import Record
+    from quadrille.hw.export.catalogue import find
+
+    texts = {key: str(value) for key, value in settings.items()}
+    own = {parameter.name for parameter in find(name).parameters}
+    for parameter in find(name).parameters:
+        text = texts.get(parameter.name, "")
+        if not isinstance(parameter, Record) or not WORD.fullmatch(text):
+            continue
+        # Imported late: most blocks are no functions.
+        from .fitting import OPTIONS, function_of
+
+        fitting = {key for key in texts if key.replace("-", "_") in OPTIONS and key not in own}
+        function, _ = function_of(text, {key: texts.pop(key) for key in sorted(fitting)})
+        texts[parameter.name] = json.dumps(function.record())
+    return texts
 
 
 def components(name: str | None = None) -> ComponentList:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from .commands_blocks import component_command, regress_command
+from .commands_fit import fit_command
 from .commands_inspect import inspect_command
 from .commands_network import generate_command, report_command, train_command, verify_command
 from .commands_study import study_command
@@ -36,6 +37,7 @@ def cli() -> None:
 for _command in (train_command, inspect_command, generate_command, verify_command, report_command):
     cli.add_command(_command)
 cli.add_command(component_command)
+cli.add_command(fit_command)
 cli.add_command(regress_command)
 cli.add_command(vary_command)
 cli.add_command(study_command)

@@ -87,11 +87,14 @@ class Reference:
 
     def error(self, outputs: IntArray) -> tuple[Fraction, int]:
         """The greatest `|y - f|`, exactly, and the place in `values` where it occurs; `outputs` has one y for each."""
-        near = np.abs(outputs - self.values)
-        places = np.flatnonzero(near >= near.max() - 1e-6)[:64]
-        exact = [abs(int(outputs[n]) - Fraction(float(self.values[n]))) for n in places]
-        worst = max(range(len(exact)), key=exact.__getitem__)
-        return exact[worst], int(places[worst])
+        y, f = outputs.astype(np.float64), self.values
+        # The difference and what its rounding lost (Knuth's sum of two): together exact, so they decide between equals.
+        near = y - f
+        moved = near - y
+        lost = (y - (near - moved)) - (f + moved)
+        lost, near = np.where(near < 0, -lost, lost), np.abs(near)
+        worst = int(np.argmax(np.where(near == near.max(), lost, -np.inf)))
+        return abs(int(outputs[worst]) - Fraction(float(f[worst]))), worst
 
     @property
     def least_error(self) -> Fraction:
@@ -123,13 +126,12 @@ class Corridor:
     def bounds(self, shift: int) -> tuple[IntArray, IntArray]:
         """The least and the greatest p for each argument, in units of 2**-shift of the last place.
 
-        Where the code at an end of the output is allowed, p may pass that end, as far as the function itself does, up
-        to as much again as the output has codes: it saturates. The least is above the greatest where nothing is
-        allowed.
+        Where the code at an end of the output is allowed, p may pass that end as far as the function itself does, up to
+        eight times the output's codes: it saturates. The least is above the greatest where nothing is allowed.
         """
         reference, limits = self.reference, self.reference.output.interval
         lowest, highest = reference.allowed(self.target)
-        beyond, free = 1 << reference.output.bits, reference.free
+        beyond, free = 8 << reference.output.bits, reference.free
         under = np.clip(np.floor(free) - 1, limits.lo - beyond, limits.lo - 1).astype(np.int64)
         over = np.clip(np.ceil(free) + 1, limits.hi + 1, limits.hi + beyond).astype(np.int64)
         lowest = np.where(lowest <= limits.lo, under, lowest)
