@@ -44,13 +44,13 @@ class PictureOptions:
     """
 
     wave: str = "quad"
-    frequency: float = 30.0
+    frequency: float = 60.0
     hidden: int = 64
     layers: int = 3
-    steps: int = 4000
-    tuning_steps: int = 800
-    batch: int = 4096
-    learning_rate: float = 4e-3
+    steps: int = 6000
+    tuning_steps: int = 1200
+    batch: int = 2048
+    learning_rate: float = 7e-4
     tuning_rate: float = 0.1
     seed: int = 0
 

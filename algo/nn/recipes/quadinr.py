@@ -8,5 +8,5 @@ from quadrille.algo.nn.inr import PictureOptions, PictureRecipe
 RECIPE = PictureRecipe(
     name="quadinr",
     summary="a picture as a perceptron of its coordinates, three hidden layers of 64, quadratic waves",
-    options=PictureOptions(wave="quad", frequency=30.0, steps=4000, tuning_steps=800, learning_rate=3e-3),
+    options=PictureOptions(wave="quad", frequency=60.0, steps=6000, tuning_steps=1200, batch=2048, learning_rate=7e-4),
 )
