@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,6 +30,26 @@ class _Epochs(click.ParamType):
 EPOCHS = _Epochs()
 
 
+def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a recipe that represents a picture; None where one is not given."""
+    options = (
+        ("--image", str, "Picture: a PNG file, a name in QUADRILLE_DATA (camera, kodim01), or drawn."),
+        ("--crop", int, "Side of the square cut out of its middle [default: 256]."),
+        ("--frames", int, "Represent a clip of so many frames: a crop that moves across the picture."),
+        ("--hidden", int, "Width of a hidden layer [default: 64]."),
+        ("--layers", int, "Hidden layers [default: 3]."),
+        ("--activation", str, "quad, sine, finer, wire, gauss or relu; only quad has integers [default: quad]."),
+        ("--frequency", float, "Frequency of the activation, in radians [default: 60]."),
+        ("--bits", int, "Bits of weights and activations, 4 to 16 [default: 12]."),
+        ("--steps", int, "Steps of training; a fifth as many follow in fixed point."),
+        ("--batch", int, "Pixels of a step."),
+    )
+    command = click.option("--colour", is_flag=True, default=None, help="Keep the picture's colours.")(command)
+    for name, kind, text in reversed(options):
+        command = click.option(name, type=kind, help=text)(command)
+    return command
+
+
 @click.command("train", short_help="Train a recipe's network and convert it to integers.")
 @click.argument("recipe")
 @output_option("Where network.safetensors, metrics.json and curves.png go.")
@@ -39,6 +61,7 @@ EPOCHS = _Epochs()
 )
 @click.option("--no-twin", is_flag=True, help="Leave the float twin for a later call with --resume.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint that an interrupted training left.")
+@picture_options
 @json_option
 def train_command(
     recipe: str,
@@ -48,12 +71,26 @@ def train_command(
     no_twin: bool,
     resume: bool,
     as_json: bool,
+    **picture: object,
 ) -> None:
-    """Train the network of RECIPE (digits-mlp) with its quantizers, and convert it to integers."""
+    """Train the network of RECIPE (digits-mlp) with its quantizers, and convert it to integers.
+
+    The recipe quadinr represents a picture by a network of its coordinates; the options from --image on are its.
+    """
+    from .picture_training import is_picture_recipe, train_picture
     from .training import train
 
+    given = {name: value for name, value in picture.items() if value is not None}
     with shown(as_json) as progress:
-        result = train(recipe, output, seed=seed, epochs=epochs, twin=not no_twin, resume=resume, progress=progress)
+        if is_picture_recipe(recipe):
+            if epochs is not None or no_twin:
+                raise click.UsageError(f"recipe {recipe} counts in --steps, and has no epochs and no twin")
+            result = train_picture(recipe, output, seed=seed, resume=resume, progress=progress, **given)
+        elif given:
+            option = next(iter(given)).replace("_", "-")
+            raise click.UsageError(f"option --{option} is for recipes of pictures, and {recipe} is none")
+        else:
+            result = train(recipe, output, seed=seed, epochs=epochs, twin=not no_twin, resume=resume, progress=progress)
     emit(result, as_json)
 
 
