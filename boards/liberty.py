@@ -6,14 +6,14 @@ import gzip
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from quadrille.algo.spec import InvalidInput
 
 from .tables import Table
 
-__all__ = ["Arc", "Cell", "FlipFlop", "Group", "Library", "Pin", "read_text"]
+__all__ = ["Arc", "Cell", "FlipFlop", "Group", "Library", "Pin", "open_library", "read_text"]
 
 TOKEN = re.compile(r'"[^"]*"|[{}();:,\n]|[^\s{}();:,"]+')
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -103,6 +103,25 @@ class Cell:
         return set() if self.flip_flop is None else set(re.findall(r"\w+", self.flip_flop.clocked_on))
 
 
+def open_library(files: Sequence[Path]) -> Library:
+    """The library of `files`, read again only when one of them has changed.
+
+    Raises
+    ------
+    InvalidInput
+        If a file cannot be read.
+    """
+    for path in files:
+        if not path.is_file():
+            raise InvalidInput(f"Liberty file must be a file, and {path} is none")
+    return _opened(tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=4)
+def _opened(files: tuple[tuple[Path, int], ...]) -> Library:
+    return Library([path for path, _ in files])
+
+
 def read_text(path: Path) -> str:
     """The text of a Liberty file, which may be compressed by gzip.
 
@@ -136,11 +155,15 @@ class Library:
         self._cells: dict[str, Cell] = {}
 
     @cached_property
+    def texts(self) -> dict[Path, str]:
+        """The text of each file."""
+        return {path: read_text(path) for path in self.files}
+
+    @cached_property
     def _sources(self) -> dict[str, tuple[str, int, _Units]]:
         """Text, place and units of every cell."""
         found: dict[str, tuple[str, int, _Units]] = {}
-        for path in self.files:
-            text = read_text(path)
+        for text in self.texts.values():
             places = [(match.group(1), match.start()) for match in CELL.finditer(text)]
             head = _parse(COMMENT.sub(" ", text[: places[0][1]]))
             units = _Units.of(head)

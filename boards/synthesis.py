@@ -8,15 +8,16 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from quadrille.algo.spec import InvalidInput, MissingTool
 
-from .liberty import Library, read_text
+from .liberty import Library, open_library
 from .netlist import Netlist
 from .targets import CellLibrary, Fpga
 from .timing import timing
@@ -117,10 +118,11 @@ def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout:
         As `synthesize`.
     """
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
-        files = [_plain(path, Path(folder)) for path in target.files]
+        library = open_library(target.files)
+        files = [_plain(path, text, Path(folder)) for path, text in library.texts.items()]
         result, sizing = Path(folder) / "netlist.json", Path(folder) / "sizing"
         # With a file of constraints ABC also buffers and sizes, for speed.
-        sizing.write_text(f"set_load {PORT_LOAD}\n", encoding="utf-8")
+        sizing.write_text(f"{_driver(library, target.dont_use)}set_load {PORT_LOAD}\n", encoding="utf-8")
         liberty = " ".join(f"-liberty {path}" for path in files)
         shunned = " ".join(f"-dont_use {pattern}" for pattern in target.dont_use)
         commands = [
@@ -134,7 +136,6 @@ def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout:
         ]
         run_yosys(commands, _noun(verilog, top), timeout)
         module = json.loads(result.read_text(encoding="utf-8"))["modules"][top]
-        library = Library(files)
         _check_mapped(module, target)
         netlist = Netlist.of(module, library)
     area = netlist.area
@@ -201,9 +202,8 @@ def _read(verilog: Path) -> str:
     return f'read_verilog "{verilog.resolve()}"'
 
 
-def _plain(path: Path, folder: Path) -> Path:
-    """`path` itself, or what it holds where it is compressed: not every build of ABC reads gzip."""
-    text = read_text(path)
+def _plain(path: Path, text: str, folder: Path) -> Path:
+    """`path` itself, or its text where it is compressed: not every build of ABC reads gzip."""
     if path.suffix != ".gz":
         return path.resolve()
     copy = folder / path.stem
@@ -216,6 +216,13 @@ def _check_mapped(module: Mapping[str, Any], target: CellLibrary) -> None:
     own = sorted({cell["type"] for cell in module["cells"].values() if cell["type"].startswith("$")})
     if own:
         raise InvalidInput(f"Cell library {target.name} must have cells for {', '.join(own)}, and has none")
+
+
+def _driver(library: Library, dont_use: Sequence[str]) -> str:
+    """A line that gives every input port the drive of the smallest inverter: a free one would make large cells free."""
+    names = [name for name in library.names if re.search(r"(?i)inv", name)]
+    names = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in dont_use)]
+    return f"set_driving_cell {min(names, key=lambda name: library[name].area)}\n" if names else ""
 
 
 def _smallest_nand(library: Library) -> float:

@@ -127,3 +127,43 @@ def counts(
         "held_out": held_out,
         "variation_images": min(variation_images, held_out),
     }
+
+
+@study_command.command("activation-cost", short_help="What activation functions take on FPGAs and of cell libraries.")
+@output_option("Where results.json, study.md, study.csv and study.png go.")
+@click.option("--bits", type=int, default=12, show_default=True, help="Bits of input and output, signed.")
+@click.option("--fraction", type=int, default=8, show_default=True, help="How many of them are after the point.")
+@click.option(
+    "--error", type=float, default=1.0, show_default=True, help="Greatest error, in units of the output's last place."
+)
+@click.option("--functions", callback=_names, default="", help="Rows of the table, with commas [default: all].")
+@click.option(
+    "--targets",
+    callback=_names,
+    default="ultrascale+,ecp5,nangate45,sky130hd,asap7",
+    show_default=True,
+    help="FPGA families and cell libraries, whose files lie in QUADRILLE_DATA/liberty.",
+)
+@click.option(
+    "--cuts", callback=_names, default="0,3,full", show_default=True, help="Registers in a pipeline: 0, 3 or full."
+)
+@json_option
+def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: bool, **settings: Any) -> None:
+    """Synthesize the periodic quadratics, fitted functions and their baselines, all at the same formats and error.
+
+    The baselines are sines by CORDIC, table and pieces, Gauss, WIRE and FINER, linear pieces and ReLU, of each the
+    cheapest that is found. Every mapped netlist is simulated with the input codes and must give its function's
+    integers; what switches meanwhile is its energy. Needs the extra `synthesis`.
+
+    An interrupted study goes on when the command is given again; one of the same formats takes more functions.
+
+    \b
+      quadrille study activation-cost --functions quad,sine-table,sine-cordic --targets ecp5 --cuts 3 -o build/cost
+    """
+    from .activation_subjects import SUBJECTS
+    from .study_activation import ActivationOptions, study_activation
+
+    options = ActivationOptions(**{**settings, "functions": functions or tuple(SUBJECTS)})
+    with shown(as_json) as progress:
+        result = study_activation(options, output, progress=progress, on_run=partial(click.echo, err=True))
+    emit(result, as_json)

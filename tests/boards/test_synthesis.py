@@ -151,7 +151,7 @@ def test_targets_have_names(tmp_path: Path, small_library: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"^Liberty file must be readable, and .*bad\.lib is not: No such file"),
+        (None, r"^Liberty file must be a file, and .*bad\.lib is none$"),
         ("nothing", r"^Liberty file must hold cells, and .*bad\.lib has none$"),
     ],
 )
@@ -177,3 +177,10 @@ def test_library_that_lacks_a_cell_is_refused(verilog: Path, tmp_path: Path, sma
     renamed.write_text(text.replace("NAND2", "GATE2"))
     with pytest.raises(InvalidInput, match=r"^Cell library of renamed\.lib must have a two-input NAND, and has none$"):
         synthesize(verilog, "top", CellLibrary("renamed", (renamed,)))
+
+
+def test_damaged_library_is_refused(verilog: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.lib.gz"
+    path.write_bytes(gzip.compress(b"library (x) {}" * 100)[:40])
+    with pytest.raises(InvalidInput, match=r"^Liberty file must be readable, and .*cut\.lib\.gz is not: "):
+        synthesize(verilog, "top", CellLibrary("cut", (path,)))

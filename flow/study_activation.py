@@ -1,0 +1,331 @@
+"""The verb `study activation-cost`: what activation functions take on FPGAs and in cell libraries, run by run."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from quadrille.algo.functions.baselines import Candidate, Formats
+from quadrille.algo.integer.activation import evaluate
+from quadrille.algo.spec import Function, IntFormat, InvalidInput
+
+from .activation_findings import findings
+from .activation_plot import activation_png
+from .activation_subjects import SUBJECTS, rows_of
+from .activation_tables import activation_csv, activation_markdown
+from .progress import Report, silent
+from .results import Result, listed, read_json
+
+__all__ = ["ActivationOptions", "ActivationStudy", "study_activation"]
+
+SCHEMA = 1
+RESULTS = "results.json"
+FILES = (RESULTS, "study.md", "study.csv", "study.png")
+MOST_CODES = 4096
+TARGETS = ("ultrascale+", "ecp5", "nangate45", "sky130hd", "asap7")
+CUTS = ("0", "3", "full")
+
+
+@dataclass(frozen=True)
+class ActivationOptions:
+    """Formats (signed, `bits` in and out, `fraction` of them after the point), the error allowed, and what to measure.
+
+    Raises
+    ------
+    InvalidInput
+        If a name is unknown or the numbers make no format.
+    """
+
+    bits: int = 12
+    fraction: int = 8
+    error: float = 1.0
+    functions: tuple[str, ...] = tuple(SUBJECTS)
+    targets: tuple[str, ...] = TARGETS
+    cuts: tuple[str, ...] = CUTS
+
+    def __post_init__(self) -> None:
+        for noun, given, known in (
+            ("Function", self.functions, tuple(SUBJECTS)),
+            ("Target", self.targets, TARGETS),
+            ("Cuts", self.cuts, CUTS),
+        ):
+            for name in given:
+                if name not in known:
+                    raise InvalidInput(f"{noun} of the study must be one of {', '.join(known)}, not {name!r}")
+            if not given:
+                raise InvalidInput(f"{noun} of the study must be one or more of {', '.join(known)}, not none")
+        if not 4 <= self.bits <= 20 or not 1 <= self.fraction <= self.bits - 3:
+            raise InvalidInput(
+                f"Formats of the study must have 4 to 20 bits and 3 before the point or more, not {self.bits} with "
+                f"{self.fraction} after it"
+            )
+        if not self.error >= 0.5:
+            raise InvalidInput(
+                f"Error of the study must be 0.5 units or more, which rounding costs, not {self.error:g}"
+            )
+
+    @property
+    def formats(self) -> Formats:
+        """The formats of every function."""
+        format = IntFormat(self.bits, signed=True)
+        return Formats(format, format, self.fraction, self.fraction)
+
+
+@dataclass(frozen=True)
+class ActivationStudy(Result):
+    """A finished study: its records, what they show, and its files."""
+
+    title: ClassVar[str] = "Cost of activation functions"
+
+    options: dict[str, Any]
+    records: tuple[dict[str, Any], ...]
+    skipped: tuple[str, ...]
+    findings: tuple[str, ...]
+    folder: Path
+    files: tuple[Path, ...]
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """What was measured, and what it shows."""
+        count = len({record["name"] for record in self.records})
+        formats = f"s{self.options['bits']} with {self.options['fraction']} fraction bits"
+        return [
+            ("measured", f"{count} functions in {len(self.records)} syntheses, {formats}"),
+            *(("skipped", sentence) for sentence in self.skipped),
+            *(("finding", sentence) for sentence in self.findings),
+            ("files", listed(self.folder, self.files)),
+        ]
+
+
+def study_activation(
+    options: ActivationOptions,
+    folder: Path | str,
+    *,
+    progress: Report = silent,
+    on_run: Callable[[str], None] | None = None,
+) -> ActivationStudy:
+    """Synthesize whatever of the study `options` is not yet in `folder`, and write there what it shows.
+
+    Of each function's candidates the one of least area is taken, synthesized without cuts for the first target that
+    is a cell library (or else in look-up tables for the first). results.json has a record for every synthesis, written
+    when it is done: an interrupted study goes on where it was, and one of the same formats takes further functions,
+    targets and cuts. The other files are study.md and study.csv (the tables) and study.png. A cell library whose files
+    are not there is skipped.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder has a study of other formats or cannot be written.
+    MissingTool
+        If pyosys is not installed.
+    """
+    from quadrille.hw.export import publish
+
+    folder = Path(folder)
+    records = _recorded(folder, options)
+    publish(folder, {})  # says that the folder cannot be written before the work, not after it
+    work = _Work(options, folder, records, on_run or (lambda line: None))
+    runs = [(name, target) for target in work.targets for name in options.functions]
+    for done, (name, target) in enumerate(runs):
+        progress(f"synthesis, {name} for {target}", done, len(runs))
+        work.measure(name, target)
+    measured = work.wanted()
+    found = tuple(findings(measured))
+    settings = asdict(options) | {"targets": work.targets}
+    publish(
+        folder,
+        {
+            RESULTS: _bytes(records),
+            "study.md": activation_markdown(settings, measured, found, work.skipped),
+            "study.csv": activation_csv(measured),
+            "study.png": activation_png(settings, measured),
+        },
+    )
+    files = tuple(folder / name for name in FILES)
+    return ActivationStudy(asdict(options), tuple(measured), tuple(work.skipped), found, folder, files)
+
+
+def _bytes(records: Mapping[str, Any]) -> bytes:
+    return (json.dumps(records, indent=1) + "\n").encode()
+
+
+def _recorded(folder: Path, options: ActivationOptions) -> dict[str, Any]:
+    """What `folder` has of this study already."""
+    wanted = {"bits": options.bits, "fraction": options.fraction, "error": options.error}
+    if not (folder / RESULTS).exists():
+        return {"schema": SCHEMA, "options": wanted, "choices": {}, "records": []}
+    records = read_json(folder / RESULTS, "Results of the study")
+    if records.get("schema") != SCHEMA or not {"options", "choices", "records"} <= set(records):
+        raise InvalidInput(f"Results of the study in {folder} must be of schema {SCHEMA}, and are not")
+    if records["options"] != wanted:
+        raise InvalidInput(f"Study in {folder} must have the options {wanted} to go on, not {records['options']}")
+    return records
+
+
+class _Work:
+    """The syntheses of one study."""
+
+    def __init__(
+        self, options: ActivationOptions, folder: Path, records: dict[str, Any], on_run: Callable[[str], None]
+    ) -> None:
+        from quadrille.boards.targets import CellLibrary, find_target
+
+        self.options, self.folder, self.records, self.on_run = options, folder, records, on_run
+        self.found: dict[str, Any] = {}
+        self.skipped: list[str] = []
+        for name in options.targets:
+            try:
+                self.found[name] = find_target(name)
+            except InvalidInput as error:
+                self.skipped.append(f"{name} was left out: {error}")
+        self.libraries = {name for name, target in self.found.items() if isinstance(target, CellLibrary)}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Those that are there, cell libraries first: the first one chooses among candidates."""
+        return tuple(sorted(self.found, key=lambda name: name not in self.libraries))
+
+    def cuts(self, target: str) -> tuple[str, ...]:
+        """The cuts to measure: of an FPGA, whose clock is not known, 3 alone if they are among them."""
+        return ("3",) if target not in self.libraries and "3" in self.options.cuts else self.options.cuts
+
+    def wanted(self) -> list[dict[str, Any]]:
+        """The records that the options ask for, in their order."""
+        order = {
+            (name, target, cuts): n
+            for n, (name, target, cuts) in enumerate(
+                (name, target, cuts)
+                for name in self.options.functions
+                for target in self.options.targets
+                for cuts in self.options.cuts
+            )
+        }
+        keyed = [(order.get(_key(record)), record) for record in self.records["records"]]
+        return [
+            record
+            for place, record in sorted(
+                ((place, record) for place, record in keyed if place is not None), key=lambda each: each[0]
+            )
+        ]
+
+    def measure(self, name: str, target: str) -> None:
+        """Synthesize the function `name` for `target` with all cuts that are not measured yet.
+
+        A function that no candidate comes near enough to is left out, and the sentence says so.
+        """
+        have = {_key(record) for record in self.records["records"]}
+        missing = [cuts for cuts in self.cuts(target) if (name, target, cuts) not in have]
+        if not missing:
+            return
+        try:
+            candidate, error = self.choice(name)
+        except InvalidInput as refusal:
+            sentence = f"{name} was left out: {refusal}"
+            if sentence not in self.skipped:
+                self.skipped.append(sentence)
+            return
+        full = max(_full(function) for function in candidate)
+        for cuts in missing:
+            count = full if cuts == "full" else int(cuts)
+            subject = SUBJECTS[name]
+            record = {
+                **{"name": name, "function": subject.function, "method": subject.method, "ours": subject.ours},
+                **{"target": target, "cuts": cuts, "latency": count, "error": error, "rows": rows_of(candidate)},
+                **self.synthesize(candidate, target, count),
+            }
+            self.records["records"].append(record)
+            self.save()
+            self.on_run(f"{name}, {target}, {cuts} cuts: {_line(record)}")
+
+    def choice(self, name: str) -> tuple[Candidate, float]:
+        """The cheapest candidate for the function `name`, and its error."""
+        if name not in self.records["choices"]:
+            found = SUBJECTS[name].candidates(self.options.formats, self.options.error)
+            target = self.targets[0]
+            areas = [self.area(candidate, target) if len(found) > 1 else 0.0 for candidate, _ in found]
+            best = min(range(len(found)), key=areas.__getitem__)
+            candidate, error = found[best]
+            self.records["choices"][name] = {
+                "functions": [function.record() for function in candidate],
+                "error": error,
+                "target": target,
+                "areas": areas,
+            }
+            self.save()
+            self.on_run(f"{name}: candidate {best + 1} of {len(found)}")
+        chosen = self.records["choices"][name]
+        return tuple(Function.from_record(record) for record in chosen["functions"]), chosen["error"]
+
+    def area(self, candidate: Candidate, target: str) -> float:
+        """What decides between candidates: um2, or look-up tables."""
+        found = self.synthesize(candidate, target, 0, check=False)
+        return float(found["area"] if target in self.libraries else found["luts_alone"])
+
+    def synthesize(self, candidate: Candidate, target: str, cuts: int, *, check: bool = True) -> dict[str, Any]:
+        """The figures of one synthesis; with `check`, of a library, those of its netlist too, which is simulated."""
+        from quadrille.boards.bare import BareFunctions
+        from quadrille.boards.synthesis import synthesize, synthesize_netlist
+        from quadrille.hw.export import export
+
+        with tempfile.TemporaryDirectory(prefix="quadrille-") as place:
+            verilog = export(BareFunctions(candidate, cuts), Path(place) / "design", "function") / "function.v"
+            if target not in self.libraries:
+                found = synthesize(verilog, "function", self.found[target])
+                alone = synthesize(verilog, "function", self.found[target], multipliers=False)
+                figures = {name: getattr(found, name) for name in ("luts", "flip_flops", "multipliers", "carries")}
+                return {**figures, "luts_alone": alone.luts}
+            mapped = synthesize_netlist(verilog, "function", self.found[target])
+        found = mapped.resources
+        names = ("area", "gates", "flip_flops", "critical_path", "leakage")
+        figures = {name: getattr(found, name) for name in names}
+        figures["latency_ns"] = (found.critical_path or 0.0) * max(cuts, 1)
+        return {**figures, **(_simulated(candidate, mapped, cuts) if check else {})}
+
+    def save(self) -> None:
+        """Write results.json, whole."""
+        from quadrille.hw.export import publish
+
+        publish(self.folder, {RESULTS: _bytes(self.records)})
+
+
+def _simulated(candidate: Candidate, mapped: Any, cuts: int) -> dict[str, Any]:
+    """Energy of one result in fJ; every output of the netlist must be that of the integer function.
+
+    The stimulus is every input code once, or 4,096 of them, in random order.
+    """
+    from quadrille.boards.activity import activity, energy
+
+    interval = candidate[0].input.interval
+    codes = list(range(interval.lo, interval.hi + 1))
+    draw = random.Random(0)
+    codes = draw.sample(codes, min(len(codes), MOST_CODES))
+    bits = candidate[0].input.bits
+    mask = (1 << bits) - 1
+    # As many more as the last result needs to come out.
+    found = activity(mapped.netlist, {"i": [code & mask for code in [*codes, *codes[:cuts]]]})
+    for n, function in enumerate(candidate):
+        got = found.outputs[f"o_{n}"][cuts : cuts + len(codes)]
+        expected = [value & (1 << function.output.bits) - 1 for value in evaluate(function, codes).tolist()]
+        assert list(got) == expected, f"netlist of {function.name} differs from its integers"
+    cost = energy(mapped.netlist, found, mapped.library.voltage)
+    return {"energy": cost.total, "energy_settled": cost.settled + cost.clock, "energy_clock": cost.clock}
+
+
+def _key(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    return record["name"], record["target"], record["cuts"]
+
+
+def _full(function: Function) -> int:
+    from quadrille.hw.activation.stages import dataflow_of
+
+    return dataflow_of(function).full
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    if "area" in record:
+        return f"{record['area']:,.1f} um2, {record['latency_ns']:.2f} ns, {record['energy'] / 1000:.2f} pJ"
+    return f"{record['luts']} LUT, {record['multipliers']} DSP, {record['luts_alone']} LUT without DSP"
