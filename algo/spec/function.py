@@ -11,12 +11,9 @@ from typing import Any, Union, get_args, get_origin
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
 from .kinds import check_kinds, field_hints
-from .stages import STAGE_KINDS, Round, Stage
+from .stages import STAGE_KINDS, WIDEST_VALUE, Round, Stage
 
-__all__ = ["WIDEST_VALUE", "Function"]
-
-WIDEST_VALUE = IntFormat(62, signed=True).interval
-"""What every value between stages must fit, so that 64-bit integers compute it with room for rounding."""
+__all__ = ["Function"]
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,8 @@ class Polynomial(Stage):
 
     def piece_interval(self, segment: Segment, offsets: Interval) -> Interval:
         """What p stays within on one segment: the exact quadratic's extremes, and what rounding can add."""
-        scale = 1 << self.inner_shift
+        scale, factor = 1 << self.inner_shift, segment.c2 if self.form is Form.HORNER else offsets.hi
+        self.check_products(Interval(min(factor, 0), max(factor, 0)) * Interval(0, offsets.hi))
         points = {offsets.lo, offsets.hi}
         if segment.c2:
             # The vertex is at -c1 * scale / (2 * c2): its two neighbours bound the quadratic of integers.

@@ -10,12 +10,28 @@ from .errors import InvalidInput
 from .formats import Interval, IntFormat
 from .kinds import check_kinds
 
-__all__ = ["STAGE_KINDS", "Clamp", "Cordic", "Product", "Rectify", "Round", "Scale", "Square", "Stage", "Warp", "Wrap"]
+__all__ = [
+    "STAGE_KINDS",
+    "WIDEST_VALUE",
+    "Clamp",
+    "Cordic",
+    "Product",
+    "Rectify",
+    "Round",
+    "Scale",
+    "Square",
+    "Stage",
+    "Warp",
+    "Wrap",
+]
 
 STAGE_KINDS: dict[str, type[Stage]] = {}
 """Every class of stages, by its `kind`; a class enters when it is defined."""
 
 GREATEST_SHIFT = 62
+
+WIDEST_VALUE = IntFormat(62, signed=True).interval
+"""What every value must fit, so that 64-bit integers compute it with room for rounding."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,12 @@ class Stage:
         """Refuse a shift that no 64-bit number has."""
         if not 0 <= shift <= GREATEST_SHIFT:
             raise InvalidInput(f"{noun} of stage {self.kind!r} must be from 0 to {GREATEST_SHIFT}, not {shift}")
+
+    def check_products(self, products: Interval) -> Interval:
+        """`products`, values before a shift; refused where 64-bit integers would not hold them."""
+        if products not in WIDEST_VALUE:
+            raise InvalidInput(f"Products of stage {self.kind!r} must fit 62 bits, and lie in {products}")
+        return products
 
 
 @dataclass(frozen=True)
@@ -83,7 +105,7 @@ class Scale(Stage):
     def interval(self, source: Interval) -> Interval:
         """That of the product, shifted."""
         self.check_shift("Shift", self.shift)
-        return (source * Interval(self.mantissa, self.mantissa)).round_shift(self.shift)
+        return self.check_products(source * Interval(self.mantissa, self.mantissa)).round_shift(self.shift)
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ class Square(Stage):
         self.check_shift("Shift", self.shift)
         ends = (source.lo**2, source.hi**2)
         low = 0 if source.lo <= 0 <= source.hi else min(ends)
-        return Interval(low, max(ends)).round_shift(self.shift)
+        return self.check_products(Interval(low, max(ends))).round_shift(self.shift)
 
 
 @dataclass(frozen=True)
@@ -117,9 +139,8 @@ class Warp(Stage):
         """Monotone: from end to end."""
         self.check_shift("Fraction", self.fraction_bits)
         one = 1 << self.fraction_bits
-        return Interval(source.lo * (abs(source.lo) + one), source.hi * (abs(source.hi) + one)).round_shift(
-            self.fraction_bits
-        )
+        ends = Interval(source.lo * (abs(source.lo) + one), source.hi * (abs(source.hi) + one))
+        return self.check_products(ends).round_shift(self.fraction_bits)
 
 
 @dataclass(frozen=True)
