@@ -1,4 +1,4 @@
-"""The verbs a user types, from Python: train, convert, generate, verify, report, component, regress, inspect, study.
+"""The verbs a user types, in Python: train, convert, inspect, generate, verify, report, component, fit, regress, study.
 
 Each returns a frozen value that prints as a table, on a terminal and in a notebook, and gives its fields by `as_dict`.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .blocks import component, components
     from .conversion import convert
+    from .fitting import fit
     from .generation import generate
     from .inspection import inspect
     from .page import report
@@ -24,6 +25,7 @@ __all__ = [
     "component",
     "components",
     "convert",
+    "fit",
     "generate",
     "inspect",
     "regress",
@@ -38,6 +40,7 @@ _MODULES = {
     "component": "blocks",
     "components": "blocks",
     "convert": "conversion",
+    "fit": "fitting",
     "generate": "generation",
     "inspect": "inspection",
     "regress": "regression",

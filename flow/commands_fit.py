@@ -49,7 +49,7 @@ def fit_command(
       quadrille fit tanh --input s10 --input-fraction 7 --output s8 --output-fraction 7 -o build/tanh
       quadrille fit --table
     """
-    from .fitting import fit_function, fit_table
+    from .fitting import fit, fit_table
 
     settings: dict[str, object] = {key: text for key, text in texts.items() if text is not None}
     if continuous:
@@ -64,7 +64,7 @@ def fit_command(
     elif folder is None:
         raise InvalidInput("Output folder of a fit must be given with -o")
     else:
-        emit(fit_function(name, folder, settings), as_json)
+        emit(fit(name, folder, settings), as_json)
 
 
 def _bits(text: str) -> int:

@@ -13,19 +13,19 @@ from quadrille.algo.functions import (
     WAVES,
     Fit,
     Formats,
-    fit,
     named,
     survey,
     usual_formats,
     wave,
     worst_error,
 )
+from quadrille.algo.functions import fit as fit_pieces
 from quadrille.algo.spec import Function, IntFormat, InvalidInput, Polynomial
 
 from .results import Result, listed
 from .tables import table_text
 
-__all__ = ["OPTIONS", "FitReport", "FitTable", "fit_function", "fit_table", "function_of"]
+__all__ = ["OPTIONS", "FitReport", "FitTable", "fit", "fit_table", "function_of"]
 
 ROWS_SHOWN = 16
 
@@ -173,7 +173,7 @@ def function_of(name: str, settings: Mapping[str, object]) -> tuple[Function, Fi
         if options:
             raise InvalidInput(f"Wave {name!r} is exact and must have no setting of a fit, not {', '.join(options)}")
         return wave(name, formats.input, formats.output, formats.input_fraction, formats.output_fraction), None
-    found = fit(
+    found = fit_pieces(
         name,
         formats.input,
         formats.output,
@@ -184,7 +184,7 @@ def function_of(name: str, settings: Mapping[str, object]) -> tuple[Function, Fi
     return found.function, found
 
 
-def fit_function(name: str, folder: Path | str, settings: Mapping[str, object] | None = None) -> FitReport:
+def fit(name: str, folder: Path | str, settings: Mapping[str, object] | None = None) -> FitReport:
     """Fit the function called `name`, and write it with a plot into `folder`: NAME.json and NAME.png.
 
     Raises
