@@ -10,6 +10,7 @@ from .commands_blocks import component_command, regress_command
 from .commands_fit import fit_command
 from .commands_inspect import inspect_command
 from .commands_network import generate_command, report_command, train_command, verify_command
+from .commands_pictures import inr_command
 from .commands_study import study_command
 from .commands_variation import vary_command
 from .console import play
@@ -41,6 +42,7 @@ cli.add_command(fit_command)
 cli.add_command(regress_command)
 cli.add_command(vary_command)
 cli.add_command(study_command)
+study_command.add_command(inr_command)
 
 
 def main() -> None:

@@ -50,11 +50,11 @@ class PictureStudyOptions:
     hidden: int = 64
     layers: int = 3
     steps: int = 1000
-    tuning_steps: int = 200
+    tuning_steps: int = 160
     batch: int = 2048
-    frequencies: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0)
-    rates: tuple[float, ...] = (2e-3, 6e-3)
-    search_steps: int = 150
+    frequencies: tuple[float, ...] = (15.0, 30.0, 60.0, 120.0)
+    rates: tuple[float, ...] = (7e-4, 4e-3)
+    search_steps: int = 250
     kernel_size: int = 24
     seed: int = 0
 

@@ -1,0 +1,92 @@
+"""The command `study inr`: activations of coordinate networks on the same pictures."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from quadrille.algo.spec import InvalidInput
+
+from .console import emit, json_option, output_option
+from .progress import shown
+
+__all__ = ["inr_command"]
+
+PICTURES = "camera,astronaut,kodim01,kodim05,kodim19,kodim23,clip:coffee"
+
+
+def _names(context: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
+    """A comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
+    """A comma-separated list of numbers."""
+    try:
+        return tuple(float(part) for part in _names(context, option, text))
+    except ValueError:
+        raise InvalidInput(f"Option --{option.name} must be numbers with commas between them, not {text!r}") from None
+
+
+def _integers(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
+    """A comma-separated list of integers."""
+    try:
+        return tuple(int(part) for part in _names(context, option, text))
+    except ValueError:
+        raise InvalidInput(f"Option --{option.name} must be integers with commas between them, not {text!r}") from None
+
+
+@click.command("inr", short_help="Activations of coordinate networks on pictures: PSNR, spectra, kernels.")
+@output_option("Where results.json, study.md, study.csv and the figures go.")
+@click.option(
+    "--pictures",
+    callback=_names,
+    default=PICTURES,
+    show_default=True,
+    help="Pictures; clip:NAME is a crop that moves across NAME.",
+)
+@click.option(
+    "--methods",
+    callback=_names,
+    default="quad,sine,finer,wire,gauss,relu",
+    show_default=True,
+    help="Activations that are compared.",
+)
+@click.option("--bits", callback=_integers, default="8,12", show_default=True, help="Bits of fixed point; '' for none.")
+@click.option("--crop", type=int, default=256, show_default=True, help="Side of a picture.")
+@click.option("--clip-size", type=int, default=64, show_default=True, help="Side of a frame of a clip.")
+@click.option("--frames", type=int, default=16, show_default=True, help="Frames of a clip.")
+@click.option("--hidden", type=int, default=64, show_default=True, help="Width of a hidden layer.")
+@click.option("--layers", type=int, default=3, show_default=True, help="Hidden layers.")
+@click.option("--steps", type=int, default=1000, show_default=True, help="Steps of training.")
+@click.option("--tuning-steps", type=int, default=160, show_default=True, help="Steps in fixed point, for each width.")
+@click.option("--batch", type=int, default=2048, show_default=True, help="Pixels of a step.")
+@click.option(
+    "--frequencies", callback=_numbers, default="15,30,60,120", show_default=True, help="Frequencies of the search."
+)
+@click.option("--rates", callback=_numbers, default="7e-4,4e-3", show_default=True, help="Learning rates of it.")
+@click.option("--search-steps", type=int, default=250, show_default=True, help="Steps of a trial of the search.")
+@click.option("--kernel-size", type=int, default=24, show_default=True, help="Side of the grid of the tangent kernels.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@json_option
+def inr_command(output: Path, as_json: bool, **settings: Any) -> None:
+    """Represent pictures by coordinate networks with different activations, at equal size, steps and bits.
+
+    Each method first finds its frequency and learning rate on the same grid, with the same budget, on the first
+    picture. An interrupted study goes on when the command is given again; it takes further pictures at the end of the
+    list. Pictures are read from the folder that QUADRILLE_DATA names, or drawn.
+
+    \b
+      quadrille study inr --pictures drawn --crop 32 --hidden 16 --steps 100 --search-steps 10 -o build/inr
+    """
+    from quadrille.algo.nn.inr import PictureStudyOptions
+
+    from .study_pictures import study_pictures
+
+    options = PictureStudyOptions(**settings)
+    with shown(as_json) as progress:
+        result = study_pictures(options, output, progress=progress, on_run=partial(click.echo, err=True))
+    emit(result, as_json)
