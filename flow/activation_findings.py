@@ -11,7 +11,7 @@ Record = Mapping[str, Any]
 COMPARED = ("sine", "gauss", "wire", "wire-complex", "finer")
 SPOKEN = {"sine": "sine", "gauss": "Gauss", "wire": "WIRE (real)", "wire-complex": "WIRE (complex)", "finer": "FINER"}
 QUANTITIES: tuple[tuple[str, str, float, str], ...] = (
-    ("area", "gates", 0.90, "um2"),
+    ("area", "area", 0.90, "um2"),
     ("latency_ns", "latency", 0.80, "ns"),
     ("energy", "energy a result", 0.90, "fJ"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -223,37 +224,39 @@ class _Work:
             return
         try:
             candidate, error = self.choice(name)
+            full = max(_full(function) for function in candidate)
+            for cuts in missing:
+                self.add(name, target, cuts, full if cuts == "full" else int(cuts), candidate, error)
         except InvalidInput as refusal:
             sentence = f"{name} was left out: {refusal}"
             if sentence not in self.skipped:
                 self.skipped.append(sentence)
-            return
-        full = max(_full(function) for function in candidate)
-        for cuts in missing:
-            count = full if cuts == "full" else int(cuts)
-            subject = SUBJECTS[name]
-            record = {
-                **{"name": name, "function": subject.function, "method": subject.method, "ours": subject.ours},
-                **{"target": target, "cuts": cuts, "latency": count, "error": error, "rows": rows_of(candidate)},
-                **self.synthesize(candidate, target, count),
-            }
-            self.records["records"].append(record)
-            self.save()
-            self.on_run(f"{name}, {target}, {cuts} cuts: {_line(record)}")
+
+    def add(self, name: str, target: str, cuts: str, count: int, candidate: Candidate, error: float) -> None:
+        """Synthesize and keep one record."""
+        subject = SUBJECTS[name]
+        record = {
+            **{"name": name, "function": subject.function, "method": subject.method, "ours": subject.ours},
+            **{"target": target, "cuts": cuts, "latency": count, "error": error, "rows": rows_of(candidate)},
+            **self.synthesize(candidate, target, count),
+        }
+        self.records["records"].append(record)
+        self.save()
+        self.on_run(f"{name}, {target}, {cuts} cuts: {_line(record)}")
 
     def choice(self, name: str) -> tuple[Candidate, float]:
         """The cheapest candidate for the function `name`, and its error."""
         if name not in self.records["choices"]:
             found = SUBJECTS[name].candidates(self.options.formats, self.options.error)
             target = self.targets[0]
-            areas = [self.area(candidate, target) if len(found) > 1 else 0.0 for candidate, _ in found]
-            best = min(range(len(found)), key=areas.__getitem__)
+            areas = [self.area(candidate, target) for candidate, _ in found] if len(found) > 1 else [0.0]
+            best = areas.index(min(areas))
             candidate, error = found[best]
             self.records["choices"][name] = {
                 "functions": [function.record() for function in candidate],
                 "error": error,
                 "target": target,
-                "areas": areas,
+                "areas": [area if math.isfinite(area) else None for area in areas],
             }
             self.save()
             self.on_run(f"{name}: candidate {best + 1} of {len(found)}")
@@ -261,8 +264,11 @@ class _Work:
         return tuple(Function.from_record(record) for record in chosen["functions"]), chosen["error"]
 
     def area(self, candidate: Candidate, target: str) -> float:
-        """What decides between candidates: um2, or look-up tables."""
-        found = self.synthesize(candidate, target, 0, check=False)
+        """What decides between candidates: um2, or look-up tables; infinite if no pipeline can be made of it."""
+        try:
+            found = self.synthesize(candidate, target, 0, check=False)
+        except InvalidInput:
+            return math.inf
         return float(found["area"] if target in self.libraries else found["luts_alone"])
 
     def synthesize(self, candidate: Candidate, target: str, cuts: int, *, check: bool = True) -> dict[str, Any]:
