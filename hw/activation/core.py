@@ -43,6 +43,7 @@ class FunctionCore(Core):
         self.flow = dataflow_of(function)
         self.full = self.flow.full
         if cuts > self.full and not pad:
+            vars(self)["_MustUse__used"] = True  # refused: Amaranth need not warn that it was never elaborated
             raise InvalidInput(f"Cuts of function {function.name!r} must be from 0 to {self.full}, not {cuts}")
         super().__init__(
             ArrayLayout(shape_of(function.input), lanes),

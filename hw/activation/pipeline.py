@@ -89,8 +89,12 @@ class ActivationPipeline(Block):
 
     def __init__(self, *, function: Function = WAVE, lanes: int = 1, cuts: int = 3):
         self.take(function=function, lanes=lanes, cuts=cuts)
-        self.check_stages()
-        self.core = FunctionCore(self.function, lanes, cuts)
+        try:
+            self.check_stages()
+            self.core = FunctionCore(self.function, lanes, cuts)
+        except InvalidInput:
+            self.inspected()
+            raise
         super().__init__(
             {
                 "i": In(stream.Signature(numbers_layout(self.function.input, lanes))),
@@ -165,6 +169,5 @@ class PiecewiseQuadratic(ActivationPipeline):
         """Refuse stages that are no pieces of a quadratic, nor what comes before and after."""
         kinds = [type(stage) for stage in self.function.stages]
         if not set(kinds) <= set(self.stages) or kinds.count(Polynomial) != 1:
-            self.inspected()
             allowed, found = (", ".join(kind.kind for kind in listed) for listed in (self.stages, kinds))
             raise InvalidInput(f"Stages of {self.block_name} must be of {allowed}, one a polynomial, not {found}")

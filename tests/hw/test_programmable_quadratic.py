@@ -11,16 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quadrille.algo.integer.activation import programmable_quadratic
+from quadrille.algo.integer.activation import evaluate, every_code, program, programmable_quadratic
+from quadrille.algo.spec import Function, IntFormat, InvalidInput, Polynomial, Reflection, Round, Segment
 from quadrille.hw.activation import ProgrammableQuadratic
 from quadrille.hw.export import export
 from quadrille.sim.model import Model, Stall
 
 Arrays = dict[str, np.ndarray]
 
-SMALL = {"input_bits": 7, "output_bits": 6, "segments": 5, "c0_bits": 12, "c1_bits": 7, "c2_bits": 5, "slope_bits": 6}
-SMALL |= {"inner_shift": 2, "shift": 5, "lanes": 2, "cuts": 4}
-WIDE = {"input_bits": 12, "output_bits": 12, "segments": 8, "inner_shift": 6, "shift": 9, "lanes": 4, "cuts": 7}
+Parameters = dict[str, Any]
+
+SMALL: Parameters = {"input_bits": 7, "output_bits": 6, "segments": 5, "c0_bits": 12, "c1_bits": 7, "c2_bits": 5}
+SMALL |= {"slope_bits": 6, "inner_shift": 2, "shift": 5, "lanes": 2, "cuts": 4}
+WIDE: Parameters = {"input_bits": 12, "output_bits": 12, "segments": 8, "inner_shift": 6, "shift": 9}
+WIDE |= {"lanes": 4, "cuts": 7}
 UNSIGNED = SMALL | {"input_signed": False, "output_signed": False, "cuts": 1}
 FLAT = SMALL | {"segments": 1, "slope_bits": 0, "cuts": 2}
 UNITS = [SMALL, WIDE, UNSIGNED, FLAT, SMALL | {"cuts": 9}]
@@ -98,3 +102,32 @@ def test_rewrites_take_effect_between_two_beats(unit: Any, parameters: dict[str,
         assert not len(wrong), f"beat {wrong[0]} with table {number[wrong[0][0]]}"
 
     check()
+
+
+@pytest.mark.verilator
+def test_every_code_of_functions_written_one_after_the_other(unit: Any) -> None:
+    block, model = unit(WIDE)
+    form = IntFormat(12, signed=True)
+    starts = (0, 17, 64, 300, 512, 1024, 1500)
+    tables = []
+    for reflection in (Reflection(-1, 1 << 12), Reflection(1, 0, -(1 << 9)), Reflection(-1)):
+        rows = tuple(Segment(s, 37 * s - 5000, 900 - s // 2, s % 31 - 15) for s in starts)
+        tables.append(Function("f", form, (Polynomial(rows, 6, reflection), Round(9, form))))
+    one = (Segment(-2048, -400_000, 4000, -11),)
+    tables.append(Function("f", form, (Polynomial(one, 6), Round(9, form))))
+    codes = every_code(tables[0]).reshape(-1, 4)
+    for function in tables:
+        beats = writes([program(function, **block.parameter_values())])
+        # The beats before are for the table to be in; a table and its use are told apart by the commit alone.
+        idle = np.zeros((len(beats["address"]) + 1, 4), dtype=np.int64)
+        model.run({"i_table": beats, "i": {"values": idle}}, {"o": len(idle)}, reset=False)
+        run = model.run({"i": {"values": codes}}, {"o": len(codes)}, reset=False)
+        assert np.array_equal(run.streams["o"].fields["values"], evaluate(function, codes))
+        assert np.array_equal(run.streams["o"].cycles, run.input_cycles["i"] + block.latency)
+
+
+def test_more_cuts_than_places_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"^Cuts of programmable-quadratic must be from 1 to 10, not 11$"):
+        ProgrammableQuadratic(**SMALL | {"cuts": 11})
+    with pytest.raises(InvalidInput, match=r"^Parameter cuts of programmable-quadratic must be from 1 to 99, not 0$"):
+        ProgrammableQuadratic(cuts=0)
