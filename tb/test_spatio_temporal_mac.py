@@ -7,12 +7,15 @@ from typing import Any
 import cocotb
 import numpy
 
-from quadrille.algo.integer.mac import pack_chunks, spatio_temporal_mac
+from quadrille.algo.integer.mac import pack, spatio_temporal_mac
 from quadrille.algo.spec.precision import GREATEST_PRECISION, MacMode, Operand
+from quadrille.algo.spec.spatio_temporal import SpatioTemporal
 
 from .scenarios import SCENARIOS, Traffic, play
 
 __all__ = ["MacTraffic"]
+
+SCHEME = SpatioTemporal()
 
 
 class MacTraffic(Traffic):
@@ -41,7 +44,7 @@ class MacTraffic(Traffic):
     def send(self) -> int:
         """One dot product and its sum; each beat takes the cycles of its mode."""
         mode, units = MacMode(self.operand(), self.operand()), self.bench.parameter("units")
-        size = units * mode.elements
+        size = units * SCHEME.elements(mode)
         beats = 1 if self.opening else self.random.randint(1, 5)
         length = size * beats
         if not (mode.a.binary and mode.b.binary):
@@ -51,7 +54,7 @@ class MacTraffic(Traffic):
         result = spatio_temporal_mac(
             a, b, mode=mode, units=units, accumulator_bits=self.bench.parameter("accumulator_bits")
         )
-        words = pack_chunks(a, b, mode=mode, units=units)
+        words = pack(a, b, scheme=SCHEME, mode=mode, units=units)
         for index in range(result.beats):
             self.bench.send(
                 "i",

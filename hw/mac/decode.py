@@ -1,4 +1,4 @@
-"""What a precision means for the chunks of an operand, decoded from its number of bits."""
+"""What a precision means for the chunks of an operand of the spatio-temporal unit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 from amaranth import Module, Signal, Value
 from amaranth.lib.data import ArrayLayout, StructLayout
 
-from quadrille.algo.spec.precision import GREATEST_PRECISION, SUB_UNITS, MacMode, Operand
+from quadrille.algo.spec.precision import GREATEST_PRECISION, MacMode, Operand
+from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS, Chunks, SpatioTemporal
 
-__all__ = ["CHUNK_CODES", "OPERAND", "Routes", "decode_operand", "decode_routes"]
+__all__ = ["CHUNKED", "Routes", "decode_chunks", "decode_routes"]
 
 CHUNK_CODES = {1: 0, 2: 1, 4: 2}
 """How many chunks an operand has, in two bits."""
 
-OPERAND = StructLayout(
+CHUNKED = StructLayout(
     {
         "chunks": 2,  # CHUNK_CODES
         "offsets": ArrayLayout(4, SUB_UNITS),  # of the chunks, the most significant first
@@ -26,17 +27,15 @@ OPERAND = StructLayout(
 """What the datapath needs to know of an operand."""
 
 
-def decode_operand(m: Module, bits: Value, signed: Value, name: str) -> Any:
-    """An `OPERAND` for a precision of `bits` + 1 bits."""
-    operand: Any = Signal(OPERAND, name=name)
+def decode_chunks(m: Module, operand: Any, bits: Value, signed: Value) -> None:
+    """Fill a `CHUNKED` for a precision of `bits` + 1 bits."""
     m.d.comb += [operand.signed.eq(signed), operand.binary.eq(signed & (bits == 0))]
     with m.Switch(bits):
         for number in range(1, GREATEST_PRECISION + 1):
-            known = Operand(number)
+            known = Chunks(number)
             with m.Case(number - 1):
-                m.d.comb += [operand.chunks.eq(CHUNK_CODES[known.chunks]), operand.last_bit.eq(known.serial_bits - 1)]
+                m.d.comb += [operand.chunks.eq(CHUNK_CODES[known.count]), operand.last_bit.eq(known.serial_bits - 1)]
                 m.d.comb += [operand.offsets[n].eq(offset) for n, offset in enumerate(known.offsets)]
-    return operand
 
 
 class Routes:
@@ -58,15 +57,15 @@ class Routes:
 
 
 def decode_routes(m: Module, a: Any, b: Any, number: Value) -> Routes:
-    """The routes of pass `number` for operands `a` and `b`, as `MacMode.routes` says."""
-    found = Routes()
+    """The routes of pass `number` for operands `a` and `b`, as SpatioTemporal says."""
+    found, scheme = Routes(), SpatioTemporal()
     for chunks_a, code_a in CHUNK_CODES.items():
         for chunks_b, code_b in CHUNK_CODES.items():
-            mode = MacMode(Operand(4 * chunks_a), Operand(4 * chunks_b))
+            mode = MacMode(Operand(CHUNK_BITS * chunks_a), Operand(CHUNK_BITS * chunks_b))
             with m.If((a.chunks == code_a) & (b.chunks == code_b)):
-                m.d.comb += found.last_pass.eq(mode.passes - 1)
+                m.d.comb += found.last_pass.eq(scheme.passes(mode) - 1)
                 with m.Switch(number):
-                    for place, routes in enumerate(mode.routes):
+                    for place, routes in enumerate(scheme.routes(mode)):
                         with m.Case(place):
                             for k, route in enumerate(routes):
                                 m.d.comb += [

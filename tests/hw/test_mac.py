@@ -10,23 +10,36 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quadrille.algo.integer.mac import pack_chunks, spatio_temporal_mac
+from quadrille.algo.integer.mac import dot_product, pack, plain_mac, spatio_temporal_mac
 from quadrille.algo.spec import InvalidInput
-from quadrille.algo.spec.precision import MacMode, Operand
+from quadrille.algo.spec.mac_schemes import ActivationSerial, BitFusion, Plain, SubWord
+from quadrille.algo.spec.precision import MacMode, Operand, Scheme
+from quadrille.algo.spec.spatio_temporal import Chunks, SpatioTemporal
 from quadrille.hw.export import export
-from quadrille.hw.mac import SpatioTemporalMac
+from quadrille.hw.mac import ActivationSerialMac, FusionMac, PlainMac, SpatioTemporalMac, SubWordMac
+from quadrille.hw.mac.shell import MacUnit
 from quadrille.sim.model import Model, Stall
 
 UNITS = 3
 SIGNS = (False, True)
 
+DESIGNS: dict[str, tuple[Scheme, Callable[[], MacUnit], int]] = {
+    "spatio-temporal": (SpatioTemporal(), lambda: SpatioTemporalMac(units=UNITS), 16),
+    "plain-8": (Plain(8), lambda: PlainMac(width=8, units=UNITS), 8),
+    "plain-16": (Plain(16), lambda: PlainMac(width=16, units=UNITS), 16),
+    "fusion": (BitFusion(), lambda: FusionMac(units=UNITS), 16),
+    "sub-word": (SubWord(), lambda: SubWordMac(units=UNITS), 16),
+    "activation-serial": (ActivationSerial(), lambda: ActivationSerialMac(units=UNITS), 16),
+}
+"""Scheme, hardware and widest operand of each design."""
+
 Beats = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module", name="model")
-def model_fixture(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Model]:
-    """The simulated unit, built once."""
-    return cache(lambda: Model(export(SpatioTemporalMac(units=UNITS), tmp_path_factory.mktemp("mac"))))
+def model_fixture(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    """The simulated unit of a design, built once."""
+    return cache(lambda name: Model(export(DESIGNS[name][1](), tmp_path_factory.mktemp("mac"))))
 
 
 def modes(most: int) -> Iterator[MacMode]:
@@ -42,9 +55,9 @@ def values_of(operand: Operand) -> np.ndarray:
     return np.arange(operand.interval.lo, operand.interval.hi + 1)
 
 
-def beats_of(a: np.ndarray, b: np.ndarray, mode: MacMode, *, length: int | None = None) -> Beats:
+def beats_of(a: np.ndarray, b: np.ndarray, scheme: Scheme, mode: MacMode, *, length: int | None = None) -> Beats:
     """The beats of one dot product, or of one for every `length` beats."""
-    words = pack_chunks(a, b, mode=mode, units=UNITS)
+    words = pack(a, b, scheme=scheme, mode=mode, units=UNITS)
     place = np.arange(len(words[0])) % (length or len(words[0]))
     constant = {
         "a_bits": mode.a.bits - 1,
@@ -68,33 +81,37 @@ def joined(parts: Sequence[Beats]) -> Beats:
 
 @pytest.mark.verilator
 @pytest.mark.parametrize(("a_signed", "b_signed"), [*product(SIGNS, SIGNS)])
-def test_every_pair_of_operands(model: Callable[[], Model], a_signed: bool, b_signed: bool) -> None:
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_pair_of_operands(model: Callable[[str], Model], design: str, a_signed: bool, b_signed: bool) -> None:
+    scheme = DESIGNS[design][0]
     beats: list[Beats] = []
     expected: list[np.ndarray] = []
     for mode in modes(8):
         if (mode.a.signed, mode.b.signed) != (a_signed, b_signed):
             continue
         a, b = (grid.ravel() for grid in np.meshgrid(values_of(mode.a), values_of(mode.b), indexing="ij"))
-        size = UNITS * mode.elements
-        fill = -len(a) % size
+        size = UNITS * scheme.elements(mode)
+        mixed = np.random.default_rng(3).permutation(len(a))  # neighbours must differ in both operands
+        a, b, fill = a[mixed], b[mixed], -len(a) % size
         a, b = np.append(a, np.repeat(a[:1], fill)), np.append(b, np.repeat(b[:1], fill))
-        beats.append(beats_of(a, b, mode, length=1))
+        beats.append(beats_of(a, b, scheme, mode, length=1))
         expected.append((a * b).reshape(-1, size).sum(axis=1))
     sums = np.concatenate(expected)
-    run = model().run({"i": joined(beats)}, {"o": len(sums)})
+    run = model(design).run({"i": joined(beats)}, {"o": len(sums)})
     assert np.array_equal(run.streams["o"].fields["sum"], sums)
 
 
-def drawn(seed: int) -> tuple[Beats, list[int], int]:
-    """Dot products of every mode in random order: beats, sums, and the cycles that they take."""
+def drawn(design: str, seed: int) -> tuple[Beats, list[int], list[int]]:
+    """Dot products of every mode in random order: beats, sums, and the cycles of each."""
+    scheme, _, most = DESIGNS[design]
     draw = np.random.default_rng(seed)
-    everything = list(modes(16))
+    everything = list(modes(most))
     parts: list[Beats] = []
     sums: list[int] = []
-    cycles = 0
+    cycles: list[int] = []
     for number in draw.permutation(len(everything)):
         mode = everything[number]
-        size = UNITS * mode.elements
+        size = UNITS * scheme.elements(mode)
         length = int(draw.integers(1, 4 * size))
         if mode.a.binary and mode.b.binary:
             length = size * int(draw.integers(1, 4))
@@ -105,51 +122,65 @@ def drawn(seed: int) -> tuple[Beats, list[int], int]:
             for operand in (mode.a, mode.b)
             for ends in [[operand.interval.lo, operand.interval.hi]]
         )
-        product_ = spatio_temporal_mac(a, b, mode=mode, units=UNITS)
-        parts.append(beats_of(a, b, mode))
-        assert product_.beats == len(parts[-1]["a"])
-        sums.append(product_.total)
-        cycles += product_.cycles
+        result = dot_product(a, b, scheme=scheme, mode=mode, units=UNITS, accumulator_bits=48)
+        parts.append(beats_of(a, b, scheme, mode))
+        assert result.beats == len(parts[-1]["a"])
+        sums.append(result.total)
+        cycles.append(result.cycles)
     return joined(parts), sums, cycles
 
 
 @pytest.mark.verilator
-def test_precision_changes_with_every_dot_product(model: Callable[[], Model]) -> None:
-    beats, sums, cycles = drawn(1)
-    run = model().run({"i": beats}, {"o": len(sums)})
+@pytest.mark.parametrize("design", DESIGNS)
+def test_precision_changes_with_every_dot_product(model: Callable[[str], Model], design: str) -> None:
+    beats, sums, cycles = drawn(design, 1)
+    run = model(design).run({"i": beats}, {"o": len(sums)})
     assert run.streams["o"].fields["sum"].tolist() == sums
-    # Not one cycle is lost: from the first beat to the last sum there are those that the products take.
-    unit = SpatioTemporalMac(units=UNITS)
+    # Not one cycle is lost: from the first beat to each sum there are those that the products take.
+    unit = DESIGNS[design][1]()
     unit.inspected()
-    found = run.streams["o"].cycles[-1] - run.input_cycles["i"][0]
-    assert found == cycles - 1 + unit.latency
+    found = run.streams["o"].cycles - run.input_cycles["i"][0]
+    assert found.tolist() == (np.cumsum(cycles) - 1 + unit.latency).tolist()
 
 
 @pytest.mark.verilator
-def test_stalls_change_nothing(model: Callable[[], Model]) -> None:
-    beats, sums, _ = drawn(2)
-    run = model().run({"i": beats}, {"o": len(sums)}, stall=Stall(0.4, seed=5))
+@pytest.mark.parametrize("design", DESIGNS)
+def test_stalls_change_nothing(model: Callable[[str], Model], design: str) -> None:
+    beats, sums, _ = drawn(design, 2)
+    run = model(design).run({"i": beats}, {"o": len(sums)}, stall=Stall(0.4, seed=5))
     assert run.streams["o"].fields["sum"].tolist() == sums
 
 
+def test_products_in_a_cycle() -> None:
+    def rate(scheme: Scheme, bits: int) -> float:
+        mode = MacMode(Operand(bits), Operand(bits))
+        return scheme.elements(mode) / scheme.cycles(mode)
+
+    assert [rate(BitFusion(), bits) for bits in (2, 3, 4, 8, 9, 16)] == [8, 4, 4, 1, 1 / 4, 1 / 4]
+    assert [rate(SubWord(), bits) for bits in (2, 4, 8, 16)] == [4, 4, 2, 1]
+    assert [rate(Plain(8), bits) for bits in (2, 8)] == [2, 2] and rate(Plain(16), 16) == 1
+    assert [rate(ActivationSerial(), bits) for bits in (1, 7)] == [1, 1 / 7]
+    assert [rate(SpatioTemporal(), bits) for bits in (1, 2, 4, 8, 16)] == [4, 2, 1, 1 / 4, 1 / 16]
+
+
 def test_cycles_of_the_paper() -> None:
-    assert [MacMode(Operand(bits, True), Operand(bits, True)).cycles for bits in range(2, 17)] == (
-        [2, 3, 4, 3, 3, 4, 4] + [12] * 4 + [16] * 4
-    )
-    assert MacMode(Operand(1, True), Operand(1, True)).cycles == 1
+    cycles = [SpatioTemporal().cycles(MacMode(Operand(bits, True), Operand(bits, True))) for bits in range(1, 17)]
+    assert cycles == [1, 2, 3, 4, 3, 3, 4, 4] + [12] * 4 + [16] * 4
 
 
 @pytest.mark.parametrize("signed", SIGNS)
 @pytest.mark.parametrize("bits", range(1, 17))
 def test_chunks_recover_the_value(bits: int, signed: bool) -> None:
-    operand = Operand(bits, signed)
-    for value in values_of(operand)[:: max(1, (1 << bits) // 500)].tolist():
-        if operand.binary:
-            assert operand.cut(value) == ((value + 1) // 2,)
-            continue
-        fields = list(operand.cut(value))
+    operand, mode, chunks = Operand(bits, signed), MacMode(Operand(bits, signed), Operand(16)), Chunks(bits)
+    if operand.binary:
+        return
+    values = values_of(operand)[:: max(1, (1 << bits) // 500)]
+    words, _ = pack(values, np.zeros_like(values), scheme=SpatioTemporal(), mode=mode, units=1)
+    for value, word in zip(values.tolist(), words[:, 0].tolist(), strict=False):
+        fields = [word >> 4 * n & 15 for n in range(chunks.count)]
         fields[0] -= 16 if signed and fields[0] > 7 else 0
-        assert sum(field << offset for field, offset in zip(fields, operand.offsets, strict=True)) == value
+        if SpatioTemporal().elements(mode) == 1:
+            assert sum(field << offset for field, offset in zip(fields, chunks.offsets, strict=True)) == value
 
 
 @pytest.mark.parametrize("bits", [0, 17])
@@ -161,10 +192,15 @@ def test_precision_is_refused(bits: int) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Operand(3).cut(8), r"^Operand of 3 bits must be in \[0, 7\], not 8$"),
-        (lambda: Operand(1, True).cut(0), r"^Operand of 1 bits must be -1 or \+1, not 0$"),
+        (lambda: Operand(3).check(8), r"^Operand of 3 bits must be in \[0, 7\], not 8$"),
+        (lambda: Operand(1, True).check(0), r"^Operand of 1 bits must be -1 or \+1, not 0$"),
         (
-            lambda: pack_chunks(np.array([9]), np.array([1]), mode=MacMode(Operand(3), Operand(2)), units=1),
+            lambda: plain_mac([300], [1], mode=MacMode(Operand(9), Operand(2))),
+            r"^Precision of a plain multiplier of 8 bits must be at most that, not 9$",
+        ),
+        (lambda: PlainMac(width=9), r"^Parameter width of plain-mac must be 8 or 16, not 9$"),
+        (
+            lambda: pack(np.array([9]), np.array([1]), scheme=SubWord(), mode=MacMode(Operand(3), Operand(2)), units=1),
             r"^Operand of 3 bits must be in \[0, 7\], not 9$",
         ),
         (

@@ -1,0 +1,114 @@
+"""How the designs that the spatio-temporal unit is measured against take operands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import InvalidInput
+from .precision import WORD_BITS, MacMode, Operand, Scheme, rounded_up
+
+__all__ = ["BRICK_BITS", "ActivationSerial", "BitFusion", "Plain", "SubWord"]
+
+BRICK_BITS = 2
+BRICKS = 16
+
+
+@dataclass(frozen=True)
+class Plain(Scheme):
+    """Multipliers of `width` x `width` bits side by side, as many as fill a word; one beat a cycle."""
+
+    width: int = 8
+
+    name = "plain"
+
+    def check(self, mode: MacMode) -> None:
+        """Refuse operands that are wider than the multipliers."""
+        bits = max(mode.a.bits, mode.b.bits)
+        if bits > self.width:
+            raise InvalidInput(f"Precision of a plain multiplier of {self.width} bits must be at most that, not {bits}")
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """The width of a multiplier, whatever the precision."""
+        return self.width
+
+    def elements(self, mode: MacMode) -> int:
+        """Multipliers of a unit."""
+        return WORD_BITS // self.width
+
+    def cycles(self, mode: MacMode) -> int:
+        """One."""
+        return 1
+
+
+class BitFusion(Scheme):
+    """Sixteen bricks of 2 x 2 bits that are fused to products of 2, 4 or 8 bits each side; 16 bits take passes of 8.
+
+    A precision between is rounded up. Elements are as many as bricks and words hold. Source: Sharma et al., Bit Fusion
+    (ISCA 2018), with the operand bandwidth of this shell.
+    """
+
+    name = "fusion"
+    widths = (2, 4, 8, 16)
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """The precision, rounded up."""
+        return rounded_up(operand.bits, self.widths)
+
+    def elements(self, mode: MacMode) -> int:
+        """As the bricks and the words allow."""
+        a, b = self.slot(mode.a, mode), self.slot(mode.b, mode)
+        bricks = (min(a, 8) // BRICK_BITS) * (min(b, 8) // BRICK_BITS)
+        return min(BRICKS // bricks, WORD_BITS // a, WORD_BITS // b)
+
+    def passes(self, mode: MacMode) -> int:
+        """Halves of a by halves of b."""
+        return -(-self.slot(mode.a, mode) // 8) * -(-self.slot(mode.b, mode) // 8)
+
+    def cycles(self, mode: MacMode) -> int:
+        """One for each pass."""
+        return self.passes(mode)
+
+
+class SubWord(Scheme):
+    """One array multiplier of 16 x 16 bits whose rows are gated: 1 product of 16 bits, 2 of 8, 4 of 4, summed together.
+
+    Both operands have one slot, that of the wider; those of b lie in reverse, so that the products of a word meet at
+    one weight. Source: Moons et al., DVAFS (DATE 2017), its sum-together form.
+    """
+
+    name = "sub-word"
+    descending = ("b",)
+    widths = (4, 8, 16)
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """The wider precision, rounded up."""
+        return rounded_up(max(mode.a.bits, mode.b.bits), self.widths)
+
+    def elements(self, mode: MacMode) -> int:
+        """Slots of a word."""
+        return WORD_BITS // self.slot(mode.a, mode)
+
+    def cycles(self, mode: MacMode) -> int:
+        """One."""
+        return 1
+
+
+class ActivationSerial(Scheme):
+    """A weight of up to 16 bits by one bit of the activation a cycle, the most significant first.
+
+    `a` is the weight, `b` the activation. Source: Judd et al., Stripes (MICRO 2016).
+    """
+
+    name = "activation-serial"
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """A word."""
+        return WORD_BITS
+
+    def elements(self, mode: MacMode) -> int:
+        """One."""
+        return 1
+
+    def cycles(self, mode: MacMode) -> int:
+        """A bit of the activation a cycle."""
+        return mode.b.bits

@@ -1,0 +1,149 @@
+"""What every multiply-accumulate unit has: the stream of operands, the beat at hand, the accumulator."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import stream
+from amaranth.lib.data import StructLayout, View
+from amaranth.lib.wiring import In, Out
+
+from quadrille.algo.spec.precision import WORD_BITS
+from quadrille.hw.base import Block, Parameter
+
+from .layouts import operands_layout, sum_layout
+
+__all__ = ["SHELL_PARAMETERS", "Beat", "MacUnit", "delayed", "total_of"]
+
+SHELL_PARAMETERS = (
+    Parameter("units", 8, 1, 256, "units whose products are summed before they are accumulated"),
+    Parameter("accumulator_bits", 48, 8, 64, "width of the signed sum"),
+)
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The beat at hand, in one of its cycles.
+
+    Attributes
+    ----------
+    busy : whether there is one
+    words, operands : by "a" and "b" the words of all units side by side, and the decoded precision
+    number : of the pass; bit : what is left of the pass in cycles, less 1
+    starts : the first cycle of a pass; ends : its last
+    first : of the first pass of a dot product; last : in the last cycle of a dot product
+    """
+
+    busy: Value
+    words: dict[str, Value]
+    operands: dict[str, Any]
+    number: Value
+    bit: Value
+    starts: Value
+    ends: Value
+    first: Value
+    last: Value
+
+    def word(self, name: str, unit: int) -> Value:
+        """The word of one unit."""
+        return self.words[name][unit * WORD_BITS : (unit + 1) * WORD_BITS]
+
+
+class MacUnit(Block, metaclass=ABCMeta):
+    """A unit in the common shell: words of 16 bits of either operand for each of `units`, at most one beat a cycle."""
+
+    units: int
+    accumulator_bits: int
+
+    i: stream.Interface
+    o: stream.Interface
+
+    operand: StructLayout
+    """What is decoded of a precision; with a field `last_bit` where a pass takes more than one cycle."""
+
+    def shell(self) -> None:
+        """Make the members."""
+        super().__init__(
+            {
+                "i": In(stream.Signature(operands_layout(self.units, WORD_BITS))),
+                "o": Out(stream.Signature(sum_layout(self.accumulator_bits))),
+            }
+        )
+
+    @abstractmethod
+    def decode(self, m: Module, operand: Any, bits: Value, signed: Value) -> None:
+        """Fill `operand` for a precision of `bits` + 1 bits."""
+
+    @abstractmethod
+    def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
+        """The number of the last pass of a beat of decoded `operands`, in pass `number` of it."""
+
+    def elaborate_beat(self, m: Module, enable: Value) -> Beat:
+        """Registers for a beat, and where in it we are; the next one is taken in its last cycle."""
+        payload: Any = self.i.payload
+        words = {name: Signal(WORD_BITS * self.units, name=f"word_{name}", reset_less=True) for name in "ab"}
+        operands: dict[str, Any] = {
+            name: Signal(self.operand, name=f"operand_{name}", reset_less=True) for name in "ab"
+        }
+        decoded: dict[str, Any] = {name: Signal(self.operand, name=f"decoded_{name}") for name in "ab"}
+        for name in "ab":
+            self.decode(m, decoded[name], payload[f"{name}_bits"], payload[f"{name}_signed"])
+        serial = "last_bit" in self.operand.members
+        bits = len(View(self.operand, decoded["b"]).last_bit) if serial else 1
+        busy, ends = Signal(), Signal(2, reset_less=True)
+        bit, number, last_cycle = Signal(bits), Signal(2), Signal()
+        m.d.comb += [
+            last_cycle.eq((bit == 0) & (number == self.last_pass(m, operands, number))),
+            self.i.ready.eq(enable & (~busy | last_cycle)),
+        ]
+        full, next_full = (of["b"].last_bit if serial else 0 for of in (operands, decoded))
+        with m.If(self.i.ready):
+            m.d.sync += [busy.eq(self.i.valid), number.eq(0), bit.eq(next_full)]
+            m.d.sync += ends.eq(Cat(payload.first, payload.last))
+            for name in "ab":
+                m.d.sync += [words[name].eq(payload[name].as_value()), operands[name].eq(decoded[name])]
+        with m.Elif(enable):
+            with m.If(bit == 0):
+                m.d.sync += [bit.eq(full), number.eq(number + 1)]
+            with m.Else():
+                m.d.sync += bit.eq(bit - 1)
+        first, last = ends[0] & (number == 0), ends[1] & last_cycle
+        return Beat(busy, dict(words), operands, number, bit, bit == full, bit == 0, first, last)
+
+    def elaborate_total(
+        self, m: Module, enable: Value, group: Value, *, valid: Value, first: Value, last: Value
+    ) -> None:
+        """`sum = (0 if first else sum) + group`, handed out after the last."""
+        accumulator = Signal(signed(self.accumulator_bits), reset_less=True)
+        with m.If(enable & valid):
+            m.d.sync += accumulator.eq(Mux(first, 0, accumulator) + group)
+        with m.If(enable):
+            m.d.sync += self.o.valid.eq(valid & last)
+        m.d.comb += self.o.payload.sum.eq(accumulator)
+
+    def moving(self, m: Module) -> Signal:
+        """High in the cycles in which nothing waits for a sum to be taken: all stages move together."""
+        enable = Signal()
+        m.d.comb += enable.eq(~self.o.valid | self.o.ready)
+        return enable
+
+
+def delayed(m: Module, enable: Value, value: Value, name: str, *, reset: bool = False) -> Signal:
+    """`value` a cycle later; with `reset` it is 0 after a reset."""
+    register = Signal(value.shape(), name=name, reset_less=not reset)
+    with m.If(enable):
+        m.d.sync += register.eq(value)
+    return register
+
+
+def total_of(values: Sequence[Value]) -> Value:
+    """The sum of all, as a balanced tree."""
+    level = list(values)
+    while len(level) > 1:
+        pairs = [level[n] + level[n + 1] for n in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(pairs) * 2 :]
+    return level[0]
