@@ -128,6 +128,7 @@ def test_every_code_of_functions_written_one_after_the_other(unit: Any) -> None:
 
 def test_more_cuts_than_places_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"^Cuts of programmable-quadratic must be from 1 to 10, not 11$"):
-        ProgrammableQuadratic(**SMALL | {"cuts": 11})
+        parameters: Parameters = SMALL | {"cuts": 11}
+        ProgrammableQuadratic(**parameters)
     with pytest.raises(InvalidInput, match=r"^Parameter cuts of programmable-quadratic must be from 1 to 99, not 0$"):
         ProgrammableQuadratic(cuts=0)
