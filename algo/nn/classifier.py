@@ -106,8 +106,17 @@ class CimClassifier(nn.Module):
                 norm.momentum = momentum
 
     @torch.no_grad()
-    def freeze(self, images: Tensor) -> None:
-        """Fix the zero point of every ADC that is on at the mean of the sums that `images` cause."""
+    def freeze(self, images: Tensor | None = None) -> None:
+        """Fix the zero point of every ADC that is on: at the mean of the sums that `images` cause, or where it is.
+
+        Where training has left them is what weights and batch norms have been trained with. Moved by as little as one
+        code for all columns of an array, they cost a network of 3-bit converters 12 points of accuracy.
+        """
+        if images is None:
+            for adc in self.converters:
+                if adc.active:
+                    adc.freeze()
+            return
 
         def freeze(layer: CimLayer, code: Tensor) -> None:
             if layer.adc is not None and layer.adc.active:

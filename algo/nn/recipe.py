@@ -98,8 +98,8 @@ class Recipe:
     the twin is trained first and the network begins with its weights. A network whose converters clip more than the
     share `most_clipped` of the sums is not converted.
 
-    `calibration_images` and `evaluation_images` limit the training images that calibrate and freeze converters, and the
-    images of each part whose accuracy is told after each epoch; None is all of them.
+    `calibration_images` and `evaluation_images` limit the training images that calibrate converters, and the images of
+    each part whose accuracy is told after each epoch; None is all of them.
 
     Raises
     ------

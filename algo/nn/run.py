@@ -202,8 +202,8 @@ class Run:
         model.calibrate(self.images[: self.recipe.calibration_images], untrained=self.epoch == 0)
 
     def finished(self) -> nn.Module:
-        """The model as it is used: on the CPU, in evaluation mode, zero points frozen."""
+        """The model as it is used: on the CPU, in evaluation mode, zero points frozen where training left them."""
         model = copy.deepcopy(self.model).cpu().eval()
         if isinstance(model, CimClassifier):
-            model.freeze(self.images[: self.recipe.calibration_images].cpu())
+            model.freeze()
         return model

@@ -158,9 +158,10 @@ class PartialSumQuantizer(nn.Module):
         self.active.fill_(True)
 
     @torch.no_grad()
-    def freeze(self, sums: Tensor) -> None:
-        """Fix the zero points at the mean of `sums`: training no longer moves them."""
-        self.center.copy_(group_mean(sums.detach().mean(dim=0), self.granularity))
+    def freeze(self, sums: Tensor | None = None) -> None:
+        """Fix the zero points, at the mean of `sums` or where they are: training no longer moves them."""
+        if sums is not None:
+            self.center.copy_(group_mean(sums.detach().mean(dim=0), self.granularity))
         self.frozen.fill_(True)
 
     @torch.no_grad()

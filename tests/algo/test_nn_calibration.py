@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from quadrille.algo.nn import CimClassifier, CimStyle, lenet
+from quadrille.algo.data import Dataset
+from quadrille.algo.nn import CimClassifier, CimStyle, Phase, Recipe, accuracy, lenet
 from quadrille.algo.nn.layer import CimLayer
+from quadrille.algo.nn.run import Run
 from quadrille.algo.quant import Quantized
 from quadrille.algo.quant.partial_sum import MOMENTUM
+from quadrille.algo.spec import IntFormat
 
 STYLE = {"array_rows": 18, "weight_bits": 3, "activation_bits": 4, "adc_bits": 3}
 
@@ -97,3 +101,35 @@ def test_zero_points_follow_the_mean_of_the_whole_batch() -> None:
     layer.train()
     layer(Quantized(code, torch.tensor(0.25, dtype=torch.float64)))
     assert torch.allclose(adc.center, before + MOMENTUM * (mean - before), atol=1e-9)
+
+
+def test_a_finished_network_has_the_zero_points_that_it_was_trained_with() -> None:
+    seen, labels = images(96).numpy().astype(np.uint8), np.arange(96) % 4
+    data = Dataset("squares", IntFormat(8), 4, seen[:64], labels[:64], seen[64:], labels[64:])
+    recipe = Recipe(
+        name="squares",
+        summary="for tests",
+        data="squares",
+        network=lambda: network("array"),
+        twin=lambda: network("array"),
+        phases=(Phase(epochs=3, learning_rate=2e-2, converters=True),),
+        batch=16,
+        calibration_images=8,
+    )
+    run = Run(recipe, recipe.phases, data, network("array"), seed=0)
+    while not run.done:
+        latest = run.step()
+    finished = run.finished()
+    assert isinstance(run.model, CimClassifier) and isinstance(finished, CimClassifier)
+    for adc, trained in zip(finished.converters, run.model.converters, strict=True):
+        assert bool(adc.frozen) and not bool(trained.frozen) and torch.equal(adc.center, trained.center)
+    assert accuracy(finished, data.held_out_images, data.held_out_labels) == latest.held_out_accuracy
+
+
+def test_converters_that_are_off_are_not_frozen() -> None:
+    model = network("column")
+    model.freeze()
+    assert not any(bool(adc.frozen) for adc in model.converters)
+    model.calibrate(images(), untrained=True)
+    model.freeze()
+    assert all(bool(adc.frozen) for adc in model.converters)

@@ -19,7 +19,7 @@ from .options import StudyOptions
 
 __all__ = ["Outcome", "study_data", "study_recipe", "train_grain"]
 
-CALIBRATION = 512  # images that set and freeze the converters
+CALIBRATION = 512  # images that set the converters
 EVALUATION = 256  # images of each part whose accuracy is told after each epoch
 
 
