@@ -4,48 +4,21 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from quadrille.algo.spec import InvalidInput
 
+from .groups import Group, parse_group
 from .tables import Table
 
-__all__ = ["Arc", "Cell", "FlipFlop", "Group", "Library", "Pin", "open_library", "read_text"]
+__all__ = ["Arc", "Cell", "FlipFlop", "Library", "Pin", "open_library", "read_text"]
 
-TOKEN = re.compile(r'"[^"]*"|[{}();:,\n]|[^\s{}();:,"]+')
-COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 CELL = re.compile(r'^[ \t]*cell\s*\(\s*"?([^"\s)]+)"?\s*\)\s*\{', re.MULTILINE)
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
 EDGES = ("rising_edge", "falling_edge")
-
-
-@dataclass
-class Group:
-    """One group of Liberty, `name (arguments) { attributes and groups }`."""
-
-    name: str
-    arguments: tuple[str, ...] = ()
-    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: list[Group] = field(default_factory=list)
-
-    def text(self, name: str, default: str = "") -> str:
-        """The first value of an attribute."""
-        return (self.attributes.get(name) or (default,))[0]
-
-    def number(self, name: str, default: float = 0.0) -> float:
-        """The same as a number."""
-        return float(self.text(name, str(default)))
-
-    def numbers(self, name: str) -> tuple[float, ...]:
-        """All numbers of an attribute, in order."""
-        return tuple(float(n) for text in self.attributes.get(name, ()) for n in text.replace(",", " ").split())
-
-    def all(self, *names: str) -> Iterator[Group]:
-        """The groups of these names."""
-        return (group for group in self.groups if group.name in names)
 
 
 @dataclass(frozen=True)
@@ -165,7 +138,7 @@ class Library:
         found: dict[str, tuple[str, int, _Units]] = {}
         for text in self.texts.values():
             places = [(match.group(1), match.start()) for match in CELL.finditer(text)]
-            head = _parse(COMMENT.sub(" ", text[: places[0][1]]))
+            head = parse_group(text[: places[0][1]])
             units = _Units.of(head)
             found.update({name: (text, place, units) for name, place in places})
         return found
@@ -187,7 +160,7 @@ class Library:
             text, place, units = self._sources[name]
             following = CELL.search(text, place + 1)
             end = following.start() if following else len(text)
-            self._cells[name] = _cell(_parse(COMMENT.sub(" ", text[place:end])), units)
+            self._cells[name] = _cell(parse_group(text[place:end]), units)
         return self._cells[name]
 
 
@@ -227,46 +200,6 @@ class _Units:
 def _unit(text: str, noun: str) -> float:
     match = re.fullmatch(r"([\d.]+)\s*(\w?)" + noun, text.strip())
     return float(match.group(1)) * PREFIXES[match.group(2).lower()] if match else 1.0
-
-
-def _parse(text: str) -> Group:
-    """The first group of `text`, as far as it goes."""
-    tokens = TOKEN.findall(text.replace("\\\n", " ").replace("\\\r\n", " "))
-    root = Group("")
-    stack, position = [root], 0
-    while position < len(tokens):
-        token = tokens[position]
-        if token == "}":
-            stack.pop()
-            position += 1
-            if len(stack) == 1:
-                break
-        elif token in ";\n" or position + 1 >= len(tokens):
-            position += 1
-        elif tokens[position + 1] == ":":
-            end = position + 2
-            # Some files leave out the semicolon at the end of a line.
-            while end < len(tokens) and tokens[end] not in (";", "}", "\n"):
-                end += 1
-            value = " ".join(part.strip('"') for part in tokens[position + 2 : end])
-            stack[-1].attributes[token] = (value,)
-            position = end
-        elif tokens[position + 1] == "(":
-            end = tokens.index(")", position)
-            values = tuple(part.strip('"') for part in tokens[position + 2 : end] if part not in ",\n")
-            position = end + 1
-            while position < len(tokens) and tokens[position] == "\n":
-                position += 1
-            if position < len(tokens) and tokens[position] == "{":
-                group = Group(token, values)
-                stack[-1].groups.append(group)
-                stack.append(group)
-                position += 1
-            else:
-                stack[-1].attributes[token] = values
-        else:
-            position += 1
-    return root.groups[0] if root.groups else root
 
 
 def _cell(group: Group, units: _Units) -> Cell:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quadrille.algo.functions import named, wave
-from quadrille.algo.functions.baselines import BASELINES, Candidate, Formats, fits, worst_error
+from quadrille.algo.functions.baselines import BASELINES, Candidate
+from quadrille.algo.functions.methods import Formats, fits, worst_error
 from quadrille.algo.spec import Function, InvalidInput, Polynomial, Scale, Stage
 
 __all__ = ["SUBJECTS", "Subject", "rows_of"]

@@ -7,15 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from quadrille.algo.functions.baselines import (
-    BASELINES,
-    MOST_ROWS,
-    Baseline,
-    Formats,
-    cordic_sine,
-    plain_table,
-    worst_error,
-)
+from quadrille.algo.functions.baselines import BASELINES, Baseline
+from quadrille.algo.functions.methods import MOST_ROWS, Formats, cordic_sine, plain_table, worst_error
 from quadrille.algo.integer.activation import evaluate, every_code
 from quadrille.algo.spec import (
     Cordic,

@@ -14,7 +14,7 @@ from quadrille.algo.integer.activation import evaluate
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards import targets
 from quadrille.boards.targets import CellLibrary
-from quadrille.flow import study_activation as module
+from quadrille.flow import activation_work
 from quadrille.flow.activation_findings import findings
 from quadrille.flow.activation_subjects import SUBJECTS, Subject, variable_period
 from quadrille.flow.command_line import cli
@@ -114,7 +114,7 @@ def test_function_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_small")
 def test_netlist_that_differs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "evaluate", lambda function, codes: 1 - evaluate(function, codes))
+    monkeypatch.setattr(activation_work, "evaluate", lambda function, codes: 1 - evaluate(function, codes))
     with pytest.raises(AssertionError, match=r"netlist of quad differs"):
         study_activation(ActivationOptions(**TINY), tmp_path / "study")
 
