@@ -83,6 +83,7 @@ def test_a_recipe_comes_with_its_integers():
     outcome = represent_picture(RECIPE)
     assert outcome.network is not None and outcome.rendered is not None
     assert set(outcome.different.values()) == {0}
+    assert outcome.network.name == "tiny-drawn"
     assert outcome.network.notes["picture"] == "drawn" and outcome.network.notes["bits"] == "12"
     assert outcome.integer_psnr == outcome.represented.stages["12"].psnr
     assert outcome.as_dict()["integer"]["different"] == outcome.different
@@ -93,6 +94,7 @@ def test_a_clip_and_colours():
     assert outcome.rendered is not None and outcome.rendered.shape == (3, 6, 6, 3)
     assert outcome.network is not None and outcome.network.input.shape == (3,)
     assert outcome.integer_ssim is None  # smaller than a window
+    assert replace(RECIPE, bits=8, image="some/where.png").network_name == "tiny-where-w8a8"
 
 
 def test_a_wave_without_a_node_has_no_network():

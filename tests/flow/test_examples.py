@@ -21,7 +21,7 @@ NETWORKS = sorted(path.parent.name for path in EXAMPLES.glob("*/network.safetens
 def test_network_is_valid_and_described(name: str) -> None:
     network = read_network(EXAMPLES / name / "network.safetensors")
     assert network.name == name
-    assert f"| `{name}` | `quadrille train {name} " in (EXAMPLES / "README.md").read_text()
+    assert f"| `{name}` | `quadrille train {network.notes['recipe']} " in (EXAMPLES / "README.md").read_text()
 
 
 # The first held-out images are not all of them, so that the bounds are loose; all of them are for `quadrille verify`.

@@ -55,6 +55,12 @@ class PictureRecipe:
         return clip_of(whole, self.crop, self.frames, self.image)
 
     @property
+    def network_name(self) -> str:
+        """What the Network is called: recipe, picture and, where they are not 12, the bits."""
+        bits = "" if self.bits == PictureRecipe.bits else f"-w{self.bits}a{self.bits}"
+        return f"{self.name}-{Path(self.image).stem}{bits}"
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What tells runs of this recipe apart, beside its options."""
         return {"image": self.image, "crop": self.crop, "colour": self.colour, "frames": self.frames}
@@ -140,7 +146,7 @@ def represent_picture(
         "float PSNR": f"{represented.stages[FLOAT].psnr:.3f}",
         "PSNR": f"{represented.stages[str(recipe.bits)].psnr:.3f}",
     }
-    network = network_of(model, represented.grid, name=recipe.name, notes=notes)
+    network = network_of(model, represented.grid, name=recipe.network_name, notes=notes)
     different = differing_pixels(model, network, represented.grid.codes())
     if any(different.values()):
         raise InvalidInput(f"Network of {recipe.image!r} must equal its model, and differs: {different}")
