@@ -15,7 +15,7 @@ from .curves import curves_svg, data_uri
 from .inspection import inspect
 from .page_array import occupancy, schedule
 from .pictures import graph_svg, image_uri
-from .rendering import decibels, renders, sheet
+from .rendering import decibels, qualities, renders, sheet
 from .results import Result, difference, digest, percent, read_json, size
 
 __all__ = ["Page", "report"]
@@ -82,7 +82,7 @@ def contents(folder: Path) -> dict[str, Any]:
         "figures": figures(generation, verified),
         "verification": verified and verification(verified),
         "images": verified and pictures_of_images(network, verified),
-        "sheet": sheet(folder) if renders(network) else [],
+        "sheet": sheet(folder, network) if renders(network) else [],
         "images_wrong": bool(verified) and (verified["rtl_accuracy"] or 1) < 1,
         "training": trained and training(trained),
         "conversion": trained and conversion(trained),
@@ -154,8 +154,8 @@ def figures(generation: Mapping[str, Any], verified: Mapping[str, Any] | None) -
     """The numbers in large type."""
     shown = []
     if verified is not None:
-        ratios = verified["signal_to_noise"]
-        if ratios:
+        ratios = verified.get("signal_to_noise")
+        if ratios is not None:
             shown += [
                 {"value": decibels(ratio), "label": f"peak signal to noise, {maker}"} for maker, ratio in ratios.items()
             ]
@@ -182,8 +182,8 @@ def figures(generation: Mapping[str, Any], verified: Mapping[str, Any] | None) -
 
 def quality(verified: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Accuracies, or how near a rendered picture comes to the original."""
-    if verified["signal_to_noise"]:
-        return [(f"PSNR, {maker}", decibels(ratio)) for maker, ratio in verified["signal_to_noise"].items()]
+    if (ratios := verified.get("signal_to_noise")) is not None:
+        return qualities(ratios)
     return [
         ("Float accuracy", percent(verified["float_accuracy"])),
         ("Integer accuracy", percent(verified["integer_accuracy"])),

@@ -13,6 +13,7 @@ from quadrille.algo.spec import InvalidInput
 
 from .picture_figures import Panel, picture_error, progress_png, side_by_side_png
 from .progress import Report, silent
+from .rendering import decibels
 from .results import Result, listed
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from quadrille.algo.nn.inr import PictureOutcome, PictureProgress, Represented
 
-__all__ = ["PictureTraining", "decibels", "is_picture_recipe", "train_picture"]
+__all__ = ["PictureTraining", "is_picture_recipe", "train_picture"]
 
 CHECKPOINT = "checkpoint.pt"
 NETWORK, ORIGINAL, FLOAT_PICTURE, INTEGER_PICTURE = "network.safetensors", "original.png", "float.png", "integer.png"
@@ -63,11 +64,6 @@ class PictureTraining(Result):
             ("integer PSNR", integer),
             ("files", listed(self.folder, self.files)),
         ]
-
-
-def decibels(value: float) -> str:
-    """A PSNR for a reader: 31.42 dB."""
-    return f"{value:.2f} dB"
 
 
 def _quality(psnr: float, ssim: float | None) -> str:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from quadrille.algo.spec import Network
+from quadrille.algo.spec import InvalidInput, Network
 
 from .curves import data_uri
 
-__all__ = ["FLOAT", "ORIGINAL", "RENDERED", "decibels", "fidelities", "pictures_beside", "rendered", "renders", "sheet"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "FLOAT",
+    "ORIGINAL",
+    "RENDERED",
+    "decibels",
+    "fidelities",
+    "pictures_beside",
+    "qualities",
+    "rendered",
+    "renders",
+    "sheet",
+]
 
 ORIGINAL, FLOAT, RENDERED = "original.png", "float.png", "rendered.png"
 MAKERS = {"float": FLOAT, "RTL": RENDERED}
@@ -40,14 +56,32 @@ def rendered(network: Network, values: Any) -> bytes | None:
     return picture_png(values.reshape(shape).clip(0, 255))
 
 
-def fidelities(folder: Path) -> dict[str, float | None]:
+def original_of(folder: Path, network: Network) -> NDArray[np.uint8] | None:
+    """What `network` represents: as training left it in `folder`, or from the data that it names; None without either.
+
+    The notes name a picture and its grid; a square one is a crop from the middle.
+    """
+    from quadrille.algo.data import photograph, picture_shape, read_picture
+
+    if (folder / ORIGINAL).is_file():
+        return read_picture(folder / ORIGINAL)
+    height, width, channels = picture_shape(network)
+    if "picture" not in network.notes or height != width:
+        return None
+    try:
+        return photograph(network.notes["picture"], colour=channels == 3, crop=width)
+    except InvalidInput:
+        return None  # the data are not on this machine
+
+
+def fidelities(folder: Path, network: Network) -> dict[str, float | None]:
     """The peak signal-to-noise ratio in dB of each picture in `folder` against the original, by name of its maker."""
     from quadrille.algo.data import read_picture
     from quadrille.algo.data.fidelity import signal_to_noise
 
-    if not (folder / ORIGINAL).is_file():
+    original = original_of(folder, network)
+    if original is None:
         return {}
-    original = read_picture(folder / ORIGINAL)
     return {
         maker: signal_to_noise(original, read_picture(folder / name))
         for maker, name in MAKERS.items()
@@ -60,19 +94,29 @@ def decibels(ratio: float | None) -> str:
     return "equal" if ratio is None else f"{ratio:.2f} dB"
 
 
-def sheet(folder: Path) -> list[dict[str, str]]:
+def qualities(ratios: Mapping[str, float | None]) -> list[tuple[str, str]]:
+    """The ratios for a reader, a line each."""
+    if not ratios:
+        return [("PSNR", "unknown: the original is not on this machine")]
+    return [(f"PSNR, {maker}", decibels(ratio)) for maker, ratio in ratios.items()]
+
+
+def sheet(folder: Path, network: Network) -> list[dict[str, str]]:
     """Original, float network, hardware and the hardware's error side by side, those that are there; for the report."""
     import numpy as np
 
     from quadrille.algo.data import picture_png, read_picture
 
-    ratios = fidelities(folder)
-    captions = {ORIGINAL: "original", FLOAT: "float network", RENDERED: "integer network on the simulated hardware"}
+    original, ratios = original_of(folder, network), fidelities(folder, network)
+    captions = {FLOAT: "float network", RENDERED: "integer network on the simulated hardware"}
     for maker, ratio in ratios.items():
         captions[MAKERS[maker]] += f", {decibels(ratio)}"
-    shown = [(caption, (folder / name).read_bytes()) for name, caption in captions.items() if (folder / name).is_file()]
-    if "RTL" in ratios:
-        pictures = [read_picture(folder / name).astype(np.int64) for name in (ORIGINAL, RENDERED)]
-        error = np.minimum(ERROR_GAIN * np.abs(pictures[0] - pictures[1]), 255)
+    shown = [] if original is None else [("original", picture_png(original))]
+    shown += [
+        (caption, (folder / name).read_bytes()) for name, caption in captions.items() if (folder / name).is_file()
+    ]
+    if original is not None and "RTL" in ratios:
+        drawn = read_picture(folder / RENDERED).astype(np.int64)
+        error = np.minimum(ERROR_GAIN * np.abs(original - drawn), 255)
         shown.append((f"its error, {ERROR_GAIN} times", picture_png(error)))
     return [{"caption": caption, "uri": data_uri(png, "image/png")} for caption, png in shown]

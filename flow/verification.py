@@ -13,7 +13,7 @@ from quadrille.algo.spec import InvalidInput, Network
 
 from .generation import TOP
 from .progress import Report, silent
-from .rendering import RENDERED, decibels, fidelities, rendered, renders
+from .rendering import RENDERED, fidelities, qualities, rendered, renders
 from .results import Result, percent, plain, read_json, size
 from .tables import table_html, table_text
 
@@ -65,7 +65,7 @@ class Verification(Result):
     content_hash: str
     folder: Path
     wave: Path | None
-    signal_to_noise: dict[str, float | None]
+    signal_to_noise: dict[str, float | None] | None
 
     @property
     def passed(self) -> bool:
@@ -94,8 +94,8 @@ class Verification(Result):
 
     def quality(self) -> list[tuple[str, str]]:
         """Accuracies, or how near a rendered picture comes to the original."""
-        if self.signal_to_noise:
-            return [(f"PSNR, {maker}", decibels(ratio)) for maker, ratio in self.signal_to_noise.items()]
+        if self.signal_to_noise is not None:
+            return qualities(self.signal_to_noise)
         return [
             ("float accuracy", percent(self.float_accuracy)),
             ("integer accuracy", percent(self.integer_accuracy)),
@@ -187,7 +187,7 @@ def verify(
         content_hash=generation["content_hash"],
         folder=folder,
         wave=found.wave,
-        signal_to_noise=fidelities(folder) if renders(network) else {},
+        signal_to_noise=fidelities(folder, network) if renders(network) else None,
     )
     publish(folder, {"verification.json": json.dumps(plain(result), indent=1) + "\n"})
     return result

@@ -102,17 +102,27 @@ def test_picture_is_drawn_by_the_hardware(tmp_path: Path, channels: int) -> None
         "RTL": signal_to_noise(original, drawn),
     }
     assert "PSNR, RTL" in str(result) and "accuracy" not in str(result)
+    # Without the pictures of a training, the original is the one that the notes name.
+    for name in ("original.png", "float.png"):
+        (tmp_path / "hw" / name).unlink()
+    again = verify(tmp_path / "hw", None)
+    assert again.signal_to_noise == {"RTL": signal_to_noise(drawn_picture(SIZE, colour=channels == 3), drawn)}
     page = report(tmp_path / "hw").path.read_text()
-    assert "<h2>Picture</h2>" in page and page.count("<figcaption>") == 4 and "its error, 8 times" in page
+    assert "<h2>Picture</h2>" in page and page.count("<figcaption>") == 3 and "its error, 8 times" in page
 
 
 @pytest.mark.verilator
 def test_some_points_draw_no_picture(tmp_path: Path) -> None:
-    generate(write(tmp_path / "net", coordinate_network()), tmp_path / "hw", **SHAPE)
+    network = coordinate_network()
+    generate(write(tmp_path / "net", network), tmp_path / "hw", **SHAPE)
     result = verify(tmp_path / "hw", 20)
     assert result.passed and result.images == 20
+    (tmp_path / "hw" / "original.png").unlink()
+    notes = network.notes | {"picture": "nowhere"}
+    write_network(replace(network, notes=notes), tmp_path / "hw" / "network.safetensors")
+    assert "unknown: the original is not on this machine" in str(verify(tmp_path / "hw", 20))
     assert not (tmp_path / "hw" / "rendered.png").exists()
-    with pytest.raises(InvalidInput, match=r"^Number of images must be from 1 to the 144 points of drawn, not 145$"):
+    with pytest.raises(InvalidInput, match=r"^Number of images must be from 1 to the 144 points of nowhere, not 145$"):
         verify(tmp_path / "hw", 145)
 
 
