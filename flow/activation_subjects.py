@@ -74,7 +74,7 @@ _LONG = {"table": "plain table", "linear": "linear pieces", "quadratic": "quadra
 
 
 def _function(name: str) -> str:
-    return name if name == "wire-complex" else name.partition("-")[0]
+    return "wire-complex" if name.startswith("wire-complex") else name.partition("-")[0]
 
 
 SUBJECTS: dict[str, Subject] = {

@@ -124,6 +124,13 @@ def _direct(name: str, real: Real, sign: int = 1) -> Callable[[str, Formats, flo
     return candidates
 
 
+def _both_parts(method: str, formats: Formats, target: float) -> Iterator[Candidate]:
+    """Candidates for both parts of WIRE, each by pieces of its own."""
+    real, imaginary = _direct("wire", _wire), _direct("wire", _wire_imaginary, -1)
+    for first, second in zip(real(method, formats, target), imaginary(method, formats, target), strict=False):
+        yield first + second
+
+
 def gauss_of_square(method: str, formats: Formats, target: float) -> Iterator[Candidate]:
     """Gauss as it is defined: square, and exp(-t) by pieces; t may err by what the target leaves."""
     del method
@@ -206,6 +213,7 @@ BASELINES: Mapping[str, Baseline] = {
     },
     "wire-product": Baseline((_wire,), "product of linear pieces", wires),
     **{f"wire-{method}": Baseline((_wire,), method, _direct("wire", _wire)) for method in ("table", "linear")},
+    "wire-complex-linear": Baseline((_wire, _wire_imaginary), "linear", _both_parts),
     "wire-complex": Baseline(
         (_wire, _wire_imaginary), "products of linear pieces", lambda *given: wires(*given, parts=2)
     ),
