@@ -8,6 +8,7 @@ import cocotb_macro
 import convolution
 import digits
 import macro
+import rendering
 import resnet
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "digits on RTL": digits.rows,
     "a layer in PyTorch": convolution.rows,
     "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,
+    "a picture on RTL": rendering.rows,
 }
 
 
