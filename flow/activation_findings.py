@@ -1,73 +1,127 @@
-"""What the records of a study of activation costs show, in sentences, computed from the numbers alone."""
+"""What the records of a study of activation costs show, computed from the numbers alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["findings"]
+__all__ = ["Comparison", "comparisons", "findings"]
 
 Record = Mapping[str, Any]
-COMPARED = ("sine", "gauss", "wire", "wire-complex", "finer")
 SPOKEN = {"sine": "sine", "gauss": "Gauss", "wire": "WIRE (real)", "wire-complex": "WIRE (complex)", "finer": "FINER"}
-QUANTITIES: tuple[tuple[str, str, float, str], ...] = (
-    ("area", "area", 0.90, "um2"),
-    ("latency_ns", "latency", 0.80, "ns"),
-    ("energy", "energy a result", 0.90, "fJ"),
-)
-CORE_AIM = 1200.0
 CUTS = {"0": "without registers", "3": "with 3 cuts", "full": "with all cuts"}
+CORE_AIM = 1200.0
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A figure of the records, and how much less of it the wave aims to take."""
+
+    key: str
+    noun: str
+    unit: str
+    aim: float
+
+
+QUANTITIES = (
+    Quantity("area", "area", "um2", 0.90),
+    Quantity("latency_ns", "latency", "ns", 0.80),
+    Quantity("energy", "energy", "fJ", 0.90),
+    Quantity("luts_alone", "look-up tables without multipliers", "LUT", 0.90),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A wave against the methods for one baseline function, by one quantity: from the least of them to the most.
+
+    The variable-period wave is compared with FINER, the quad wave with all others.
+    """
+
+    target: str
+    cuts: str
+    quantity: Quantity
+    function: str
+    ours: Record
+    others: tuple[Record, ...]
+
+    def saved(self, other: Record) -> float:
+        """How much less the wave takes, as a share of the other; negative where it takes more."""
+        return 1 - self.ours[self.quantity.key] / other[self.quantity.key]
+
+    @property
+    def cheapest(self) -> float:
+        """The share saved against the method that takes least."""
+        return self.saved(self.others[0])
+
+    @property
+    def dearest(self) -> float:
+        """The same against the one that takes most."""
+        return self.saved(self.others[-1])
+
+
+def comparisons(records: Sequence[Record]) -> list[Comparison]:
+    """Every comparison that the records allow: by target, quantity, cuts and function."""
+    found: list[Comparison] = []
+    for target in dict.fromkeys(record["target"] for record in records):
+        for quantity in QUANTITIES:
+            for cuts in CUTS:
+                some = [each for each in records if (each["target"], each["cuts"]) == (target, cuts)]
+                some = [each for each in some if quantity.key in each]
+                names = {each["name"]: each for each in some}
+                for function in SPOKEN:
+                    ours = names.get("quad-finer" if function == "finer" else "quad")
+                    others = [each for each in some if each["function"] == function and not each["ours"]]
+                    if ours is not None and others:
+                        others.sort(key=lambda each: each[quantity.key])
+                        found.append(Comparison(target, cuts, quantity, function, ours, tuple(others)))
+    return found
 
 
 def findings(records: Sequence[Record]) -> Iterator[str]:
-    """The quadratic wave against the baselines: each quantity for each library and number of cuts, and the aims."""
-    libraries = dict.fromkeys(record["target"] for record in records if "area" in record)
-    for target in libraries:
-        for key, noun, aim, unit in QUANTITIES:
-            for cuts in CUTS:
-                some = [each for each in records if (each["target"], each["cuts"]) == (target, cuts)]
-                yield from _against(some, target, cuts, key, noun, aim, unit)
-    for target in dict.fromkeys(record["target"] for record in records if "area" not in record):
-        some = [each for each in records if (each["target"], each["cuts"]) == (target, "3")]
-        yield from _against(some, target, "3", "luts_alone", "look-up tables, no multipliers used,", 0.90, "LUT")
+    """The quad wave's figures beside the cheapest and the dearest methods, the aims, and the core by itself."""
+    every = comparisons(records)
+    grouped: dict[tuple[str, str], list[Comparison]] = {}
+    for each in every:
+        if each.cuts == "0" or each.quantity.key == "luts_alone":
+            grouped.setdefault((each.target, each.quantity.noun), []).append(each)
+    for (target, noun), some in grouped.items():
+        first = some[0]
+        wave = f"{first.ours['name']} takes {_number(first.ours, first.quantity)} {first.quantity.unit}"
+        least, most = (
+            ", ".join(f"{SPOKEN[each.function]} {_share(saved)} ({other['method']})" for each, saved, other in picked)
+            for picked in (
+                [(each, each.cheapest, each.others[0]) for each in some],
+                [(each, each.dearest, each.others[-1]) for each in some],
+            )
+        )
+        yield (
+            f"{target}, {noun} {CUTS[first.cuts]}: {wave}; beside the cheapest method for each function: {least}; "
+            f"beside the dearest: {most}"
+        )
+    for quantity in QUANTITIES:
+        some = [each for each in every if each.quantity == quantity]
+        if some:
+            reached = [sum(value >= quantity.aim for value in values) for values in zip(*map(_both, some), strict=True)]
+            yield (
+                f"{quantity.noun}, the aim of {100 * quantity.aim:.0f} % less: of {len(some)} comparisons (targets, "
+                f"cuts, functions) reached against the cheapest method in {reached[0]}, against the dearest in {reached[1]}"
+            )
     yield from _core(records)
 
 
-def _against(
-    records: Sequence[Record], target: str, cuts: str, key: str, noun: str, aim: float, unit: str
-) -> Iterator[str]:
-    """One sentence: the quad wave, and the least and greatest of each baseline function."""
-    by_name = {record["name"]: record for record in records}
-    parts: list[str] = []
-    met = compared = 0
-    for function in COMPARED:
-        ours = by_name.get("quad-finer" if function == "finer" else "quad")
-        others = sorted(
-            (each for each in records if each["function"] == function and not each["ours"]), key=lambda each: each[key]
-        )
-        if ours is None or not others:
-            continue
-        value = ours[key]
-        spans = [f"{_less(value, each[key])} than {each[key]:,.5g} of {each['method']}" for each in _ends(others)]
-        subject = " (variable-period wave)" if function == "finer" else ""
-        parts.append(f"{SPOKEN[function]}{subject}: {' and '.join(spans)}")
-        met += value <= (1 - aim) * others[0][key]
-        compared += 1
-    if parts and "quad" in by_name:
-        value = by_name["quad"][key]
-        yield (
-            f"{target}, {noun} {CUTS[cuts]}: the quad wave takes {value:,.5g} {unit}; {'; '.join(parts)}; "
-            f"the aim of {100 * aim:.0f} % less is reached against the cheapest of {met} of {compared} functions"
-        )
+def _both(each: Comparison) -> tuple[float, float]:
+    return each.cheapest, each.dearest
 
 
-def _ends(others: Sequence[Record]) -> list[Record]:
-    return [others[0], others[-1]] if len(others) > 1 else [others[0]]
+def _number(record: Record, quantity: Quantity) -> str:
+    return f"{record[quantity.key]:,.4g}" if record[quantity.key] < 1000 else f"{record[quantity.key]:,.0f}"
 
 
-def _less(value: float, other: float) -> str:
-    share = 100 * (1 - value / other)
-    return f"{share:.0f} % less" if share >= 0 else f"{-share:.0f} % more"
+def _share(saved: float) -> str:
+    """The sign is that of the change: -77 % is 77 % less."""
+    return f"{-100 * saved:+.0f} %"
 
 
 def _core(records: Sequence[Record]) -> Iterator[str]:

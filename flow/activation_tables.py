@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .activation_findings import SPOKEN, comparisons
+
 __all__ = ["activation_csv", "activation_markdown"]
 
 Record = Mapping[str, Any]
@@ -35,7 +37,7 @@ def activation_markdown(
 ) -> str:
     """The whole study on one page."""
     formats = f"s{settings['bits']} to s{settings['bits']} with {settings['fraction']} fraction bits in and out"
-    near = f"each within {settings['error']:g} units in the last place of the real function it is named for"
+    near = f"each at most {settings['error']:g} units in the last place from the real function it is named for"
     lines = ["# Cost of activation functions", "", f"All functions from {formats}, {near}."]
     lines += ["Of each method the candidate of least area is shown.", "", *(f"- {sentence}." for sentence in skipped)]
     for target in settings["targets"]:
@@ -44,8 +46,22 @@ def activation_markdown(
             table = _library_table(some) if "area" in some[0] else _fpga_table(some)
             lines += ["", f"## {target}", "", *table]
     lines += ["", "## Findings", "", *(f"- {sentence}." for sentence in findings)]
-    lines += ["", "## How it was measured", NOTES]
+    lines += ["", *_comparison_table(records), "", "## How it was measured", NOTES]
     return "\n".join(lines)
+
+
+def _comparison_table(records: Sequence[Record]) -> list[str]:
+    """A row for each target, quantity and cuts: beside each function's cheapest and dearest method."""
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for each in comparisons(records):
+        row = rows.setdefault((each.target, each.quantity.noun, _cuts(each.cuts)), {})
+        ends = (-100 * each.cheapest, -100 * each.dearest)[: len(each.others)]
+        row[each.function] = " to ".join(f"{end:+.0f}" for end in ends) + " %"
+    body = [[*key, *(row.get(function, "") for function in SPOKEN)] for key, row in rows.items()]
+    if not body:
+        return []
+    note = "The wave beside the cheapest method of each function, and beside the dearest; FINER beside quad-finer:"
+    return [note, "", *_table(["target", "quantity", "cuts", *SPOKEN.values()], body)]
 
 
 def _by_name(records: Sequence[Record]) -> dict[str, dict[str, Record]]:

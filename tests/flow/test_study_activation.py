@@ -15,7 +15,7 @@ from quadrille.algo.spec import InvalidInput
 from quadrille.boards import targets
 from quadrille.boards.targets import CellLibrary
 from quadrille.flow import activation_work
-from quadrille.flow.activation_findings import findings
+from quadrille.flow.activation_findings import comparisons, findings
 from quadrille.flow.activation_subjects import SUBJECTS, Subject, variable_period
 from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
@@ -60,7 +60,7 @@ def test_study_measures_and_writes_what_it_found(tmp_path: Path) -> None:
     assert (tmp_path / "study" / "study.png").read_bytes()[:4] == b"\x89PNG"
     rows = list(csv.DictReader((tmp_path / "study" / "study.csv").read_text().splitlines()))
     assert len(rows) == 4 and float(rows[0]["area"]) == pytest.approx(result.records[0]["area"], rel=1e-5)
-    assert any("the quad wave takes" in sentence for sentence in result.findings)
+    assert any("quad takes" in sentence for sentence in result.findings) and "| nangate45 | area | 0 cuts |" in text
     assert len(lines) == 6 and "measured" in str(result)
 
 
@@ -173,14 +173,23 @@ def record(name: str, area: float, **changes: Any) -> dict[str, Any]:
 
 
 def test_findings_are_the_numbers() -> None:
-    found = list(findings([record("quad", 100.0), record("sine-table", 80.0), record("sine-cordic", 1000.0)]))
+    records = [record("quad", 100.0), record("sine-table", 80.0), record("sine-cordic", 1001.0)]
+    found = list(findings(records))
     assert found[0] == (
-        "nangate45, area without registers: the quad wave takes 100 um2; sine: 25 % more than 80 of plain table and "
-        "90 % less than 1,000 of CORDIC; the aim of 90 % less is reached against the cheapest of 0 of 1 functions"
+        "nangate45, area without registers: quad takes 100 um2; beside the cheapest method for each function: "
+        "sine +25 % (plain table); beside the dearest: sine -90 % (CORDIC)"
+    )
+    assert found[3] == (
+        "area, the aim of 90 % less: of 1 comparisons (targets, cuts, functions) reached against the cheapest method "
+        "in 0, against the dearest in 1"
     )
     assert "100 um2; the aim of under 1,200 um2 is reached" in found[-1]
+    (area, *_) = comparisons([*records, record("quad-finer", 10.0), record("finer-table", 40.0)])
+    assert (area.cheapest, area.dearest) == (pytest.approx(-0.25), pytest.approx(1 - 100 / 1001))
     better = list(findings([record("quad", 100.0), record("gauss-square", 1001.0), record("quad", 130.0, cuts="3")]))
-    assert "Gauss: 90 % less than 1,001" in better[0] and "reached against the cheapest of 1 of 1" in better[0]
+    assert (
+        "Gauss -90 % (square and linear pieces of exp)" in better[0] and "in 1, against the dearest in 1" in better[3]
+    )
     assert "1,000 MHz: about 0.27 mW" in better[-1]
 
 
