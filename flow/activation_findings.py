@@ -103,16 +103,15 @@ def findings(records: Sequence[Record]) -> Iterator[str]:
     for quantity in QUANTITIES:
         some = [each for each in every if each.quantity == quantity]
         if some:
-            reached = [sum(value >= quantity.aim for value in values) for values in zip(*map(_both, some), strict=True)]
+            least, most = (
+                sum(saved >= quantity.aim for saved in values)
+                for values in ([each.cheapest for each in some], [each.dearest for each in some])
+            )
             yield (
                 f"{quantity.noun}, the aim of {100 * quantity.aim:.0f} % less: of {len(some)} comparisons (targets, "
-                f"cuts, functions) reached against the cheapest method in {reached[0]}, against the dearest in {reached[1]}"
+                f"cuts, functions) reached against the cheapest method in {least}, against the dearest in {most}"
             )
     yield from _core(records)
-
-
-def _both(each: Comparison) -> tuple[float, float]:
-    return each.cheapest, each.dearest
 
 
 def _number(record: Record, quantity: Quantity) -> str:
