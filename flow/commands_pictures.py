@@ -15,7 +15,7 @@ from .progress import shown
 
 __all__ = ["inr_command"]
 
-PICTURES = "camera,astronaut,kodim01,kodim05,kodim19,kodim23,clip:coffee"
+PICTURES = "camera,astronaut,clip:coffee,kodim01,kodim05,kodim19,kodim23"
 
 
 def _names(context: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
@@ -61,14 +61,14 @@ def _integers(context: click.Context, option: click.Parameter, text: str) -> tup
 @click.option("--frames", type=int, default=16, show_default=True, help="Frames of a clip.")
 @click.option("--hidden", type=int, default=64, show_default=True, help="Width of a hidden layer.")
 @click.option("--layers", type=int, default=3, show_default=True, help="Hidden layers.")
-@click.option("--steps", type=int, default=1000, show_default=True, help="Steps of training.")
-@click.option("--tuning-steps", type=int, default=160, show_default=True, help="Steps in fixed point, for each width.")
-@click.option("--batch", type=int, default=2048, show_default=True, help="Pixels of a step.")
+@click.option("--steps", type=int, default=600, show_default=True, help="Steps of training.")
+@click.option("--tuning-steps", type=int, default=100, show_default=True, help="Steps in fixed point, for each width.")
+@click.option("--batch", type=int, default=1024, show_default=True, help="Pixels of a step.")
 @click.option(
     "--frequencies", callback=_numbers, default="15,30,60,120", show_default=True, help="Frequencies of the search."
 )
 @click.option("--rates", callback=_numbers, default="7e-4,4e-3", show_default=True, help="Learning rates of it.")
-@click.option("--search-steps", type=int, default=250, show_default=True, help="Steps of a trial of the search.")
+@click.option("--search-steps", type=int, default=150, show_default=True, help="Steps of a trial of the search.")
 @click.option("--kernel-size", type=int, default=24, show_default=True, help="Side of the grid of the tangent kernels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @json_option

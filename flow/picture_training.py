@@ -179,9 +179,7 @@ def growth(represented: Represented) -> list[Panel]:
     panels: list[Panel] = []
     for name, stage in represented.stages.items():
         what = "" if name == "float" else f"{name} bits, "
-        looks = list(zip(stage.history, stage.snapshots, strict=True))
-        # In fixed point the picture hardly changes to the eye: its last look is enough.
-        for at, snapshot in looks if name == "float" else looks[-1:]:
+        for at, snapshot in zip(stage.history, stage.snapshots, strict=True):
             panels.append((f"{what}step {at['step']:,.0f}, {decibels(at['psnr'])}", snapshot))
     return panels
 

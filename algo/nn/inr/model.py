@@ -122,6 +122,7 @@ class CoordinateNetwork(nn.Module):
                 bound = self.wave.bound(layer.in_features, index == 0, self.frequency)
                 layer.weight.uniform_(-bound, bound)
         self.precision: Precision | None = None
+        self.weights = FixedPointWeights(bits=8)  # of all matrices; that of the precision, once there is one
         self.activation_fraction: list[int] = []
 
     @property
@@ -190,6 +191,7 @@ class CoordinateNetwork(nn.Module):
                 reached = [float(value.abs().max()) for value in self.trace(codes)[:-1]]
             self.activation_fraction = [max(0, fraction - ceil(log2(max(1.0, high)))) for high in reached]
         self.precision = precision
+        self.weights = FixedPointWeights(bits=precision.weight_bits, cell_bits=precision.cell_bits)
 
     @property
     def fixed(self) -> Precision:
@@ -201,11 +203,6 @@ class CoordinateNetwork(nn.Module):
     def activation_format(self) -> IntFormat:
         """The format of an activation."""
         return IntFormat(self.fixed.activation_bits, signed=True)
-
-    @property
-    def weights(self) -> FixedPointWeights:
-        """The quantizer of all matrices."""
-        return FixedPointWeights(bits=self.fixed.weight_bits, cell_bits=self.fixed.cell_bits)
 
     def effective(self, index: int) -> Tensor:
         """The weights of matrix `index` with the gain in them."""

@@ -84,7 +84,7 @@ class Stage:
     """What one stage of training came to.
 
     `pixels` are what the model gives, within 0 and 255, not rounded, of the picture's shape; `history` has step, loss
-    and PSNR after the SHARES of its steps, `snapshots` the pictures then.
+    and PSNR after the SHARES of its steps (in fixed point at its end), `snapshots` the pictures then.
     """
 
     name: str
@@ -193,12 +193,14 @@ class _Run:
         if precision is not None:
             self.model.quantize(precision, self.codes)
             self.rate *= options.tuning_rate
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.rate, betas=BETAS)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.rate, betas=BETAS, fused=True)
         self.batch = min(options.batch, len(self.codes))
         self.step, self.order, self.epoch = 0, torch.zeros(0, dtype=torch.int64), -1
         self.history: list[dict[str, float]] = []
         self.snapshots: list[torch.Tensor] = []
-        self.looks = sorted({max(1, round(steps * share)) for share in SHARES}) if steps else []
+        # In fixed point the picture hardly changes to the eye: its end is enough.
+        shares = SHARES if precision is None else (1.0,)
+        self.looks = sorted({max(1, round(steps * share)) for share in shares}) if steps else []
 
     @property
     def done(self) -> bool:

@@ -49,12 +49,12 @@ class PictureStudyOptions:
     frames: int = 16
     hidden: int = 64
     layers: int = 3
-    steps: int = 1000
-    tuning_steps: int = 160
-    batch: int = 2048
+    steps: int = 600
+    tuning_steps: int = 100
+    batch: int = 1024
     frequencies: tuple[float, ...] = (15.0, 30.0, 60.0, 120.0)
     rates: tuple[float, ...] = (7e-4, 4e-3)
-    search_steps: int = 250
+    search_steps: int = 150
     kernel_size: int = 24
     seed: int = 0
 
