@@ -66,8 +66,8 @@ class Wave:
 
     `siren`: whether weights start as SIREN's do, first layer uniform within 1 / inputs, others within
     sqrt(6 / inputs) / frequency; in units of u hidden weights then have the bound (2 / pi) sqrt(6 / inputs) of
-    waves of period 4. The others start as torch.nn.Linear does. `bounded`: |h| is at most 1. `encoded`: coordinates pass a
-    positional encoding first, of log2(frequency) octaves; the frequency means nothing else then.
+    waves of period 4. The others start as torch.nn.Linear does. `bounded`: |h| is at most 1. `encoded`: coordinates
+    pass a positional encoding first, of log2(frequency) octaves; the frequency means nothing else then.
     """
 
     name: str
