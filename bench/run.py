@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import activation
 import cocotb_macro
 import convolution
 import digits
@@ -18,6 +19,7 @@ Row = tuple[str, str, str]
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "macro, beside its plain form (minutes: that is what the plain form takes to build)": macro.rows,
     "macro in cocotb": cocotb_macro.rows,
+    "activations on RTL": activation.rows,
     "digits on RTL": digits.rows,
     "a layer in PyTorch": convolution.rows,
     "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,

@@ -7,7 +7,7 @@ from amaranth import Mux, Shape, Value
 from quadrille.algo.spec import Cordic, Interval
 from quadrille.hw.base import wrap
 
-from .dataflow import Dataflow, Operand, add_delay
+from .dataflow import Dataflow, Operand, add_delay, shape_within
 from .operations import hull_of
 
 __all__ = ["cordic"]
@@ -59,7 +59,7 @@ def _rotated(
         less, more = first - part, first + part
         return Mux(angle < 0, more, less) if minus else Mux(angle < 0, less, more)
 
-    return flow.add(noun, interval, 1 + add_delay(interval.format.bits), build, z, own, other)
+    return flow.add(noun, interval, 1 + add_delay(shape_within(interval).width), build, z, own, other)
 
 
 def _turned(flow: Dataflow, z: Operand, angle: int) -> Operand:

@@ -10,14 +10,21 @@ from typing import Any
 from amaranth import Const, Module, Shape, Signal, Value
 
 from quadrille.algo.spec import Interval
-from quadrille.hw.base import shape_of, truncate
+from quadrille.hw.base import truncate
 
-__all__ = ["Build", "Dataflow", "Operand", "Step", "Supply", "add_delay", "multiply_delay"]
+__all__ = ["Build", "Dataflow", "Operand", "Step", "Supply", "add_delay", "multiply_delay", "shape_within"]
 
 Build = Callable[..., Value]
 """From the values of a step's sources, in their order, to the value of its result."""
 
 Supply = Callable[["Operand", int], Value]
+
+
+def shape_within(interval: Interval) -> Shape:
+    """The narrowest shape that holds every value of an interval: as `shape_of`, for any number of bits."""
+    if interval.lo >= 0:
+        return Shape(max(1, interval.hi.bit_length()))
+    return Shape(1 + max(max(interval.hi, 0).bit_length(), (-1 - interval.lo).bit_length()), True)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Operand:
     @property
     def shape(self) -> Shape:
         """The narrowest shape that holds the interval."""
-        return shape_of(self.interval)
+        return shape_within(self.interval)
 
     @property
     def width(self) -> int:
@@ -114,7 +121,16 @@ class Dataflow:
         for step in self.steps:
             last = max((found[source.name] for source in step.sources if not source.constant), default=0)
             found[step.result.name] = last + (step.delay > 0)
+        # Wires that make a value wider wait for whoever uses it: a register then holds what they are made of.
+        for number, step in reversed(list(enumerate(self.steps))):
+            uses = [found[user.result.name] for user in self.steps[number + 1 :] if step.result in user.sources]
+            if uses and not step.delay and step.result.width > sum(source.width for source in step.sources):
+                found[step.result.name] = min(uses)
         return found
+
+    def steps_of(self, level: int) -> list[Step]:
+        """The steps of one level, in an order in which they can be computed."""
+        return [step for step in self.steps if self.levels[step.result.name] == level]
 
     @property
     def depth(self) -> int:
@@ -178,30 +194,30 @@ class Dataflow:
         `supply(operand, stage)` is what is shared, for the beat that has passed `stage` registers.
         """
         values: dict[str, Value] = {self.source.name: truncate(source, self.source.shape)}
-        operands = {step.result.name: step for step in self.steps}
-        waiting = list(enumerate(cuts))
+        shared = {operand.name for operand in self.shared}
+        stage = 0
 
         def value(operand: Operand) -> Value:
             if operand.constant:
                 return Const(operand.interval.lo, operand.shape)
-            if operand in self.shared:
+            if operand.name in shared:
                 assert supply is not None
-                return supply(operand, len(cuts) - len(waiting))
+                return supply(operand, stage)
             return values[operand.name]
 
         for level in range(self.depth + 1):
-            for name, step in operands.items():
-                if self.levels[name] == level:
-                    made: Any = Signal(step.result.shape, name=f"{name}{suffix}")
-                    m.d.comb += made.eq(truncate(step.build(*map(value, step.sources)), step.result.shape))
-                    values[name] = made
-            while waiting and waiting[0][1] == level:
-                stage, _ = waiting.pop(0)
+            for step in self.steps_of(level):
+                name = step.result.name
+                made: Any = Signal(step.result.shape, name=f"{name}{suffix}")
+                m.d.comb += made.eq(truncate(step.build(*map(value, step.sources)), step.result.shape))
+                values[name] = made
+            while stage < len(cuts) and cuts[stage] == level:
                 held = {
-                    operand: Signal(operand.shape, name=f"{operand.name}_stage_{stage}{suffix}", reset_less=True)
+                    operand.name: Signal(operand.shape, name=f"{operand.name}_stage_{stage}{suffix}", reset_less=True)
                     for operand in self.live(level)
                 }
                 with m.If(valid[stage]):
-                    m.d.sync += [register.eq(values[operand.name]) for operand, register in held.items()]
-                values |= {operand.name: register for operand, register in held.items()}
+                    m.d.sync += [register.eq(values[name]) for name, register in held.items()]
+                values |= held
+                stage += 1
         return value(self.result)

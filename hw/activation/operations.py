@@ -5,9 +5,9 @@ from __future__ import annotations
 from amaranth import Cat, Const, Mux, Value
 
 from quadrille.algo.spec import Interval
-from quadrille.hw.base import multiply, shape_of
+from quadrille.hw.base import multiply
 
-from .dataflow import Dataflow, Operand, add_delay, multiply_delay
+from .dataflow import Dataflow, Operand, add_delay, multiply_delay, shape_within
 
 __all__ = ["half_of", "hull_of", "inverse", "limited", "magnitude", "magnitudes", "rounded", "scaled", "times"]
 
@@ -53,8 +53,8 @@ def scaled(flow: Dataflow, operand: Operand, factor: int) -> Operand:
     if factor > 0 and factor == 1 << zeros:
         return flow.wire("scaled", interval, lambda x: x.shift_left(zeros), operand)
     digits = bin(abs(factor) ^ 3 * abs(factor)).count("1")  # of the factor in the digits -1, 0 and 1
-    delay = max(1, (digits - 1).bit_length() + (factor < 0)) * add_delay(interval.format.bits)
-    constant = Const(factor, shape_of(Interval(factor, factor)))
+    delay = max(1, (digits - 1).bit_length() + (factor < 0)) * add_delay(shape_within(interval).width)
+    constant = Const(factor, shape_within(Interval(factor, factor)))
     return flow.add("scaled", interval, delay, lambda x: x * constant, operand)
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from amaranth import Cat, Const, Mux, Value
 
 from quadrille.algo.spec import Form, Interval, Polynomial, Reflection, Segment
-from quadrille.hw.base import shape_of
 
-from .dataflow import Dataflow, Operand, add_delay
+from .dataflow import Dataflow, Operand, add_delay, shape_within
 from .operations import half_of, hull_of, inverse, magnitude, magnitudes, rounded, scaled, times
 from .select import Pieces, Selection, select
 
@@ -55,7 +54,7 @@ def polynomial(flow: Dataflow, operand: Operand, stage: Polynomial, half: int) -
     turns = reflection.sign < 0 and negative is not None
     if addend.constant and addend.interval.lo == 0 and term.sign > 0 and not turns:
         return term.operand
-    delay = add_delay(interval.format.bits) + 1
+    delay = add_delay(shape_within(interval).width) + 1
     if not turns:
         flip = term.sign < 0
         return flow.add("sum", interval, delay, lambda t, c: (inverse(t) if flip else t) + c, term.operand, addend)
@@ -103,23 +102,23 @@ def _addend(
         def build(n: Value, c: Value, t: Value) -> Value:
             return Mux(n, inverse(c), c) + t
 
-        return flow.add("addend", both, 1 + add_delay(both.format.bits), build, negative, column, tail)
-    return flow.add("addend", both, add_delay(both.format.bits), lambda c, t: c + t, column, tail)
+        return flow.add("addend", both, 1 + add_delay(shape_within(both).width), build, negative, column, tail)
+    return flow.add("addend", both, add_delay(shape_within(both).width), lambda c, t: c + t, column, tail)
 
 
 def _tail(flow: Dataflow, negative: Operand, argument: Operand, mirrored: int, plain: int, slope: int) -> Operand:
     """`mirrored + slope * a` for a negative input, else `plain`."""
     if not slope:
-        shape = shape_of(hull_of(mirrored, plain))
+        shape = shape_within(hull_of(mirrored, plain))
         one, other = Const(mirrored, shape), Const(plain, shape)
-        return flow.add("tail", hull_of(mirrored, plain), 1, lambda n: Mux(n, one, other), negative)
+        return flow.wire("tail", hull_of(mirrored, plain), lambda n: Mux(n, one, other), negative)
     sloped = scaled(flow, argument, slope)
     interval = Interval.hull(sloped.interval + Interval(mirrored, mirrored), Interval(plain, plain))
 
     def build(n: Value, s: Value) -> Value:
         return Mux(n, s + Const(mirrored), Const(plain))
 
-    return flow.add("tail", interval, 1 + add_delay(interval.format.bits), build, negative, sloped)
+    return flow.add("tail", interval, 1 + add_delay(shape_within(interval).width), build, negative, sloped)
 
 
 def _term(flow: Dataflow, selection: Selection, stage: Polynomial, pieces: Pieces) -> Term:
@@ -143,7 +142,7 @@ def _term(flow: Dataflow, selection: Selection, stage: Polynomial, pieces: Piece
             return Term(curved)
         linear = selection.column("linear", first)
         straight = times(flow, "straight", linear.interval * distance.interval, distance, linear)
-        delay = add_delay(interval.format.bits)
+        delay = add_delay(shape_within(interval).width)
         return Term(flow.add("product", interval, delay, lambda a, b: a + b, straight, curved))
 
     # c1 joins before the inner shift, as its multiple of 2**shift: one sum for both and for the half.
@@ -152,7 +151,7 @@ def _term(flow: Dataflow, selection: Selection, stage: Polynomial, pieces: Piece
     inner = hull_of(*ends)
     linear = selection.column("linear", [(c1 << shift) + half for c1 in first])
     products = Interval.hull(*(Interval(s.c2, s.c2) * d for s, d in pieces))
-    width = inner.format.bits
+    width = shape_within(inner).width
     if quadratic.interval == Interval(-1, -1):
         slope = flow.add("slope", inner, add_delay(width), lambda d, c: c - d, distance, linear)
     else:
@@ -178,9 +177,9 @@ def _completed(
     center, source = segment.start + vertex, operand.interval
     roots = distances - Interval(vertex, vertex)
     slopes = distances - Interval(2 * vertex, 2 * vertex)
-    if roots.format.bits > max(distances.format.bits, slopes.format.bits):
+    if shape_within(roots).width > max(shape_within(distances).width, shape_within(slopes).width):
         return None
-    bits = source.format.bits
+    bits = shape_within(source).width
     period = source == source.format.interval and (source.lo, source.hi) == (-2 * center, 2 * center - 1)
     if argument is not operand and period:
         root = flow.wire(
@@ -192,7 +191,7 @@ def _completed(
         ends = (roots.lo**2, roots.hi**2)
         root_squares = Interval(0 if 0 in roots else min(ends), max(ends))
     else:
-        root = flow.add("root", roots, add_delay(roots.format.bits), lambda a: a - Const(center), argument)
+        root = flow.add("root", roots, add_delay(shape_within(roots).width), lambda a: a - Const(center), argument)
         ends = (roots.lo**2, roots.hi**2)
         root_squares = Interval(0 if 0 in roots else min(ends), max(ends))
     square = times(flow, "square", root_squares, root, root)

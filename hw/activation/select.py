@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from amaranth import Array, Cat, Const, Mux, Shape, Value
 
 from quadrille.algo.spec import Interval, Segment
-from quadrille.hw.base import shape_of, wrap
+from quadrille.hw.base import wrap
 
-from .dataflow import Dataflow, Operand, add_delay
+from .dataflow import Dataflow, Operand, add_delay, shape_within
 from .operations import hull_of
 
 __all__ = ["Pieces", "Selection", "select"]
@@ -31,7 +31,7 @@ class Selection:
     def column(self, noun: str, numbers: Sequence[int]) -> Operand:
         """The number that stands in the selected segment's row."""
         interval, selector, first = hull_of(*numbers), self.selector, self.first
-        shape, delay = shape_of(interval), float((len(numbers) - 1).bit_length())
+        shape, delay = shape_within(interval), float((len(numbers) - 1).bit_length())
         if selector is None or interval.lo == interval.hi:
             return Operand(noun, Interval(numbers[0], numbers[0]))
         if first is None:

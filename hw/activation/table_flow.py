@@ -10,7 +10,7 @@ from amaranth import Cat, Const, Mux, Value
 from quadrille.algo.spec import Interval, IntFormat
 from quadrille.hw.base import multiply
 
-from .dataflow import Dataflow, Operand, add_delay, multiply_delay
+from .dataflow import Dataflow, Operand, add_delay, multiply_delay, shape_within
 from .operations import half_of, inverse, limited, rounded, times
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def table_flow(block: ProgrammableQuadratic) -> Dataflow:
     raised = first.interval.shift_left(shift) + Interval(inner, inner)
     linear = flow.wire("linear", raised, lambda c: Cat(Const(inner, shift), c).as_signed(), first)
     total = curved.interval + linear.interval
-    slope = flow.add("slope", total, add_delay(total.format.bits), lambda t, c: t + c, curved, linear)
+    slope = flow.add("slope", total, add_delay(shape_within(total).width), lambda t, c: t + c, curved, linear)
     slope = rounded(flow, slope, shift, inner)
     product = times(flow, "product", distances * slope.interval, distance, slope)
 
@@ -70,16 +70,16 @@ def table_flow(block: ProgrammableQuadratic) -> Dataflow:
     half, constant = half_of(block.shift), column("c0", reached)
     if negative is None:
         both = constant.interval + Interval(half, half)
-        addend = flow.add("addend", both, add_delay(both.format.bits), lambda c: c + half, constant)
+        addend = flow.add("addend", both, add_delay(shape_within(both).width), lambda c: c + half, constant)
         total = product.interval + both
-        total = flow.add("sum", total, add_delay(total.format.bits), lambda t, c: t + c, product, addend)
+        total = flow.add("sum", total, add_delay(shape_within(total).width), lambda t, c: t + c, product, addend)
     else:
         turn, tail = _reflected(flow, block, negative, argument, half)
         both = _turned(constant.interval) + tail.interval
-        delay = 1 + add_delay(both.format.bits)
+        delay = 1 + add_delay(shape_within(both).width)
         addend = flow.add("addend", both, delay, _turn_and_add, turn, constant, tail)
         interval = _turned(product.interval) + both
-        delay = 1 + add_delay(interval.format.bits)
+        delay = 1 + add_delay(shape_within(interval).width)
         total = flow.add("sum", interval, delay, _turn_and_add, turn, product, addend)
     flow.finish(limited(flow, rounded(flow, total, block.shift, half), block.output.interval))
     return flow
@@ -116,7 +116,7 @@ def _reflected(
         # Turning the constant and turning the product both lack 1.
         return Mux(n, _sum(parts) + Cat(Const(0, 1), t), 0) + half
 
-    delay = 1 + 2 * add_delay(interval.format.bits)
+    delay = 1 + 2 * add_delay(shape_within(interval).width)
     return turn, flow.add("tail", interval, delay, build, negative, turn, *sources)
 
 
