@@ -64,7 +64,7 @@ def test_the_wave_is_near_to_a_sine():
 
 @pytest.mark.parametrize("fraction", [4, 6, 8])
 def test_the_function_of_the_node_is_the_wave(fraction):
-    function = wave_function(IntFormat(fraction + 5, signed=True), fraction, IntFormat(8, signed=True), 7)
+    function = wave_function("quad", IntFormat(fraction + 5, signed=True), fraction, IntFormat(8, signed=True), 7)
     codes = every_code(function)
     exact = quadratic_wave(torch.tensor(codes).double() / 2**fraction)
     expected = torch.floor(exact * 128 + 0.5).clamp(-128, 127)
@@ -103,6 +103,20 @@ def test_the_network_equals_its_model_everywhere(bits, shape, hidden, seed):
     made = network_of(model, grid)
     assert set(differing_pixels(model, made, grid.codes()).values()) == {0}
     assert picture_shape(made)[-1] == shape[-1]
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_a_fitted_sine_equals_its_network_too(bits):
+    model, other = network("sine"), network("sine")
+    other.quantize(Precision.of(bits), codes_of(GRID))
+    model.quantize(Precision.of(bits), codes_of(GRID), fitted=True)
+    assert model.integral and not other.integral
+    made = network_of(model, GRID)
+    assert set(differing_pixels(model, made, GRID.codes()).values()) == {0}
+    near = rendered(model.double(), GRID.codes()) - rendered(other.double(), GRID.codes())
+    assert 0 < float(np.abs(near).max()) < 2**11 / 2**bits
+    model.float()(codes_of(GRID)).sum().backward()
+    assert all(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
 
 
 def test_a_changed_network_is_found():
@@ -211,8 +225,8 @@ def test_kernel_of_a_linear_model_is_known():
             r"^Frequency of a coordinate network must be positive, not 0.0$",
         ),
         (
-            lambda: network_of(network("sine"), GRID),
-            r"^Network of a coordinate network must have the wave quad, not sine$",
+            lambda: network_of(network("gauss"), GRID),
+            r"^Wave of a coordinate network must be one of quad, sine to have a Network, not gauss$",
         ),
         (
             lambda: psnr(np.zeros((2, 2, 1)), np.zeros((2, 3, 1))),

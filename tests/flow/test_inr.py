@@ -90,7 +90,7 @@ def test_a_clip_in_colour_stands_upright(tmp_path: Path) -> None:
 
 
 def test_a_wave_without_integers_leaves_pictures(tmp_path: Path) -> None:
-    trained = train_picture("quadinr", tmp_path, activation="sine", crop=8, hidden=4, steps=5)
+    trained = train_picture("quadinr", tmp_path, activation="finer", crop=8, hidden=4, steps=5)
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"network.safetensors", "integer.png"}
     assert "no form in a Network" in str(trained)
 

@@ -1,6 +1,7 @@
 """Coordinate networks that represent pictures: QuadINR and what it is compared with, from training to integers."""
 
-from .conversion import differing_pixels, network_of, rendered, wave_function
+from .conversion import differing_pixels, network_of, rendered
+from .functions import wave_function
 from .kernel import tangent_kernel_eigenvalues
 from .model import CoordinateNetwork, CoordinateSizes, Precision
 from .quality import error_spectrum, psnr, ssim

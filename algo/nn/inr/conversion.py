@@ -20,7 +20,6 @@ from quadrille.algo.integer import execute
 from quadrille.algo.spec import (
     Dequantize,
     Edge,
-    Function,
     Input,
     Interval,
     IntFormat,
@@ -28,34 +27,20 @@ from quadrille.algo.spec import (
     Linear,
     Network,
     PiecewiseQuadratic,
-    Polynomial,
-    Reflection,
-    Round,
-    Segment,
-    Wrap,
 )
 
 from ..emission import Emission, Wire
 from ..folding import fold
 from ..linear import CimLinear
 from ..norm import Bias
+from .functions import INTEGRAL, wave_function
 from .model import PIXEL, PIXEL_OFFSET, PIXEL_SCALE, CoordinateNetwork
 
-__all__ = ["differing_pixels", "network_of", "rendered", "wave_function"]
+__all__ = ["differing_pixels", "network_of", "rendered"]
 
 WIDEST = IntFormat(56, signed=True)  # until the accumulators say how far they reach
 TILE_ROWS = 128
 CHUNK = 1 << 13  # points that are computed at a time
-
-
-def wave_function(source: IntFormat, fraction_bits: int, result: IntFormat, result_fraction: int) -> Function:
-    """The quadratic wave of period 4 in integers: wrap, absolute value, one multiplication, round."""
-    stages = (
-        Wrap(fraction_bits + 2),
-        Polynomial((Segment(0, 0, 1 << (fraction_bits + 1), -1),), reflection=Reflection(-1)),
-        Round(2 * fraction_bits - result_fraction, result),
-    )
-    return Function("quad", source, stages, fraction_bits, result_fraction)
 
 
 def network_of(
@@ -75,7 +60,10 @@ def network_of(
         If the model's wave has no form in a Network.
     """
     if not model.integral:
-        raise InvalidInput(f"Network of a coordinate network must have the wave quad, not {model.wave.name}")
+        raise InvalidInput(
+            f"Wave of a coordinate network must be one of {', '.join(INTEGRAL)} to have a Network, "
+            f"not {model.wave.name}"
+        )
     exact = copy.deepcopy(model).cpu().double()
     precision = exact.fixed
     source = Input(name="coordinates", shape=(len(grid.sizes),), format=grid.format)
@@ -86,7 +74,9 @@ def network_of(
         step = 2.0**-precision.fraction_bits
         edge = _matrix(emission, exact, index, edge, step, None, layer, f"{layer}_argument")
         fraction = exact.activation_fraction[index]
-        function = wave_function(edge.format, precision.fraction_bits, exact.activation_format, fraction)
+        function = wave_function(
+            exact.wave.name, edge.format, precision.fraction_bits, exact.activation_format, fraction
+        )
         node = PiecewiseQuadratic.of(function, name=layer, source=f"{layer}_argument")
         emission.nodes.append(node)
         edge = node.infer([edge])

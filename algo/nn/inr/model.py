@@ -19,9 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from quadrille.algo.quant import FixedPointWeights, fixed_point
+from quadrille.algo.quant import FixedPointWeights, PiecewiseQuadraticActivation, fixed_point
 from quadrille.algo.spec import IntFormat, InvalidInput
 
+from .functions import FITTED, INTEGRAL, fitted_period
 from .waves import find_wave
 
 __all__ = ["PIXEL", "CoordinateNetwork", "CoordinateSizes", "Precision", "pixels_of", "targets_of"]
@@ -123,12 +124,13 @@ class CoordinateNetwork(nn.Module):
                 layer.weight.uniform_(-bound, bound)
         self.precision: Precision | None = None
         self.weights = FixedPointWeights(bits=8)  # of all matrices; that of the precision, once there is one
+        self.fitted: PiecewiseQuadraticActivation | None = None
         self.activation_fraction: list[int] = []
 
     @property
     def integral(self) -> bool:
-        """Whether a Network has nodes for the wave."""
-        return self.wave.name == "quad"
+        """Whether a Network has nodes for the wave as this computes it."""
+        return self.wave.name in INTEGRAL and (self.wave.name not in FITTED or self.fitted is not None)
 
     @property
     def linear(self) -> list[nn.Linear]:
@@ -177,13 +179,22 @@ class CoordinateNetwork(nn.Module):
                 if not last:
                     value = fixed_point(value, self.precision.fraction_bits)
                     seen.append(value)
-                    value = self.wave.value(value, self.frequency)
+                    value = self._fixed_wave(value)
                     value = fixed_point(value, self.activation_fraction[index], self.activation_format)
             seen.append(value)
         return seen
 
-    def quantize(self, precision: Precision, codes: Tensor) -> None:
-        """Compute in fixed point from now on; `codes` show how far activations without a bound reach."""
+    def _fixed_wave(self, argument: Tensor) -> Tensor:
+        """The wave, as its fitted function where there is one."""
+        if self.fitted is None:
+            return self.wave.value(argument, self.frequency)
+        return self.fitted(argument - (torch.floor(argument / 4 + 0.5) * 4).detach())
+
+    def quantize(self, precision: Precision, codes: Tensor, *, fitted: bool = False) -> None:
+        """Compute in fixed point from now on; `codes` show how far activations without a bound reach.
+
+        If `fitted`, a sine is its function of integers, which a Network has a node for; else it is the sine, rounded.
+        """
         fraction = precision.activation_bits - 1
         self.activation_fraction = [fraction] * (len(self.layers) - 1)
         if not self.wave.bounded:
@@ -192,6 +203,9 @@ class CoordinateNetwork(nn.Module):
             self.activation_fraction = [max(0, fraction - ceil(log2(max(1.0, high)))) for high in reached]
         self.precision = precision
         self.weights = FixedPointWeights(bits=precision.weight_bits, cell_bits=precision.cell_bits)
+        if fitted and self.wave.name in FITTED:
+            function = fitted_period(precision.fraction_bits, self.activation_format, fraction)
+            self.fitted = PiecewiseQuadraticActivation(function)
 
     @property
     def fixed(self) -> Precision:

@@ -129,6 +129,7 @@ def represent_picture(
         picture,
         recipe.options,
         bits=(recipe.bits,),
+        fitted=True,
         identity=recipe.identity,
         checkpoint=checkpoint,
         progress=progress,

@@ -121,6 +121,7 @@ def represent(
     options: PictureOptions,
     *,
     bits: Sequence[int] = (12,),
+    fitted: bool = False,
     identity: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[PictureProgress], None] | None = None,
@@ -128,7 +129,7 @@ def represent(
     """Train a network on `picture` (height, width, channels) or a clip (frames, height, width, channels).
 
     It is trained in floating point, and from there once for each of `bits` with weights and activations of so many
-    bits. An interrupted run that is started again with the same `checkpoint` ends in the same numbers; `identity` names
+    bits; if `fitted`, a sine is then quadratic pieces, as in a Network. An interrupted run that is started again with the same `checkpoint` ends in the same numbers; `identity` names
     the run in it.
 
     Raises
@@ -148,7 +149,7 @@ def represent(
     try:
         for place, (name, precision) in enumerate(zip(names, precisions, strict=True)):
             start = stages[FLOAT].model if place else None
-            run = _Run(picture, grid, options, precision, start, counts[place])
+            run = _Run(picture, grid, options, precision, start, counts[place], fitted)
             if name in state:
                 run.load(state[name])
             while not run.done:
@@ -175,6 +176,7 @@ class _Run:
         precision: Precision | None,
         start: CoordinateNetwork | None,
         steps: int,
+        fitted: bool,
     ) -> None:
         self.picture, self.options, self.steps = picture, options, steps
         self.points = grid.codes()
@@ -191,7 +193,7 @@ class _Run:
             self.model = copy.deepcopy(start)
         self.rate = options.learning_rate
         if precision is not None:
-            self.model.quantize(precision, self.codes)
+            self.model.quantize(precision, self.codes, fitted=fitted)
             self.rate *= options.tuning_rate
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.rate, betas=BETAS, fused=True)
         self.batch = min(options.batch, len(self.codes))
