@@ -38,7 +38,7 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ("--frames", int, "Represent a clip of so many frames: a crop that moves across the picture."),
         ("--hidden", int, "Width of a hidden layer [default: 64]."),
         ("--layers", int, "Hidden layers [default: 3]."),
-        ("--activation", str, "quad, sine, finer, wire, gauss or relu; only quad has integers [default: quad]."),
+        ("--activation", str, "quad, sine, finer, wire, gauss or relu; quad and sine have integers [default: quad]."),
         ("--frequency", float, "Frequency of the activation, in radians [default: 60]."),
         ("--bits", int, "Bits of weights and activations, 4 to 16 [default: 12]."),
         ("--steps", int, "Steps of training; a fifth as many follow in fixed point."),
