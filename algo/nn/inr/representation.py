@@ -129,8 +129,8 @@ def represent(
     """Train a network on `picture` (height, width, channels) or a clip (frames, height, width, channels).
 
     It is trained in floating point, and from there once for each of `bits` with weights and activations of so many
-    bits; if `fitted`, a sine is then quadratic pieces, as in a Network. An interrupted run that is started again with the same `checkpoint` ends in the same numbers; `identity` names
-    the run in it.
+    bits; if `fitted`, a sine is then quadratic pieces, as in a Network. An interrupted run that is started again with
+    the same `checkpoint` ends in the same numbers; `identity` names the run in it.
 
     Raises
     ------
