@@ -190,9 +190,11 @@ class ActivationWork:
             verilog = export(BareFunctions(candidate, cuts), Path(place) / "design", "function") / "function.v"
             if target not in self.libraries:
                 found = synthesize(verilog, "function", self.found[target])
-                alone = synthesize(verilog, "function", self.found[target], multipliers=False)
                 figures = {name: getattr(found, name) for name in ("luts", "flip_flops", "multipliers", "carries")}
-                return {**figures, "luts_alone": alone.luts}
+                # What takes no multiplier is the same without.
+                if found.multipliers:
+                    found = synthesize(verilog, "function", self.found[target], multipliers=False)
+                return {**figures, "luts_alone": found.luts}
             mapped = synthesize_netlist(verilog, "function", self.found[target])
         found = mapped.resources
         names = ("area", "gates", "flip_flops", "critical_path", "leakage")

@@ -65,7 +65,7 @@ def study_activation(
     Raises
     ------
     InvalidInput
-        If the folder has a study of other formats or cannot be written.
+        If nothing can be measured, or the folder has a study of other formats or cannot be written.
     MissingTool
         If pyosys is not installed.
     """
@@ -80,6 +80,8 @@ def study_activation(
         progress(f"synthesis, {name} for {target}", done, len(runs))
         work.measure(name, target)
     measured = work.wanted()
+    if not measured:
+        raise InvalidInput(f"Study must have something to measure, and has not: {'; '.join(work.skipped)}")
     found = tuple(findings(measured))
     settings = asdict(options) | {"targets": work.targets}
     publish(

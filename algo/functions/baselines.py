@@ -113,7 +113,9 @@ def _direct(name: str, real: Real, sign: int = 1) -> Callable[[str, Formats, flo
     def candidates(method: str, formats: Formats, target: float) -> Iterator[Candidate]:
         if method != "table":
             symmetry = Symmetry.EVEN if sign > 0 else Symmetry.ODD
-            for found in fits(Scalar(name, real, symmetry, _bounds(formats)), DEGREES[method], formats, target):
+            # What is held beyond the bounds differs from the function by less than this.
+            near = target - 2.0**-12
+            for found in fits(Scalar(name, real, symmetry, _bounds(formats)), DEGREES[method], formats, near):
                 yield (found.function,)
             return
         fraction, finer = formats.input_fraction, formats.output_fraction

@@ -102,6 +102,13 @@ def test_look_up_tables_and_a_library_that_is_not_there(tmp_path: Path, monkeypa
     assert sentence in text and "LUT alone" in text
 
 
+def test_nothing_to_measure_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUADRILLE_DATA", str(tmp_path))
+    options = ActivationOptions(**{**TINY, "targets": ("asap7",)})
+    with pytest.raises(InvalidInput, match=r"^Study must have something to measure, and has not: asap7 was left out: "):
+        study_activation(options, tmp_path / "study")
+
+
 @pytest.mark.usefixtures("_small")
 def test_function_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
     options = ActivationOptions(
