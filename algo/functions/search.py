@@ -96,20 +96,20 @@ class Problem:
     def _finest_starts(self, placer: Placer) -> Sequence[int] | None:
         """Where pieces start on a grid so fine that it limits nothing."""
         found = _Search(self, placer, placer.count, ())
-        grid = found.finest(found.shifts[-1])
-        if self.form is Form.SQUARE:
-            grid = replace(grid, inner=grid.inner // 2)
-        layout = found.layout(grid, self.segments or MOST_SEGMENTS)
+        layout = found.layout(found.limitless, self.segments or MOST_SEGMENTS)
         return None if layout is None else layout[0]
 
     def best(self, start: float) -> float | None:
-        """The least target that `solve` reaches, to some hundredths, above `start`, which it does not; None if none."""
+        """The least target that `solve` reaches, above `start`, which it does not; None if none.
+
+        To some hundredths, and under widths, where each try is a search of its own, to a factor of two.
+        """
         low, high = start, max(2 * start, 1.0)
         while not self._reaches(high):
             low, high = high, 2 * high
             if high > 2.0 ** (self.reference.output.bits + 1):
                 return None
-        while high - low > max(0.02, 0.02 * low):
+        while self.widths is None and high - low > max(0.02, 0.02 * low):
             middle = (low + high) / 2
             if self._reaches(middle):
                 high = middle
@@ -131,7 +131,7 @@ class Problem:
         if starts is None or len(starts) > most:
             return False
         search = _Search(self, placer, placer.count, placer.needed())
-        return search.layout(search.finest(search.shifts[-1]), most) is not None
+        return search.layout(search.limitless, most) is not None
 
     def least(self, start: float) -> Table | None:
         """The table that reaches the least target found above `start`."""
@@ -164,6 +164,12 @@ class _Search:
         """The grid of `shift` whose c2 is finer than any piece can tell."""
         problem = self.problem
         return Grid(shift, self.longest.bit_length() + 3 if problem.degree == 2 else 0, problem.degree, problem.form)
+
+    @property
+    def limitless(self) -> Grid:
+        """A grid so fine that it limits nothing: of squares midway, where neither c2 nor the square is coarse."""
+        grid = self.finest(self.shifts[-1])
+        return grid if self.problem.form is Form.HORNER else replace(grid, inner=grid.inner // 2)
 
     def layout(self, grid: Grid, most: int) -> Layout | None:
         """At most `most` pieces of `grid`."""
@@ -234,12 +240,7 @@ class _Search:
     def _widest(self, grid: Grid, most: int) -> Table | None:
         """The table of the finest c2 that the widths allow, or one that c0 and c1 exceed."""
         if self.problem.form is Form.SQUARE:
-            # Each bit of the inner shift makes c2 finer and the square coarser: the first that does is the narrowest.
-            for inner in range(grid.inner + 1):
-                layout = self.layout(replace(grid, inner=inner), most)
-                if layout is not None:
-                    return self._table(replace(grid, inner=inner), layout)
-            return None
+            return self._of_squares(grid, most)
         while True:
             layout = self.layout(grid, most)
             if layout is None:
@@ -252,8 +253,23 @@ class _Search:
                 return None
             grid = replace(grid, inner=max(0, grid.inner - over_c2))
 
+    def _of_squares(self, grid: Grid, most: int) -> Table | None:
+        """The best table of any inner shift: each bit of it makes c2 finer and the square coarser."""
+        best: Table | None = None
+        for inner in range(grid.inner + 1):
+            layout = self.layout(replace(grid, inner=inner), most)
+            if layout is None:
+                continue
+            table = self._table(replace(grid, inner=inner), layout)
+            if self._excess(table) == (0, 0) and (best is None or self._rank(table) < self._rank(best)):
+                best = table
+                most = min(most, len(table.polynomial.segments))
+        return best
+
     def _narrowest(self, table: Table) -> Table:
         """One with as few segments and the least inner shift."""
+        if self.problem.form is Form.SQUARE:
+            return table  # of all inner shifts already
         for inner in range(table.grid.inner):
             grid = replace(table.grid, inner=inner)
             layout = self.layout(grid, len(table.polynomial.segments))
