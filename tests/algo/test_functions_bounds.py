@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quadrille.algo.functions import Scalar, fit
-from quadrille.algo.functions.corridor import Reference
+from quadrille.algo.functions import Scalar, fit, named
+from quadrille.algo.functions.corridor import Corridor, Reference
 from quadrille.algo.functions.exchange import between
+from quadrille.algo.functions.placement import Placer
 from quadrille.algo.spec import IntFormat, InvalidInput
 
 S8, S12 = IntFormat(8, signed=True), IntFormat(12, signed=True)
@@ -37,6 +38,31 @@ def test_exchange_proves_that_none_fits() -> None:
     found = between(np.abs(x - 10) - 1, np.abs(x - 10) + 1, 1)
     assert not found.fits and found.proof is not None
     assert between(np.array([2.0]), np.array([1.0]), 2).proof == 0
+
+
+@pytest.mark.parametrize("name", ["gelu", "sigmoid", "mish", "sin"])
+@pytest.mark.parametrize("degree", [1, 2])
+def test_no_piece_could_reach_farther(name: str, degree: int) -> None:
+    """By linear programming, which knows nothing of exchange: so the fewest pieces in reals are the fewest."""
+    linprog = pytest.importorskip("scipy.optimize").linprog
+    scalar = named(name)
+    reference = Reference.of(scalar, S8.interval, 5, S8, 5)
+    placer = Placer(Corridor(reference, scalar.symmetry, 5, 5, 1.0), degree)
+
+    def feasible(start: int, end: int) -> bool:
+        powers = np.vander(np.arange(end - start + 1) / 128, degree + 1)
+        low, high = placer.low[start : end + 1], placer.high[start : end + 1]
+        found = linprog(
+            np.zeros(degree + 1), np.vstack([powers, -powers]), np.concatenate([high, -low]), bounds=(None, None)
+        )
+        return found.status == 0
+
+    starts = placer.real_starts()
+    assert starts is not None
+    for start in starts:
+        end = placer.farthest(start)
+        assert feasible(start, end)
+        assert end == placer.count - 1 or not feasible(start, end + 1)
 
 
 @pytest.mark.parametrize("target", [0.5, 0.6, 1.0, 1.5, 2.25])
