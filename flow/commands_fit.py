@@ -33,7 +33,7 @@ __all__ = ["fit_command"]
 @click.option("--interval", metavar="LOW,HIGH", help="What x is held to before.")
 @click.option("--period", help="Stretch a periodic function to this period, and wrap x into one.")
 @click.option("--table", is_flag=True, help="What every function costs at 8 and 12 bits, or at --bits.")
-@click.option("-o", "folder", type=FOLDER, metavar="FOLDER", help="Where NAME.json and NAME.png go.")
+@click.option("-o", "folder", type=FOLDER, metavar="FOLDER", help="Where NAME.json and NAME.png, or the table, go.")
 @json_option
 def fit_command(
     name: str | None, table: bool, folder: Path | None, as_json: bool, continuous: bool, **texts: str | None
@@ -58,7 +58,7 @@ def fit_command(
         if name is not None or set(settings) - {"bits"}:
             raise InvalidInput("Table of all functions takes no name and no setting but bits")
         bits = settings.get("bits")
-        emit(fit_table() if bits is None else fit_table([_bits(str(bits))]), as_json)
+        emit(fit_table((8, 12) if bits is None else (_bits(str(bits)),), folder), as_json)
     elif name is None:
         raise InvalidInput("Function must be named, and --table shows all")
     elif folder is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -132,10 +132,18 @@ class FitTable(Result):
 
     target: float
     rows: tuple[dict[str, Any], ...]
+    folder: Path | None = None
+    files: tuple[Path, ...] = ()
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """What was asked for."""
-        return [("target", f"{self.target:g} units in the last place, fewest segments"), ("rows", str(len(self.rows)))]
+        lines = [("target", f"{self.target:g} units in the last place, fewest segments")]
+        return lines if self.folder is None else [*lines, ("files", listed(self.folder, self.files))]
+
+    def markdown(self) -> str:
+        """The table as a page shows it."""
+        lines = [self.headings, ["---"] * len(self.headings), *self.cells()]
+        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def cells(self) -> list[list[str]]:
         """The rows as text; s8.5 is s8 with 5 fraction bits."""
@@ -220,8 +228,14 @@ def fit(name: str, folder: Path | str, settings: Mapping[str, object] | None = N
     )
 
 
-def fit_table(bits: Sequence[int] = (8, 12), *, target: float = 1.0, names: Sequence[str] = NAMES) -> FitTable:
-    """Every function of `names` in its usual formats of each of `bits` bits.
+def fit_table(
+    bits: Sequence[int] = (8, 12),
+    folder: Path | str | None = None,
+    *,
+    target: float = 1.0,
+    names: Sequence[str] = NAMES,
+) -> FitTable:
+    """Every function of `names` in its usual formats of each of `bits` bits; into `folder` functions.json and .md.
 
     Raises
     ------
@@ -243,7 +257,15 @@ def fit_table(bits: Sequence[int] = (8, 12), *, target: float = 1.0, names: Sequ
         for width in bits
         for row in survey(width, tuple(names), target=target)
     ]
-    return FitTable(target, tuple(rows))
+    table = FitTable(target, tuple(rows))
+    if folder is None:
+        return table
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = (folder / "functions.json", folder / "functions.md")
+    files[0].write_text(json.dumps({"target": target, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+    files[1].write_text(table.markdown(), encoding="utf-8")
+    return replace(table, folder=folder, files=files)
 
 
 def _values(settings: Mapping[str, object]) -> dict[str, Any]:

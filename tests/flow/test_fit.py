@@ -14,6 +14,7 @@ from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
 from quadrille.flow.fitting import fit_table, function_of
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fitted-functions"
 GELU = ("--input", "s8", "--input-fraction", "5", "--output", "s8", "--output-fraction", "5")
 
 
@@ -85,6 +86,27 @@ def test_table_of_all_functions(capfd: pytest.CaptureFixture[str]) -> None:
     table = fit_table([6], names=("tanh", "quad"))
     assert [row["function"] for row in table.rows] == ["tanh", "quad"]
     assert all(row["error"] <= 1 for row in table.rows)
+
+
+def test_table_is_written(tmp_path: Path) -> None:
+    table = fit_table((6,), tmp_path, names=("tanh", "quad"))
+    assert [path.name for path in table.files] == ["functions.json", "functions.md"]
+    written = json.loads(table.files[0].read_text())
+    assert tuple(written["rows"]) == table.rows and written["target"] == 1
+    assert table.files[1].read_text().count("\n") == 4 and "| tanh | s6.3 |" in table.files[1].read_text()
+
+
+@pytest.mark.parametrize("name", ["gelu", "exp", "triangle"])
+def test_committed_table_is_the_one_that_the_command_writes(name: str) -> None:
+    committed = json.loads((EXAMPLE / "functions.json").read_text())
+    assert [row["function"] for row in committed["rows"]] == [*NAMES, *NAMES]
+    assert all(row["error"] <= committed["target"] for row in committed["rows"])
+    shown = (EXAMPLE / "README.md").read_text()
+    assert (EXAMPLE / "functions.md").read_text() in shown
+    (row,) = fit_table((8,), names=(name,)).rows
+    (same,) = (other for other in committed["rows"] if other["function"] == name and other["input"][1:] == "8")
+    # The error's last digits are those of the C library.
+    assert row == {**same, "error": pytest.approx(same["error"], abs=1e-9)}
 
 
 def test_component_takes_a_function_by_name(tmp_path: Path) -> None:
