@@ -54,6 +54,8 @@ class ProgrammableTraffic(Traffic):
         field = self.streams["i_table"].field
         names = [name for name in self.streams["i_table"].names if name.startswith("row.")]
         rows = [{name: self.any(field(name)) for name in names} for _ in range(self.segments + 1)]
+        for name in {"inner_shift", "shift"} & {name.removeprefix("row.") for name in names}:
+            rows[-1][f"row.{name}"] = self.random.randint(0, self.bench.parameter(name))
         reflect = rows[-1].get("row.reflect", 0)
         codes = self.streams["i"].field("values")
         half = 1 << (codes.width - 1)

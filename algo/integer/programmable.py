@@ -24,15 +24,14 @@ def programmable_quadratic(
     output_bits: int,
     output_signed: bool,
     segments: int,
-    inner_shift: int,
-    shift: int,
     lanes: int,
     **widths: int,
 ) -> IntArray:
     """What the table `rows` makes of every element of `values`, (beats, lanes).
 
-    `rows` are the fields `start`, `c0`, `c1`, `c2`, and for signed codes `reflect`, `negate` and
-    perhaps `slope`, each with an entry for each of the `segments` rows and the settings last, whose c0 is the constant.
+    `rows` are the fields `start`, `c0`, `c1`, `c2`, `inner_shift`, `shift`, and for signed codes `reflect`, `negate`
+    and `slope`, each with an entry for each of the `segments` rows and the settings last, whose c0 is the constant. A
+    field that the unit has no bits for is not there.
     With a = |x| if `reflect` and x < 0, else x; j the last row with `start[j] <= a`; `d = a - start[j]`;
     `p = c0[j] + (c1[j] + round_shift(c2[j]*d, inner_shift)) * d`; where a is -x,
     `v = (-p if negate else p) + constant + slope*a`, else `v = p`; `y = saturate(round_shift(v, shift))`.
@@ -52,6 +51,7 @@ def programmable_quadratic(
     start, c0, c1, c2 = (table[name][:segments] for name in ("start", "c0", "c1", "c2"))
     settings = {name: int(column[segments]) for name, column in table.items()}
     reflect, negate, slope = (settings.get(name, 0) for name in ("reflect", "negate", "slope"))
+    inner_shift, shift = (settings.get(name, 0) for name in ("inner_shift", "shift"))
     negative = (found < 0) & bool(reflect)
     argument = np.where(negative, -found, found)
     _check_starts(start, 0 if reflect else source.interval.lo)
@@ -91,8 +91,7 @@ def program(
     """The rows that make a programmable unit of these parameters compute `function`: columns of [segments + 1].
 
     Row n goes to address n, the settings to address `segments`; the last write commits. The function is a polynomial
-    and a round, with a clamp before it that can be made of segments. The unit's shifts may be greater than the
-    function's, the second one only if the function has no inner shift.
+    and a round, with a clamp before it that can be made of segments.
 
     Raises
     ------
@@ -106,13 +105,11 @@ def program(
     if formats != own:
         raise InvalidInput(f"Formats of function {name} must be {formats[0]} to {formats[1]}, not {own[0]} to {own[1]}")
     polynomial, rounding = _stages(function)
-    quadratic = any(segment.c2 for segment in polynomial.segments)
-    own_shift = polynomial.inner_shift if quadratic else 0
-    inner, outer = inner_shift - own_shift, shift - rounding.shift
-    if inner < 0 or outer < 0 or (own_shift and outer):
+    inner = polynomial.inner_shift if any(segment.c2 for segment in polynomial.segments) else 0
+    if inner > inner_shift or rounding.shift > shift:
         raise InvalidInput(
-            f"Shifts of function {name} must be those of the unit, {inner_shift} and {shift}, "
-            f"not {polynomial.inner_shift} and {rounding.shift}"
+            f"Shifts of function {name} must be at most the unit's, {inner_shift} and {shift}, "
+            f"not {inner} and {rounding.shift}"
         )
     if len(polynomial.segments) > segments:
         raise InvalidInput(
@@ -129,14 +126,15 @@ def program(
     settings = reflection or Reflection(1)
     rows = {
         "start": [s.start for s in polynomial.segments] + empty * [unreached] + [0],
-        "c0": [s.c0 << outer for s in polynomial.segments] + empty * [0] + [settings.constant << outer],
-        "c1": [s.c1 << outer for s in polynomial.segments] + (empty + 1) * [0],
-        "c2": [s.c2 << (inner + outer) for s in polynomial.segments] + (empty + 1) * [0],
+        "c0": [s.c0 for s in polynomial.segments] + empty * [0] + [settings.constant],
+        "c1": [s.c1 for s in polynomial.segments] + (empty + 1) * [0],
+        "c2": [s.c2 for s in polynomial.segments] + (empty + 1) * [0],
+        "reflect": segments * [0] + [int(reflection is not None)],
+        "negate": segments * [0] + [int(settings.sign < 0)],
+        "slope": segments * [0] + [settings.slope],
+        "inner_shift": segments * [0] + [inner],
+        "shift": segments * [0] + [rounding.shift],
     }
-    if input_signed:
-        rows["reflect"] = segments * [0] + [int(reflection is not None)]
-        rows["negate"] = segments * [0] + [int(settings.sign < 0)]
-        rows["slope"] = segments * [0] + [settings.slope << outer]
     for column, bits in {"c0": c0_bits, "c1": c1_bits, "c2": c2_bits, "slope": slope_bits}.items():
         limit = 1 << (bits - 1) if bits else 1
         for number in rows.get(column, []):
@@ -144,8 +142,9 @@ def program(
                 raise InvalidInput(
                     f"Coefficient {column} of function {name} must fit the {bits} bits of the unit, and is {number}"
                 )
-    if not slope_bits:
-        rows.pop("slope", None)
+    signs = dict.fromkeys(("reflect", "negate"), input_signed)
+    present = {**signs, "slope": input_signed and slope_bits, "inner_shift": inner_shift, "shift": shift}
+    rows = {column: numbers for column, numbers in rows.items() if present.get(column, True)}
     return {column: np.array(numbers, dtype=np.int64) for column, numbers in rows.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout, View
 from amaranth.lib.wiring import In, Out
@@ -20,7 +20,7 @@ __all__ = ["ProgrammableQuadratic"]
 
 
 def row_layout(block: ProgrammableQuadratic) -> StructLayout:
-    """A row of the table, as it is written; `reflect`, `negate` and `slope` are those of the row of settings."""
+    """A row of the table, as it is written: start and coefficients of a segment, or what is used of the settings."""
     fields: dict[str, Any] = {
         "start": shape_of(start_format(block.input)),
         "c0": shape_of(block.c0),
@@ -31,6 +31,8 @@ def row_layout(block: ProgrammableQuadratic) -> StructLayout:
         fields |= {"reflect": 1, "negate": 1}
         if block.slope_bits:
             fields["slope"] = shape_of(IntFormat(block.slope_bits, signed=True))
+    shifts = {"inner_shift": block.inner_shift, "shift": block.shift}
+    fields |= {name: range(greatest + 1) for name, greatest in shifts.items() if greatest}
     return StructLayout(fields)
 
 
@@ -41,8 +43,9 @@ class ProgrammableQuadratic(Block):
     `d = a - start[j]`; `p = c0[j] + (c1[j] + round_shift(c2[j]*d, inner_shift)) * d`; where a is -x,
     `v = (-p if negate else p) + constant + slope*a`, else `v = p`; the result is `saturate(round_shift(v, shift))`.
 
-    The row at address `segments` is that of the settings: its `c0` is the constant. The starts of a table rise from
-    row to row, the first at or below every argument; a row that is not needed has a start that none reaches.
+    The row at address `segments` is that of the settings, reflection and shifts; its `c0` is the constant. The starts
+    of a table rise from row to row, from the lowest argument on; a row that is not needed has a start that none
+    reaches.
     There are two tables. A write goes to the one that is not in use; one with `commit` then swaps the two, for all
     beats accepted after it: a beat keeps the table it entered with. `i_table` waits while a beat is on its way that
     entered with the table to be written. A table is written whole: what it held before is of two commits ago, and
@@ -53,7 +56,7 @@ class ProgrammableQuadratic(Block):
     input_bits, input_signed, output_bits, output_signed : formats of codes and results
     segments : rows of the table
     c0_bits, c1_bits, c2_bits, slope_bits : widths of the signed coefficients; slope_bits = 0 for none
-    inner_shift, shift : the two rounding shifts
+    inner_shift, shift : the greatest amounts of the two rounding shifts
     lanes : numbers in a beat; all share the table
     cuts : registers in each lane, from 1 to one after every level
 
@@ -83,8 +86,8 @@ class ProgrammableQuadratic(Block):
         Parameter("c1_bits", 14, 1, 32, "width of the linear coefficients"),
         Parameter("c2_bits", 10, 1, 32, "width of the quadratic coefficients"),
         Parameter("slope_bits", 14, 0, 32, "width of the slope of a reflection, 0 for none"),
-        Parameter("inner_shift", 4, 0, 32, "shift within the pieces"),
-        Parameter("shift", 10, 0, 48, "shift of the result"),
+        Parameter("inner_shift", 7, 0, 32, "greatest shift within the pieces"),
+        Parameter("shift", 10, 0, 48, "greatest shift of the result"),
         Parameter("lanes", 1, 1, 4096, "numbers in a beat"),
         Parameter("cuts", 4, 1, 99, "registers in each lane"),
     )
@@ -119,7 +122,7 @@ class ProgrammableQuadratic(Block):
         c1_bits: int = 14,
         c2_bits: int = 10,
         slope_bits: int = 14,
-        inner_shift: int = 4,
+        inner_shift: int = 7,
         shift: int = 10,
         lanes: int = 1,
         cuts: int = 4,
@@ -234,16 +237,22 @@ class ProgrammableCore(Core):
         rows = [View(self.layout, table) for table in self.tables]
         chosen: dict[tuple[str, int], Signal] = {}
 
+        def field(name: str, stage: int) -> Value:
+            column, _, number = name.rpartition("_")
+            row = int(number) if number.isdigit() else block.segments
+            column = column if number.isdigit() else "c0" if name == "constant" else name
+            first, second = (table[row][column] for table in rows)
+            return Mux(self.banks[stage - 1] if stage else self.i.bank, second, first)
+
+        def half(stage: int) -> Value:
+            return (Const(1) << field("shift", stage)) >> 1
+
         def supply(operand: Operand, stage: int) -> Value:
             """A field of the table of the beat that has passed `stage` registers."""
             key = operand.name, stage
             if key not in chosen:
                 chosen[key] = Signal(operand.shape, name=f"{operand.name}_of_stage_{stage}")
-                name, _, number = operand.name.partition("_")
-                row = int(number) if number else block.segments
-                first, second = (table[row]["c0" if name == "constant" else name] for table in rows)
-                which = self.banks[stage - 1] if stage else self.i.bank
-                m.d.comb += chosen[key].eq(Mux(which, second, first))
+                m.d.comb += chosen[key].eq(half(stage) if operand.name == "half" else field(operand.name, stage))
             return chosen[key]
 
         cuts = flow.cuts(block.cuts)

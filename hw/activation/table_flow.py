@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from amaranth import Cat, Const, Mux, Value
@@ -56,33 +55,44 @@ def table_flow(block: ProgrammableQuadratic) -> Dataflow:
     distances = Interval(0, (1 << code.bits) - 1)
     distance = flow.add("distance", distances, add_delay(code.bits), lambda a, s: a - s, argument, start)
 
-    shift, inner = block.inner_shift, half_of(block.inner_shift)
+    # A shift whose amount is not known gives one bit more first: the half is then one unit of what comes out of it.
     first, second = column("c1", reached), column("c2", reached)
     curved = times(flow, "curved", distances * second.interval, distance, second)
-    raised = first.interval.shift_left(shift) + Interval(inner, inner)
-    linear = flow.wire("linear", raised, lambda c: Cat(Const(inner, shift), c).as_signed(), first)
+    amount = flow.share("inner_shift", Interval(0, block.inner_shift))
+    doubled, delay = curved.interval.shift_left(1), float(block.inner_shift.bit_length())
+    curved = flow.add("curved", doubled, delay, lambda t, n: t.shift_left(1) >> n, curved, amount)
+    raised = first.interval.shift_left(1) + Interval(1, 1)
+    linear = flow.wire("linear", raised, lambda c: Cat(Const(1, 1), c).as_signed(), first)
     total = curved.interval + linear.interval
     slope = flow.add("slope", total, add_delay(shape_within(total).width), lambda t, c: t + c, curved, linear)
-    slope = rounded(flow, slope, shift, inner)
+    slope = rounded(flow, slope, 1, 1)
     product = times(flow, "product", distances * slope.interval, distance, slope)
 
-    # From here as for constants: the sign turns all bits, and what is added makes up for it.
-    half, constant = half_of(block.shift), column("c0", reached)
+    # As for constants: the sign turns all bits, and what is added makes up for it; the half is added before the shift.
+    half, constant = flow.share("half", Interval(0, half_of(block.shift))), column("c0", reached)
     if negative is None:
-        both = constant.interval + Interval(half, half)
-        addend = flow.add("addend", both, add_delay(shape_within(both).width), lambda c: c + half, constant)
-        total = product.interval + both
-        total = flow.add("sum", total, add_delay(shape_within(total).width), lambda t, c: t + c, product, addend)
+        total = _sum(flow, "sum", product, _sum(flow, "addend", constant, half))
     else:
         turn, tail = _reflected(flow, block, negative, argument, half)
-        both = _turned(constant.interval) + tail.interval
-        delay = 1 + add_delay(shape_within(both).width)
-        addend = flow.add("addend", both, delay, _turn_and_add, turn, constant, tail)
-        interval = _turned(product.interval) + both
-        delay = 1 + add_delay(shape_within(interval).width)
-        total = flow.add("sum", interval, delay, _turn_and_add, turn, product, addend)
-    flow.finish(limited(flow, rounded(flow, total, block.shift, half), block.output.interval))
+        total = _turned_sum(flow, "sum", turn, product, _turned_sum(flow, "addend", turn, constant, tail))
+    amount = flow.share("shift", Interval(0, block.shift))
+    delay = float(block.shift.bit_length())
+    total = flow.add("shifted", total.interval, delay, lambda t, n: t >> n, total, amount)
+    flow.finish(limited(flow, total, block.output.interval))
     return flow
+
+
+def _sum(flow: Dataflow, noun: str, first: Operand, second: Operand) -> Operand:
+    total = first.interval + second.interval
+    return flow.add(noun, total, add_delay(shape_within(total).width), lambda a, b: a + b, first, second)
+
+
+def _turned_sum(flow: Dataflow, noun: str, turn: Operand, first: Operand, second: Operand) -> Operand:
+    """`second + first`, or, with `turn`, `second - 1 - first`."""
+    interval = first.interval
+    total = Interval.hull(interval, Interval(-1 - interval.hi, -1 - interval.lo)) + second.interval
+    delay = 1 + add_delay(shape_within(total).width)
+    return flow.add(noun, total, delay, lambda t, a, b: Mux(t, inverse(a), a) + b, turn, first, second)
 
 
 def _argument(flow: Dataflow, block: ProgrammableQuadratic) -> tuple[Operand | None, Operand]:
@@ -98,39 +108,25 @@ def _argument(flow: Dataflow, block: ProgrammableQuadratic) -> tuple[Operand | N
 
 
 def _reflected(
-    flow: Dataflow, block: ProgrammableQuadratic, negative: Operand, argument: Operand, half: int
+    flow: Dataflow, block: ProgrammableQuadratic, negative: Operand, argument: Operand, half: Operand
 ) -> tuple[Operand, Operand]:
     """Whether the quadratic is turned, and what is added to it: the reflection's constant and slope, and `half`."""
     negate, constant = flow.share("negate", BIT), flow.share("constant", block.c0.interval)
     turn = flow.add("turn", BIT, 1, lambda n, on: n & on, negative, negate)
-    interval, sources = constant.interval, [constant]
+    straight = constant
     if block.slope_bits:
         slope = flow.share("slope", IntFormat(block.slope_bits, signed=True).interval)
         products = slope.interval * argument.interval
         delay = multiply_delay(argument.width, slope.width)
-        sources.append(flow.add("sloped", products, delay, multiply, slope, argument))
-        interval = interval + products
-    interval = Interval.hull(interval + Interval(half, half + 2), Interval(half, half))
+        straight = _sum(flow, "straight", flow.add("sloped", products, delay, multiply, slope, argument), constant)
+    # Turning the constant and turning the product both lack 1.
+    interval = Interval.hull(straight.interval + Interval(0, 2), Interval(0, 0)) + half.interval
 
-    def build(n: Value, t: Value, *parts: Value) -> Value:
-        # Turning the constant and turning the product both lack 1.
-        return Mux(n, _sum(parts) + Cat(Const(0, 1), t), 0) + half
+    def build(n: Value, t: Value, s: Value, h: Value) -> Value:
+        return Mux(n, s + Cat(Const(0, 1), t), 0) + h
 
-    delay = 1 + 2 * add_delay(shape_within(interval).width)
-    return turn, flow.add("tail", interval, delay, build, negative, turn, *sources)
-
-
-def _sum(parts: Sequence[Value]) -> Value:
-    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
-
-
-def _turned(interval: Interval) -> Interval:
-    """The interval, and with all bits turned."""
-    return Interval.hull(interval, Interval(-1 - interval.hi, -1 - interval.lo))
-
-
-def _turn_and_add(turn: Value, value: Value, addend: Value) -> Value:
-    return Mux(turn, inverse(value), value) + addend
+    delay = 1 + add_delay(shape_within(interval).width)
+    return turn, flow.add("tail", interval, delay, build, negative, turn, straight, half)
 
 
 def _found(reached: Value, *numbers: Value) -> Value:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quadrille.algo.functions import fit
 from quadrille.algo.integer.activation import evaluate, every_code, program, programmable_quadratic
 from quadrille.algo.spec import Function, IntFormat, InvalidInput, Polynomial, Reflection, Round, Segment
 from quadrille.hw.activation import ProgrammableQuadratic
@@ -23,10 +24,10 @@ Parameters = dict[str, Any]
 
 SMALL: Parameters = {"input_bits": 7, "output_bits": 6, "segments": 5, "c0_bits": 12, "c1_bits": 7, "c2_bits": 5}
 SMALL |= {"slope_bits": 6, "inner_shift": 2, "shift": 5, "lanes": 2, "cuts": 4}
-WIDE: Parameters = {"input_bits": 12, "output_bits": 12, "segments": 8, "inner_shift": 6, "shift": 9}
-WIDE |= {"lanes": 4, "cuts": 7}
+WIDE: Parameters = {"input_bits": 12, "output_bits": 12, "segments": 9, "inner_shift": 9, "shift": 11}
+WIDE |= {"c0_bits": 24, "c1_bits": 15, "c2_bits": 10, "lanes": 4, "cuts": 7}
 UNSIGNED = SMALL | {"input_signed": False, "output_signed": False, "cuts": 1}
-FLAT = SMALL | {"segments": 1, "slope_bits": 0, "cuts": 2}
+FLAT = SMALL | {"inner_shift": 0, "segments": 1, "slope_bits": 0, "cuts": 2}
 UNITS = [SMALL, WIDE, UNSIGNED, FLAT, SMALL | {"cuts": 9}]
 
 
@@ -58,6 +59,8 @@ def random_rows(draw: np.random.Generator, block: Any) -> Arrays:
     rows = {"start": np.append(starts, signed(draw, block.input_bits))} if block.input_signed else {}
     rows |= {} if block.input_signed else {"start": np.append(starts, 0)}
     rows |= {name: signed(draw, getattr(block, f"{name}_bits"), count + 1) for name in ("c0", "c1", "c2")}
+    shifts = [name for name in ("inner_shift", "shift") if getattr(block, name)]
+    rows |= {name: draw.integers(0, getattr(block, name) + 1, count + 1) for name in shifts}
     if block.input_signed:
         rows |= {"reflect": draw.integers(0, 2, count + 1), "negate": draw.integers(0, 2, count + 1)}
         rows["reflect"][-1] = reflect
@@ -114,7 +117,9 @@ def test_every_code_of_functions_written_one_after_the_other(unit: Any) -> None:
         rows = tuple(Segment(s, 37 * s - 5000, 900 - s // 2, s % 31 - 15) for s in starts)
         tables.append(Function("f", form, (Polynomial(rows, 6, reflection), Round(9, form))))
     one = (Segment(-2048, -400_000, 4000, -11),)
-    tables.append(Function("f", form, (Polynomial(one, 6), Round(9, form))))
+    tables.append(Function("f", form, (Polynomial(one, 5), Round(7, form))))
+    for name in ("gelu", "sigmoid", "exp"):
+        tables.append(fit(name, form, form, input_fraction=8, output_fraction=8).function)
     codes = every_code(tables[0]).reshape(-1, 4)
     for function in tables:
         beats = writes([program(function, **block.parameter_values())])
@@ -127,8 +132,8 @@ def test_every_code_of_functions_written_one_after_the_other(unit: Any) -> None:
 
 
 def test_more_cuts_than_places_are_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"^Cuts of programmable-quadratic must be from 1 to 10, not 11$"):
-        parameters: Parameters = SMALL | {"cuts": 11}
+    with pytest.raises(InvalidInput, match=r"^Cuts of programmable-quadratic must be from 1 to 12, not 13$"):
+        parameters: Parameters = SMALL | {"cuts": 13}
         ProgrammableQuadratic(**parameters)
     with pytest.raises(InvalidInput, match=r"^Parameter cuts of programmable-quadratic must be from 1 to 99, not 0$"):
         ProgrammableQuadratic(cuts=0)
