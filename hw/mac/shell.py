@@ -82,6 +82,10 @@ class MacUnit(Block, metaclass=ABCMeta):
     def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
         """The number of the last pass of a beat of decoded `operands`, in pass `number` of it."""
 
+    def loaded(self, name: str, word: Value, decoded: Any) -> Value:
+        """The words of operand `name` as they are kept."""
+        return word
+
     def elaborate_beat(self, m: Module, enable: Value) -> Beat:
         """Registers for a beat, and where in it we are; the next one is taken in its last cycle."""
         payload: Any = self.i.payload
@@ -105,7 +109,8 @@ class MacUnit(Block, metaclass=ABCMeta):
             m.d.sync += [busy.eq(self.i.valid), number.eq(0), bit.eq(next_full)]
             m.d.sync += ends.eq(Cat(payload.first, payload.last))
             for name in "ab":
-                m.d.sync += [words[name].eq(payload[name].as_value()), operands[name].eq(decoded[name])]
+                word = self.loaded(name, payload[name].as_value(), decoded[name])
+                m.d.sync += [words[name].eq(word), operands[name].eq(decoded[name])]
         with m.Elif(enable):
             with m.If(bit == 0):
                 m.d.sync += [bit.eq(full), number.eq(number + 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 
 from quadrille.algo.spec.precision import WORD_BITS
 from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS
@@ -16,12 +16,11 @@ from .shell import SHELL_PARAMETERS, Beat, MacUnit, delayed
 
 __all__ = ["SpatioTemporalMac"]
 
-SHIFT_BITS = 5  # chunks of either side stand at 12 at most
-
 
 @dataclass(frozen=True)
 class Counts:
-    """What a cycle leaves: for each sub-unit a count over all units, whether it is subtracted, where it stands."""
+    """What a cycle leaves: for each sub-unit a count over all units, whether it is subtracted, and how sums are put
+    together at the end of a pass."""
 
     valid: Value
     counts: list[Signal]
@@ -101,12 +100,12 @@ class SpatioTemporalMac(MacUnit):
             delayed(m, enable, getattr(counts, name), f"sums_{name}") for name in ("first", "last", "shifts")
         )
 
-        # One shift-add for the group.
-        width = self.accumulator_bits
-        shifted = [(total << shifts.word_select(k, SHIFT_BITS))[:width].as_signed() for k, total in enumerate(sums)]
-        group = Signal(signed(width), reset_less=True)
+        # One shift-add for the group: pairs of chunks, pairs of those, and the pass.
+        inner, outer, place = shifts[:3], shifts[3:7], shifts[7:]
+        pairs = [(sums[k] << inner) + sums[k + 1] for k in (0, 2)]
+        group = Signal(signed(self.accumulator_bits), reset_less=True)
         with m.If(enable & ended):
-            m.d.sync += group.eq((shifted[0] + shifted[1]) + (shifted[2] + shifted[3]))
+            m.d.sync += group.eq(((pairs[0] << outer) + pairs[1]) << place)
         self.elaborate_total(
             m,
             enable,
@@ -123,20 +122,18 @@ class SpatioTemporalMac(MacUnit):
         Bit j of that chunk in all units is one word; a bit of b masks it, and its set bits are counted. Where b is
         -1 or +1, a bit of 0 turns the chunk instead: `-a = ~a + 1`, and 16 less for an unsigned chunk.
         """
-        a, b = beat.operands["a"], beat.operands["b"]
-        ones = (1 << self.units) - 1
+        a, b, routes = beat.operands["a"], beat.operands["b"], self.routes
+        # Bit by bit of the nibbles of all units; of b the one at hand.
+        a_words = [[self.every(beat.words["a"], n, Const(j, 2)) for j in range(CHUNK_BITS)] for n in range(SUB_UNITS)]
+        b_words = [self.every(beat.words["b"], n, beat.bit) for n in range(SUB_UNITS)]
         totals: list[Value] = []
         for k in range(SUB_UNITS):
-            chunk = self.pick(m, beat.words["a"], self.routes["a_nibble"][k], f"a_{k}")
-            serial = self.pick(m, beat.words["b"], self.routes["b_nibble"][k], f"b_{k}")
             bits = Signal(self.units, name=f"bits_{k}")
-            m.d.comb += bits.eq(Cat(serial[n : n + CHUNK_BITS].bit_select(beat.bit, 1) for n in self.nibbles))
-            has_sign = a.signed & (self.routes["a_chunk"][k] == 0)
+            m.d.comb += bits.eq(routes.chosen("b", k, b_words))
+            has_sign = a.signed & routes.tops["a"][k]
             planes: list[Value] = []
             for j in range(CHUNK_BITS):
-                plane = Cat(chunk[n + j] for n in self.nibbles)
-                # A binary a is one bit: 1 is 0001, and 0 is 1111.
-                plane = Mux(a.binary, ones if j == 0 else ~Cat(chunk[n] for n in self.nibbles), plane)
+                plane = routes.chosen("a", k, [word[j] for word in a_words])
                 masked = Signal(self.units, name=f"plane_{k}_{j}")
                 m.d.comb += masked.eq(Mux(b.binary, ~(plane ^ bits), plane & bits))
                 planes.append(popcount(m, masked, name=f"count_{k}_{j}"))
@@ -148,8 +145,8 @@ class SpatioTemporalMac(MacUnit):
         counts = [Signal(self.count_shape, name=f"count_{k}", reset_less=True) for k in range(SUB_UNITS)]
         with m.If(enable & beat.busy):
             m.d.sync += [register.eq(total) for register, total in zip(counts, totals, strict=True)]
-        negative = [beat.starts & b.signed & ~b.binary & (self.routes["b_chunk"][k] == 0) for k in range(SUB_UNITS)]
-        shifts = Cat(self.shift(beat.operands, k) for k in range(SUB_UNITS))
+        negative = [beat.starts & b.signed & ~b.binary & routes.tops["b"][k] for k in range(SUB_UNITS)]
+        shifts = Cat(routes.inner, routes.outer, routes.place)
         return Counts(
             valid=delayed(m, enable, beat.busy, "count_valid", reset=True),
             counts=counts,
@@ -171,11 +168,6 @@ class SpatioTemporalMac(MacUnit):
         return sums
 
     @property
-    def nibbles(self) -> range:
-        """Where the nibbles of the units start in a word of one nibble for each unit."""
-        return range(0, CHUNK_BITS * self.units, CHUNK_BITS)
-
-    @property
     def count_shape(self) -> Any:
         """From -16 to 15 for each unit."""
         return signed((16 * self.units).bit_length() + 1)
@@ -185,16 +177,15 @@ class SpatioTemporalMac(MacUnit):
         """A chunk of a by a chunk of b for each unit: below 256 each way."""
         return signed((256 * self.units).bit_length() + 1)
 
-    def pick(self, m: Module, word: Value, nibble: Value, name: str) -> Value:
-        """Of every unit's word its nibble `nibble`."""
-        picked = Signal(CHUNK_BITS * self.units, name=f"nibbles_{name}")
-        starts = range(0, WORD_BITS * self.units, WORD_BITS)
-        m.d.comb += picked.eq(Cat(word[n : n + WORD_BITS].word_select(nibble, CHUNK_BITS) for n in starts))
-        return picked
+    def every(self, word: Value, nibble: int, bit: Value) -> Value:
+        """Bit `bit` of nibble `nibble` of every unit's word."""
+        starts = range(CHUNK_BITS * nibble, WORD_BITS * self.units, WORD_BITS)
+        return Cat(word[n : n + CHUNK_BITS].bit_select(bit, 1) for n in starts)
 
-    def shift(self, operands: dict[str, Any], k: int) -> Value:
-        """Where the product of sub-unit k stands, `SHIFT_BITS` wide."""
-        a, b = (
-            operands[name].offsets.as_value().word_select(self.routes[f"{name}_chunk"][k], CHUNK_BITS) for name in "ab"
-        )
-        return (a + b)[:SHIFT_BITS]
+    def loaded(self, name: str, word: Value, decoded: Any) -> Value:
+        """A binary a, one bit of each nibble, as a number: 1 is 0001, and 0 is 1111."""
+        if name == "b":
+            return word
+        nibbles = [word[n : n + CHUNK_BITS] for n in range(0, len(word), CHUNK_BITS)]
+        numbers = [Cat(Const(1, 1), (~nibble[0]).replicate(CHUNK_BITS - 1)) for nibble in nibbles]
+        return Mux(decoded.binary, Cat(*numbers), word)
