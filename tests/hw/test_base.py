@@ -24,6 +24,7 @@ from quadrille.hw.base import (
     round_shift,
     saturate,
     shape_of,
+    truncate,
     wrap,
 )
 from quadrille.hw.base.table import Table
@@ -67,7 +68,7 @@ def test_round_shift_by_a_variable_equals_algo_for_every_value():
     assert got.tolist() == expected
 
 
-@pytest.mark.parametrize("form", ["s4", "u4", "s7", "u1", "s1"])
+@pytest.mark.parametrize("form", ["s4", "u4", "s7", "u1", "s1", "s9", "u9"])
 def test_saturate_wrap_and_clamp_equal_algo_for_every_value(form):
     form = IntFormat.parse(form)
     value = Signal(signed(7))
@@ -77,6 +78,16 @@ def test_saturate_wrap_and_clamp_equal_algo_for_every_value(form):
     assert (got[:, 0] == arithmetic.saturate(EVERY, form)).all()
     assert (got[:, 1] == arithmetic.wrap(EVERY, form)).all()
     assert (got[:, 2] == np.clip(EVERY, -3, 9)).all()
+
+
+@pytest.mark.parametrize("form", ["s3", "u3", "s4", "u4", "s9", "u9"])
+def test_numbers_without_sign_stay_so_when_they_wrap(form):
+    form, value, numbers = IntFormat.parse(form), Signal(4), np.arange(16)
+    got = evaluate([wrap(value, shape_of(form))], [value], numbers[:, None])
+    assert (got[:, 0] == arithmetic.wrap(numbers, form)).all()
+    held = [n for n in range(16) if n in form.interval]
+    got = evaluate([truncate(value, shape_of(form))], [value], [[n] for n in held])
+    assert got[:, 0].tolist() == held
 
 
 @pytest.mark.parametrize("interval, shape", [((0, 7), unsigned(3)), ((-1, 7), signed(4)), ((0, 0), unsigned(1))])
