@@ -67,7 +67,7 @@ def add_delay(width: int) -> float:
 
 def multiply_delay(first: int, second: int) -> float:
     """Gates in a row in a product of numbers of so many bits: the tree of partial products, then a sum."""
-    return 1 + 2.5 * float(min(first, second).bit_length()) + add_delay(first + second)
+    return 1 + 4 * float(min(first, second).bit_length()) + add_delay(first + second)
 
 
 @dataclass
