@@ -72,8 +72,16 @@ class ActivationOptions:
 
 
 def results_bytes(records: Mapping[str, Any]) -> bytes:
-    """What stands in results.json."""
-    return (json.dumps(records, indent=1) + "\n").encode()
+    """What stands in results.json: a line for each choice and each synthesis."""
+    choices = ",\n".join(f"  {json.dumps(name)}: {json.dumps(choice)}" for name, choice in records["choices"].items())
+    runs = ",\n".join(f"  {json.dumps(record)}" for record in records["records"])
+    parts = [
+        f' "schema": {records["schema"]}',
+        f' "options": {json.dumps(records["options"])}',
+        f' "choices": {{\n{choices}\n }}',
+        f' "records": [\n{runs}\n ]',
+    ]
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
 class ActivationWork:
