@@ -65,9 +65,11 @@ def _integers(context: click.Context, option: click.Parameter, text: str) -> tup
 @click.option("--tuning-steps", type=int, default=100, show_default=True, help="Steps in fixed point, for each width.")
 @click.option("--batch", type=int, default=1024, show_default=True, help="Pixels of a step.")
 @click.option(
-    "--frequencies", callback=_numbers, default="15,30,60,120", show_default=True, help="Frequencies of the search."
+    "--frequencies", callback=_numbers, default="7.5,15,30,60,120", show_default=True, help="Frequencies of the search."
 )
-@click.option("--rates", callback=_numbers, default="7e-4,4e-3", show_default=True, help="Learning rates of it.")
+@click.option(
+    "--rates", callback=_numbers, default="7e-4,2e-3,4e-3,1e-2", show_default=True, help="Learning rates of it."
+)
 @click.option("--search-steps", type=int, default=150, show_default=True, help="Steps of a trial of the search.")
 @click.option("--kernel-size", type=int, default=24, show_default=True, help="Side of the grid of the tangent kernels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
@@ -76,7 +78,7 @@ def inr_command(output: Path, as_json: bool, **settings: Any) -> None:
     """Represent pictures by coordinate networks with different activations, at equal size, steps and bits.
 
     Each method first finds its frequency and learning rate on the same grid, with the same budget, on the first
-    picture. An interrupted study goes on when the command is given again; it takes further pictures at the end of the
+    picture, and for clips on the first clip. An interrupted study goes on when the command is given again; it takes further pictures at the end of the
     list. Pictures are read from the folder that QUADRILLE_DATA names, or drawn.
 
     \b

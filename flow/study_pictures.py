@@ -82,9 +82,9 @@ def study_pictures(
         work.search(*trial)
     chosen = best_settings(records["search"])
     for picture, method in options.runs:
-        work.run(picture, method, *chosen[method])
+        work.run(picture, method, *chosen[options.searched(picture), method])
     for method in options.methods:
-        work.kernel(method, chosen[method][0])
+        work.kernel(method, chosen[options.pictures[0], method][0])
     found = picture_findings(options.as_dict(), records)
     files: dict[str, str | bytes] = {
         RESULTS: _text(records),
@@ -102,13 +102,14 @@ def study_pictures(
     return PictureStudy(options.as_dict(), tuple(records["runs"]), found, folder, paths)
 
 
-def best_settings(trials: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Frequency and rate of the best trial of each method."""
-    best: dict[str, dict[str, Any]] = {}
+def best_settings(trials: Sequence[dict[str, Any]]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Frequency and rate of the best trial on each picture with each method."""
+    best: dict[tuple[str, str], dict[str, Any]] = {}
     for trial in trials:
-        if trial["method"] not in best or trial["psnr"] > best[trial["method"]]["psnr"]:
-            best[trial["method"]] = trial
-    return {method: (trial["frequency"], trial["rate"]) for method, trial in best.items()}
+        key = (trial["picture"], trial["method"])
+        if key not in best or trial["psnr"] > best[key]["psnr"]:
+            best[key] = trial
+    return {key: (trial["frequency"], trial["rate"]) for key, trial in best.items()}
 
 
 def picture_file(picture: str, method: str) -> str:
@@ -158,15 +159,16 @@ class _Work:
         self.records[kind].append(record)
         publish(self.folder, {RESULTS: _text(self.records)})
 
-    def search(self, method: str, frequency: float, rate: float) -> None:
+    def search(self, picture: str, method: str, frequency: float, rate: float) -> None:
         """One trial, unless it is done."""
         from quadrille.algo.nn.inr import search_psnr
 
-        key = {"method": method, "frequency": frequency, "rate": rate}
+        key = {"picture": picture, "method": method, "frequency": frequency, "rate": rate}
         if not self._has("search", key):
-            total = len(self.options.methods) * len(self.options.frequencies) * len(self.options.rates)
-            self.progress(f"search, {method} {frequency:g}", len(self.records["search"]), total)
-            self._keep("search", {**key, "psnr": round(search_psnr(self.options, method, frequency, rate), 4)})
+            done, total = len(self.records["search"]), len(list(self.options.searches))
+            self.progress(f"search, {method} {frequency:g} on {picture}", done, total)
+            found = search_psnr(self.options, picture, method, frequency, rate)
+            self._keep("search", {**key, "psnr": round(found, 4)})
 
     def run(self, picture: str, method: str, frequency: float, rate: float) -> None:
         """One training and its quantized ones, unless they are done."""

@@ -46,7 +46,7 @@ def picture_markdown(
         f"{options['layers']} hidden layers of {options['hidden']}, {options['steps']:,} steps of {options['batch']:,} "
         f"points, then {options['tuning_steps']:,} in fixed point for each number of bits; seed {options['seed']}. "
         f"Frequency and learning rate of each method are the best of {grid} after {options['search_steps']:,} steps "
-        f"on {pictures[0]}. Pictures are grey; those called clip are crops that move across a photograph, a stand-in "
+        f"on the first picture, for clips on the first clip. Pictures are grey; those called clip are crops that move across a photograph, a stand-in "
         "for video. PSNR of float is that of unrounded values, of fixed point that of 8-bit pixels."
     )
     parts = [
@@ -68,13 +68,20 @@ def picture_markdown(
         parts += [f"## PSNR in dB, {what}", _table(["picture", *map(title_of, methods)], rows)]
     ssim_rows = [[picture, *(_ssim(runs[picture, method]) for method in methods)] for picture in pictures]
     parts += ["## SSIM, floating point", _table(["picture", *map(title_of, methods)], ssim_rows)]
-    settings = [runs[pictures[0], method] for method in methods]
+    kinds = {name.startswith("clip:"): name for name in reversed(pictures)}
+    settings = [runs[name, method] for name in kinds.values() for method in methods]
     parts += [
         "## What each method was trained with",
         _table(
-            ["method", "frequency", "learning rate", "parameters"],
+            ["picture", "method", "frequency", "learning rate", "parameters"],
             [
-                [title_of(run["method"]), f"{run['frequency']:g}", f"{run['rate']:g}", f"{run['parameters']:,}"]
+                [
+                    run["picture"],
+                    title_of(run["method"]),
+                    f"{run['frequency']:g}",
+                    f"{run['rate']:g}",
+                    f"{run['parameters']:,}",
+                ]
                 for run in settings
             ],
         ),

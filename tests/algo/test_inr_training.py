@@ -130,9 +130,9 @@ def test_a_case_of_the_study(method):
 
 def test_other_parts_of_the_study():
     assert "spectrum" not in study_case(STUDY, "clip:drawn", "quad", 20.0, 1e-3).record["float"]
-    assert search_psnr(STUDY, "sine", 20.0, 1e-3) > 5
+    assert search_psnr(STUDY, "drawn", "sine", 20.0, 1e-3) > 5
     assert len(kernel_eigenvalues(replace(STUDY, kernel_size=4), "quad", 20.0)) == 16
-    assert len(list(STUDY.searches)) == 48 and len(list(STUDY.runs)) == 12
+    assert len(list(STUDY.searches)) == 240 and len(list(STUDY.runs)) == 12
 
 
 @pytest.mark.parametrize(

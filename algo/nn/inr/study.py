@@ -33,7 +33,8 @@ class PictureStudyOptions:
     Pictures are grey squares of `crop` pixels; one called `clip:NAME` is a clip of `frames` frames, squares of
     `clip_size` pixels that move across the photograph NAME. Every method has hidden layers of the same sizes, and the
     same steps, points of a step, seed and bits. Its frequency and learning rate are the pair of `frequencies` x `rates`
-    with the greatest PSNR after `search_steps` steps on the first picture: the same grid and budget for each.
+    with the greatest PSNR after `search_steps` steps on the first picture, for clips on the first clip: the same grid
+    and budget for each.
 
     Raises
     ------
@@ -52,8 +53,8 @@ class PictureStudyOptions:
     steps: int = 600
     tuning_steps: int = 100
     batch: int = 1024
-    frequencies: tuple[float, ...] = (15.0, 30.0, 60.0, 120.0)
-    rates: tuple[float, ...] = (7e-4, 4e-3)
+    frequencies: tuple[float, ...] = (7.5, 15.0, 30.0, 60.0, 120.0)
+    rates: tuple[float, ...] = (7e-4, 2e-3, 4e-3, 1e-2)
     search_steps: int = 150
     kernel_size: int = 24
     seed: int = 0
@@ -91,10 +92,15 @@ class PictureStudyOptions:
             seed=self.seed,
         )
 
+    def searched(self, picture: str) -> str:
+        """The picture on which frequency and rate for `picture` are found: the first of its kind."""
+        return next(name for name in self.pictures if name.startswith(CLIP) == picture.startswith(CLIP))
+
     @property
-    def searches(self) -> Iterator[tuple[str, float, float]]:
-        """Method, frequency and rate of every trial of the search."""
-        return product(self.methods, self.frequencies, self.rates)
+    def searches(self) -> Iterator[tuple[str, str, float, float]]:
+        """Picture, method, frequency and rate of every trial of the search."""
+        searched = dict.fromkeys(self.searched(picture) for picture in self.pictures)
+        return product(searched, self.methods, self.frequencies, self.rates)
 
     @property
     def runs(self) -> Iterator[tuple[str, str]]:
@@ -129,9 +135,9 @@ def study_picture(options: PictureStudyOptions, name: str) -> NDArray[np.uint8]:
     return clip_of(whole, options.clip_size, options.frames, source)
 
 
-def search_psnr(options: PictureStudyOptions, method: str, frequency: float, rate: float) -> float:
-    """PSNR in floating point on the first picture after the steps of the search."""
-    picture = study_picture(options, options.pictures[0])
+def search_psnr(options: PictureStudyOptions, name: str, method: str, frequency: float, rate: float) -> float:
+    """PSNR in floating point on the picture `name` after the steps of the search."""
+    picture = study_picture(options, name)
     training = options.training(method, frequency, rate, options.search_steps)
     return represent(picture, training, bits=()).stages[FLOAT].psnr
 
