@@ -18,7 +18,7 @@ DASHES = {"layer": ":", "array": "--", "column": "-"}
 
 
 def study_png(options: Mapping[str, Any], findings: Findings) -> bytes:
-    """Three panels as PNG."""
+    """Three panels as PNG; two where nothing was varied."""
     # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,13 +26,15 @@ def study_png(options: Mapping[str, Any], findings: Findings) -> bytes:
 
     settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
     with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(12, 3.9), layout="constrained")
+        varied = any(grain.variation for grain in findings.grains)
+        figure = Figure(figsize=(12 if varied else 8, 3.9), layout="constrained")
         FigureCanvasAgg(figure)
-        grid, costs, variation = figure.subplots(1, 3)
-        _draw_grid(grid, options, findings)
-        _draw_costs(costs, findings)
-        _draw_variation(variation, findings)
-        for axes in (grid, costs, variation):
+        panels = figure.subplots(1, 3 if varied else 2)
+        _draw_grid(panels[0], options, findings)
+        _draw_costs(panels[1], findings)
+        if varied:
+            _draw_variation(panels[2], findings)
+        for axes in panels:
             axes.grid(color=GRID, linewidth=0.7)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)

@@ -18,6 +18,7 @@ from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
 from quadrille.flow.study_findings import findings
 from quadrille.flow.study_grid import Study, study
+from quadrille.flow.study_plot import study_png
 
 TINY: dict[str, Any] = {
     "model": "mlp",
@@ -263,6 +264,9 @@ def test_findings_are_those_of_the_numbers() -> None:
     assert under.mean == pytest.approx(0.01) and under.verdict == "within noise"
     assert found.sentences[0].endswith(": the finer wins") and "+11.00 points, standard error" in found.sentences[0]
     assert found.grains[3].variation[0.1].count == 6
+    bare = findings({**options, "sigmas": []}, runs, [])
+    # The third panel, of variation, is there only where something was varied: the width is in the header of a PNG.
+    assert [int.from_bytes(study_png(options, each)[16:20]) for each in (found, bare)] == [1800, 1200]
 
 
 SMALL = "--images 40 --held-out 30 --epochs 1 --rows 32 --seeds 1 --sigmas 0,0.1 --variation-images 9"
