@@ -78,8 +78,8 @@ def inr_command(output: Path, as_json: bool, **settings: Any) -> None:
     """Represent pictures by coordinate networks with different activations, at equal size, steps and bits.
 
     Each method first finds its frequency and learning rate on the same grid, with the same budget, on the first
-    picture, and for clips on the first clip. An interrupted study goes on when the command is given again; it takes further pictures at the end of the
-    list. Pictures are read from the folder that QUADRILLE_DATA names, or drawn.
+    picture, and for clips on the first clip. An interrupted study goes on when the command is given again; it takes
+    further pictures at the end of the list. Pictures are read from the folder that QUADRILLE_DATA names, or drawn.
 
     \b
       quadrille study inr --pictures drawn --crop 32 --hidden 16 --steps 100 --search-steps 10 -o build/inr

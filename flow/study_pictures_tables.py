@@ -46,8 +46,9 @@ def picture_markdown(
         f"{options['layers']} hidden layers of {options['hidden']}, {options['steps']:,} steps of {options['batch']:,} "
         f"points, then {options['tuning_steps']:,} in fixed point for each number of bits; seed {options['seed']}. "
         f"Frequency and learning rate of each method are the best of {grid} after {options['search_steps']:,} steps "
-        f"on the first picture, for clips on the first clip. Pictures are grey; those called clip are crops that move across a photograph, a stand-in "
-        "for video. PSNR of float is that of unrounded values, of fixed point that of 8-bit pixels."
+        "on the first picture, for clips on the first clip. Pictures are grey; those called clip are crops that move "
+        "across a photograph, a stand-in for video. PSNR of float is that of unrounded values, of fixed point that of "
+        "8-bit pixels."
     )
     parts = [
         "# Coordinate networks: activations compared",
@@ -74,16 +75,7 @@ def picture_markdown(
         "## What each method was trained with",
         _table(
             ["picture", "method", "frequency", "learning rate", "parameters"],
-            [
-                [
-                    run["picture"],
-                    title_of(run["method"]),
-                    f"{run['frequency']:g}",
-                    f"{run['rate']:g}",
-                    f"{run['parameters']:,}",
-                ]
-                for run in settings
-            ],
+            [_settings(run) for run in settings],
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -92,6 +84,11 @@ def picture_markdown(
 def _marked(values: Sequence[float]) -> list[str]:
     """Numbers, the greatest in bold."""
     return [f"**{value:.2f}**" if value == max(values) else f"{value:.2f}" for value in values]
+
+
+def _settings(run: Mapping[str, Any]) -> list[str]:
+    numbers = [f"{run['frequency']:g}", f"{run['rate']:g}", f"{run['parameters']:,}"]
+    return [run["picture"], title_of(run["method"]), *numbers]
 
 
 def _ssim(run: Mapping[str, Any]) -> str:
