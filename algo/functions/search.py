@@ -70,8 +70,9 @@ class Problem:
 
     @property
     def least_shift(self) -> int:
-        """The least shift at which the reflection's slope is an integer."""
-        return max(0, self.input_fraction - self.output_fraction) if self.symmetry is Symmetry.RAMP else 0
+        """The least shift at which the reflection's slope or constant is an integer."""
+        needed = {Symmetry.RAMP: self.input_fraction, Symmetry.COMPLEMENT: 0}
+        return max(0, needed.get(self.symmetry, self.output_fraction) - self.output_fraction)
 
     def solve(self, target: float) -> Table | None:
         """The smallest table found that reaches `target`."""

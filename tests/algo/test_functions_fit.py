@@ -159,6 +159,14 @@ def test_slope_of_a_reflection_takes_the_shift_it_needs(name: str) -> None:
     check(fit(name, S12, S8, input_fraction=9, output_fraction=3))
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "gelu", "tanh"])
+def test_codes_may_count_more_than_ones(name: str) -> None:
+    """Negative fraction bits, of either end."""
+    check(fit(name, S8, S8, input_fraction=4, output_fraction=-1))
+    check(fit(name, S8, S8, input_fraction=-2, output_fraction=-3))
+    check(fit(name, S8, S8, input_fraction=-1, output_fraction=4))
+
+
 def test_period_is_wrapped() -> None:
     found = fit("sin", S12, S12, input_fraction=8, output_fraction=10, period=4.0)
     check(found)
