@@ -90,7 +90,7 @@ def findings(records: Sequence[Record]) -> Iterator[str]:
         first = some[0]
         wave = f"{first.ours['name']} takes {_number(first.ours, first.quantity)} {first.quantity.unit}"
         least, most = (
-            ", ".join(f"{SPOKEN[each.function]} {_share(saved)} ({other['method']})" for each, saved, other in picked)
+            ", ".join(f"{_noun(each)} {_share(saved)} ({other['method']})" for each, saved, other in picked)
             for picked in (
                 [(each, each.cheapest, each.others[0]) for each in some],
                 [(each, each.dearest, each.others[-1]) for each in some],
@@ -112,6 +112,10 @@ def findings(records: Sequence[Record]) -> Iterator[str]:
                 f"cuts, functions) reached against the cheapest method in {least}, against the dearest in {most}"
             )
     yield from _core(records)
+
+
+def _noun(each: Comparison) -> str:
+    return SPOKEN[each.function] if each.ours["name"] == "quad" else f"{SPOKEN[each.function]} by {each.ours['name']}"
 
 
 def _number(record: Record, quantity: Quantity) -> str:
