@@ -143,6 +143,9 @@ def fit(
         degree,
         form,
     )
+    if symmetry == "auto" and not problem.placer(1.0 if target is None else target).possible:
+        # Far beyond saturation one half of a function may allow nothing that the other does.
+        problem = replace(problem, symmetry=Symmetry.NONE)
     table = problem.least(max(0.5, float(reference.least_error))) if target is None else problem.solve(target)
     if table is None:
         raise InvalidInput(_unreachable(problem, target))
