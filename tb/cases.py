@@ -180,7 +180,7 @@ CASES: tuple[Case, ...] = (
     *_cases(
         "programmable-quadratic",
         "test_programmable_quadratic",
-        {**_PROGRAMMABLE, "lanes": 2, "cuts": 5},
+        {**_PROGRAMMABLE, "periodic": True, "lanes": 2, "cuts": 5},
         {**_PROGRAMMABLE, "input_signed": False, "output_signed": False, "segments": 1, "cuts": 1},
     ),
     AcceleratorCase(

@@ -58,7 +58,10 @@ class ProgrammableTraffic(Traffic):
             rows[-1][f"row.{name}"] = self.random.randint(0, self.bench.parameter(name))
         reflect = rows[-1].get("row.reflect", 0)
         codes = self.streams["i"].field("values")
-        half = 1 << (codes.width - 1)
+        period = 0
+        if "row.period" in names:
+            period = rows[-1]["row.period"] = self.random.randint(0, codes.width)
+        half = 1 << ((period or codes.width) - 1)
         low, high = (0, half) if reflect else (-half, half - 1) if codes.signed else (0, 2 * half - 1)
         starts = [low, *sorted(self.random.randint(low, high + 2) for _ in range(self.segments - 1))]
         for row, start in zip(rows, starts, strict=False):

@@ -8,9 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from quadrille.algo.spec import Clamp, Form, Function, IntFormat, InvalidInput, Polynomial, Reflection, Round, Segment
+from quadrille.algo.spec import (
+    Clamp,
+    Form,
+    Function,
+    IntFormat,
+    InvalidInput,
+    Polynomial,
+    Reflection,
+    Round,
+    Segment,
+    Wrap,
+)
 
-from .arithmetic import IntArray, check_interval, integers, round_shift, saturate
+from .arithmetic import IntArray, check_interval, integers, round_shift, saturate, wrap
 
 __all__ = ["program", "programmable_quadratic"]
 
@@ -29,9 +40,10 @@ def programmable_quadratic(
 ) -> IntArray:
     """What the table `rows` makes of every element of `values`, (beats, lanes).
 
-    `rows` are the fields `start`, `c0`, `c1`, `c2`, `inner_shift`, `shift`, and for signed codes `reflect`, `negate`
-    and `slope`, each with an entry for each of the `segments` rows and the settings last, whose c0 is the constant. A
-    field that the unit has no bits for is not there.
+    `rows` are the fields `start`, `c0`, `c1`, `c2`, `inner_shift`, `shift`, and for signed codes `reflect`, `negate`,
+    `slope` and `period`, each with an entry for each of the `segments` rows and the settings last, whose c0 is the
+    constant. A field that the unit has no bits for is not there.
+    First x is wrapped to 2**period codes around 0 if there is a period and it is not 0.
     With a = |x| if `reflect` and x < 0, else x; j the last row with `start[j] <= a`; `d = a - start[j]`;
     `p = c0[j] + (c1[j] + round_shift(c2[j]*d, inner_shift)) * d`; where a is -x,
     `v = (-p if negate else p) + constant + slope*a`, else `v = p`; `y = saturate(round_shift(v, shift))`.
@@ -52,14 +64,22 @@ def programmable_quadratic(
     settings = {name: int(column[segments]) for name, column in table.items()}
     reflect, negate, slope = (settings.get(name, 0) for name in ("reflect", "negate", "slope"))
     inner_shift, shift = (settings.get(name, 0) for name in ("inner_shift", "shift"))
+    period = settings.get("period", 0)
+    if period:
+        found = wrap(found, IntFormat(period, signed=True))
     negative = (found < 0) & bool(reflect)
     argument = np.where(negative, -found, found)
-    _check_starts(start, 0 if reflect else source.interval.lo)
+    _check_starts(start, 0 if reflect else _period(source, period).interval.lo)
     row = np.searchsorted(start, argument, side="right") - 1
     distance = argument - start[row]
     p = c0[row] + (c1[row] + round_shift(c2[row] * distance, inner_shift)) * distance
     mirrored = (-p if negate else p) + settings["c0"] + slope * argument
     return saturate(round_shift(np.where(negative, mirrored, p), shift), result)
+
+
+def _period(source: IntFormat, bits: int) -> IntFormat:
+    """The format of a wrapped code; `bits` = 0 for none."""
+    return IntFormat(bits, signed=True) if bits else source
 
 
 def _check_starts(start: IntArray, lowest: int) -> None:
@@ -79,6 +99,7 @@ def program(
     input_signed: bool,
     output_bits: int,
     output_signed: bool,
+    periodic: bool,
     segments: int,
     c0_bits: int,
     c1_bits: int,
@@ -104,7 +125,9 @@ def program(
     formats, own = (source, IntFormat(output_bits, output_signed)), (function.input, function.output)
     if formats != own:
         raise InvalidInput(f"Formats of function {name} must be {formats[0]} to {formats[1]}, not {own[0]} to {own[1]}")
-    polynomial, rounding = _stages(function)
+    polynomial, rounding, period = _stages(function)
+    if period and not periodic:
+        raise InvalidInput(f"Period of function {name} must be none on a unit without periods, not 2**{period} codes")
     inner = polynomial.inner_shift if any(segment.c2 for segment in polynomial.segments) else 0
     if inner > inner_shift or rounding.shift > shift:
         raise InvalidInput(
@@ -118,7 +141,7 @@ def program(
 
     empty = segments - len(polynomial.segments)
     unreached, reflection = IntFormat(input_bits + 1, input_signed).interval.hi, polynomial.reflection
-    lowest = source.interval.lo if reflection is None else 0
+    lowest = _period(source, period).interval.lo if reflection is None else 0
     if polynomial.segments[0].start != lowest:
         raise InvalidInput(
             f"First segment of function {name} must start at {lowest}, not at {polynomial.segments[0].start}"
@@ -132,6 +155,7 @@ def program(
         "reflect": segments * [0] + [int(reflection is not None)],
         "negate": segments * [0] + [int(settings.sign < 0)],
         "slope": segments * [0] + [settings.slope],
+        "period": segments * [0] + [period],
         "inner_shift": segments * [0] + [inner],
         "shift": segments * [0] + [rounding.shift],
     }
@@ -143,27 +167,41 @@ def program(
                     f"Coefficient {column} of function {name} must fit the {bits} bits of the unit, and is {number}"
                 )
     signs = dict.fromkeys(("reflect", "negate"), input_signed)
-    present = {**signs, "slope": input_signed and slope_bits, "inner_shift": inner_shift, "shift": shift}
+    present = {
+        **signs,
+        "period": periodic,
+        "slope": input_signed and slope_bits,
+        "inner_shift": inner_shift,
+        "shift": shift,
+    }
     rows = {column: numbers for column, numbers in rows.items() if present.get(column, True)}
     return {column: np.array(numbers, dtype=np.int64) for column, numbers in rows.items()}
 
 
-def _stages(function: Function) -> tuple[Polynomial, Round]:
-    """The polynomial of a function, with its clamp made segments of it, and the round."""
+def _stages(function: Function) -> tuple[Polynomial, Round, int]:
+    """The polynomial of a function, with its clamp made segments of it, the round, and the bits of its period."""
     kinds = [type(stage) for stage in function.stages]
-    *before, polynomial, rounding = function.stages if len(kinds) > 1 else (None, None, None)
-    fits = kinds in ([Polynomial, Round], [Clamp, Polynomial, Round])
+    *before, polynomial, rounding = function.stages if len(kinds) > 1 else (None, None)
+    fits = kinds in ([Polynomial, Round], [Clamp, Polynomial, Round], [Wrap, Polynomial, Round])
     if not fits or not isinstance(polynomial, Polynomial) or not isinstance(rounding, Round):
         found = ", ".join(kind.kind for kind in kinds)
-        raise InvalidInput(f"Stages of function {function.name!r} must be polynomial and round, not {found}")
+        raise InvalidInput(
+            f"Stages of function {function.name!r} must be polynomial and round, or clamp or wrap first, not {found}"
+        )
     if polynomial.form is Form.SQUARE and polynomial.inner_shift and any(s.c2 for s in polynomial.segments):
         raise InvalidInput(f"Form of function {function.name!r} must be horner, not square")
-    if function.input.interval.lo >= 0:
+    period = 0
+    for stage in before:
+        if isinstance(stage, Wrap):
+            if stage.offset % (1 << stage.bits):
+                raise InvalidInput(f"Period of function {function.name!r} must have no offset, not {stage.offset}")
+            period = stage.bits if function.input.interval not in IntFormat(stage.bits, signed=True).interval else 0
+    if function.input.interval.lo >= 0 and not period:
         polynomial = replace(polynomial, reflection=None)
-    for clamp in before:
-        assert isinstance(clamp, Clamp)
-        polynomial = _clamped(function, clamp, polynomial)
-    return polynomial, rounding
+    for stage in before:
+        if isinstance(stage, Clamp):
+            polynomial = _clamped(function, stage, polynomial)
+    return polynomial, rounding, period
 
 
 def _clamped(function: Function, clamp: Clamp, polynomial: Polynomial) -> Polynomial:

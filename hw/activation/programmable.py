@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
@@ -31,6 +32,8 @@ def row_layout(block: ProgrammableQuadratic) -> StructLayout:
         fields |= {"reflect": 1, "negate": 1}
         if block.slope_bits:
             fields["slope"] = shape_of(IntFormat(block.slope_bits, signed=True))
+    if block.periodic:
+        fields["period"] = range(block.input_bits + 1)
     shifts = {"inner_shift": block.inner_shift, "shift": block.shift}
     fields |= {name: range(greatest + 1) for name, greatest in shifts.items() if greatest}
     return StructLayout(fields)
@@ -43,9 +46,11 @@ class ProgrammableQuadratic(Block):
     `d = a - start[j]`; `p = c0[j] + (c1[j] + round_shift(c2[j]*d, inner_shift)) * d`; where a is -x,
     `v = (-p if negate else p) + constant + slope*a`, else `v = p`; the result is `saturate(round_shift(v, shift))`.
 
-    The row at address `segments` is that of the settings, reflection and shifts; its `c0` is the constant. The starts
-    of a table rise from row to row, from the lowest argument on; a row that is not needed has a start that none
-    reaches.
+    Where `periodic`, x is first wrapped to a period of 2**period codes around 0, if the settings' `period` is not 0.
+
+    The row at address `segments` is that of the settings, period, reflection and shifts; its `c0` is the constant.
+    The starts of a table rise from row to row, from the lowest argument on; a row that is not needed has a start that
+    none reaches.
     There are two tables. A write goes to the one that is not in use; one with `commit` then swaps the two, for all
     beats accepted after it: a beat keeps the table it entered with. `i_table` waits while a beat is on its way that
     entered with the table to be written. A table is written whole: what it held before is of two commits ago, and
@@ -56,6 +61,7 @@ class ProgrammableQuadratic(Block):
     input_bits, input_signed, output_bits, output_signed : formats of codes and results
     segments : rows of the table
     c0_bits, c1_bits, c2_bits, slope_bits : widths of the signed coefficients; slope_bits = 0 for none
+    periodic : whether there are periods, for signed codes
     inner_shift, shift : the greatest amounts of the two rounding shifts
     lanes : numbers in a beat; all share the table
     cuts : registers in each lane, from 1 to one after every level
@@ -81,6 +87,7 @@ class ProgrammableQuadratic(Block):
         Flag("input_signed", True, "whether codes are signed"),
         Parameter("output_bits", 8, 1, 32, "width of a result"),
         Flag("output_signed", True, "whether results are signed"),
+        Flag("periodic", False, "whether codes can be wrapped to a period, if they are signed"),
         Parameter("segments", 16, 1, 256, "rows of the table"),
         Parameter("c0_bits", 20, 1, 48, "width of the constants"),
         Parameter("c1_bits", 14, 1, 32, "width of the linear coefficients"),
@@ -96,6 +103,7 @@ class ProgrammableQuadratic(Block):
     input_signed: bool
     output_bits: int
     output_signed: bool
+    periodic: bool
     segments: int
     c0_bits: int
     c1_bits: int
@@ -117,6 +125,7 @@ class ProgrammableQuadratic(Block):
         input_signed: bool = True,
         output_bits: int = 8,
         output_signed: bool = True,
+        periodic: bool = False,
         segments: int = 16,
         c0_bits: int = 20,
         c1_bits: int = 14,
@@ -132,6 +141,7 @@ class ProgrammableQuadratic(Block):
             input_signed=input_signed,
             output_bits=output_bits,
             output_signed=output_signed,
+            periodic=periodic,
             segments=segments,
             c0_bits=c0_bits,
             c1_bits=c1_bits,
@@ -142,6 +152,9 @@ class ProgrammableQuadratic(Block):
             lanes=lanes,
             cuts=cuts,
         )
+        if periodic and not input_signed:
+            self.inspected()
+            raise InvalidInput(f"Codes of {self.block_name} must be signed to have periods, not unsigned")
         self.input, self.output = IntFormat(input_bits, input_signed), IntFormat(output_bits, output_signed)
         self.c0, self.c1, self.c2 = (IntFormat(bits, signed=True) for bits in (c0_bits, c1_bits, c2_bits))
         self.flow = table_flow(self)
@@ -237,6 +250,7 @@ class ProgrammableCore(Core):
         rows = [View(self.layout, table) for table in self.tables]
         chosen: dict[tuple[str, int], Signal] = {}
 
+        # Of shift and period it takes what they decode to, once for all lanes.
         def field(name: str, stage: int) -> Value:
             column, _, number = name.rpartition("_")
             row = int(number) if number.isdigit() else block.segments
@@ -244,15 +258,22 @@ class ProgrammableCore(Core):
             first, second = (table[row][column] for table in rows)
             return Mux(self.banks[stage - 1] if stage else self.i.bank, second, first)
 
-        def half(stage: int) -> Value:
-            return (Const(1) << field("shift", stage)) >> 1
+        def power(name: str, stage: int) -> Value:
+            return Const(1) << field(name, stage)
+
+        decoded = {
+            "half": lambda stage: power("shift", stage) >> 1,
+            "top": lambda stage: power("period", stage) >> 1,
+            "mask": lambda stage: Mux(field("period", stage) == 0, -1, power("period", stage) - 1),
+        }
 
         def supply(operand: Operand, stage: int) -> Value:
             """A field of the table of the beat that has passed `stage` registers."""
             key = operand.name, stage
             if key not in chosen:
                 chosen[key] = Signal(operand.shape, name=f"{operand.name}_of_stage_{stage}")
-                m.d.comb += chosen[key].eq(half(stage) if operand.name == "half" else field(operand.name, stage))
+                found = decoded.get(operand.name, partial(field, operand.name))(stage)
+                m.d.comb += chosen[key].eq(found)
             return chosen[key]
 
         cuts = flow.cuts(block.cuts)

@@ -97,13 +97,22 @@ def _turned_sum(flow: Dataflow, noun: str, turn: Operand, first: Operand, second
 
 def _argument(flow: Dataflow, block: ProgrammableQuadratic) -> tuple[Operand | None, Operand]:
     """Whether the code is negative and the table says that such are reflected, and the argument."""
+    source, bits, delay = flow.source, block.input_bits, 2 + add_delay(block.input_bits)
+    if block.periodic:
+        # The bits above a period are copies of its highest: `top` has a 1 there, and `mask` one in each below.
+        mask, top = (flow.share(name, Interval(0, (1 << bits) - 1)) for name in ("mask", "top"))
+
+        def phase(x: Value, below: Value, sign: Value) -> Value:
+            negative = (x.as_unsigned() & sign).any()
+            return ((x.as_unsigned() & below) | (~below & negative.replicate(bits)))[:bits].as_signed()
+
+        source = flow.add("phase", source.interval, 2.0 + bits.bit_length(), phase, source, mask, top)
     if not block.input_signed:
-        return None, flow.source
+        return None, source
     reflect = flow.share("reflect", BIT)
-    negative = flow.add("negative", BIT, 1, lambda x, on: x[-1] & on, flow.source, reflect)
-    delay = 2 + add_delay(block.input_bits)
+    negative = flow.add("negative", BIT, 1, lambda x, on: x[-1] & on, source, reflect)
     arguments = arguments_of(block.input)
-    argument = flow.add("argument", arguments, delay, lambda x, on: Mux(x[-1] & on, -x, x), flow.source, reflect)
+    argument = flow.add("argument", arguments, delay, lambda x, on: Mux(x[-1] & on, -x, x), source, reflect)
     return negative, argument
 
 

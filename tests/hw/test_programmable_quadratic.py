@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quadrille.algo.functions import fit
 from quadrille.algo.integer.activation import evaluate, every_code, program, programmable_quadratic
-from quadrille.algo.spec import Function, IntFormat, InvalidInput, Polynomial, Reflection, Round, Segment
+from quadrille.algo.spec import Function, IntFormat, InvalidInput, Polynomial, Reflection, Round, Segment, Wrap
 from quadrille.hw.activation import ProgrammableQuadratic
 from quadrille.hw.export import export
 from quadrille.sim.model import Model, Stall
@@ -25,10 +25,10 @@ Parameters = dict[str, Any]
 SMALL: Parameters = {"input_bits": 7, "output_bits": 6, "segments": 5, "c0_bits": 12, "c1_bits": 7, "c2_bits": 5}
 SMALL |= {"slope_bits": 6, "inner_shift": 2, "shift": 5, "lanes": 2, "cuts": 4}
 WIDE: Parameters = {"input_bits": 12, "output_bits": 12, "segments": 9, "inner_shift": 9, "shift": 11}
-WIDE |= {"c0_bits": 24, "c1_bits": 15, "c2_bits": 10, "lanes": 4, "cuts": 7}
+WIDE |= {"c0_bits": 24, "c1_bits": 15, "c2_bits": 10, "lanes": 4, "cuts": 7, "periodic": True}
 UNSIGNED = SMALL | {"input_signed": False, "output_signed": False, "cuts": 1}
 FLAT = SMALL | {"inner_shift": 0, "segments": 1, "slope_bits": 0, "cuts": 2}
-UNITS = [SMALL, WIDE, UNSIGNED, FLAT, SMALL | {"cuts": 9}]
+UNITS = [SMALL, WIDE, UNSIGNED, FLAT, SMALL | {"cuts": 9, "periodic": True}]
 
 
 @pytest.fixture(scope="module", name="unit")
@@ -53,12 +53,15 @@ def random_rows(draw: np.random.Generator, block: Any) -> Arrays:
     """A table with all that a row can hold; some rows are not reached."""
     count, codes = block.segments, block.input.interval
     reflect = int(block.input_signed and draw.random() < 0.6)
+    period = int(draw.integers(0, block.input_bits + 1)) if block.periodic else 0
+    codes = IntFormat(period, signed=True).interval if period else codes
     low, high = (0 if reflect else codes.lo), (-codes.lo if reflect else codes.hi)
     starts = np.sort(draw.integers(low, high + 3, count))
     starts[0] = low
     rows = {"start": np.append(starts, signed(draw, block.input_bits))} if block.input_signed else {}
     rows |= {} if block.input_signed else {"start": np.append(starts, 0)}
     rows |= {name: signed(draw, getattr(block, f"{name}_bits"), count + 1) for name in ("c0", "c1", "c2")}
+    rows |= {"period": np.full(count + 1, period)} if block.periodic else {}
     shifts = [name for name in ("inner_shift", "shift") if getattr(block, name)]
     rows |= {name: draw.integers(0, getattr(block, name) + 1, count + 1) for name in shifts}
     if block.input_signed:
@@ -120,6 +123,9 @@ def test_every_code_of_functions_written_one_after_the_other(unit: Any) -> None:
     tables.append(Function("f", form, (Polynomial(one, 5), Round(7, form))))
     for name in ("gelu", "sigmoid", "exp"):
         tables.append(fit(name, form, form, input_fraction=8, output_fraction=8).function)
+    tables.append(fit("sin", form, form, input_fraction=8, output_fraction=8, period=4.0).function)
+    wave = Polynomial((Segment(0, 0, 512, -1),), reflection=Reflection(-1))
+    tables.append(Function("wave", form, (Wrap(10), wave, Round(8, form))))
     codes = every_code(tables[0]).reshape(-1, 4)
     for function in tables:
         beats = writes([program(function, **block.parameter_values())])
@@ -135,5 +141,7 @@ def test_more_cuts_than_places_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"^Cuts of programmable-quadratic must be from 1 to 12, not 13$"):
         parameters: Parameters = SMALL | {"cuts": 13}
         ProgrammableQuadratic(**parameters)
+    with pytest.raises(InvalidInput, match=r"^Codes of programmable-quadratic must be signed to have periods"):
+        ProgrammableQuadratic(input_signed=False, periodic=True)
     with pytest.raises(InvalidInput, match=r"^Parameter cuts of programmable-quadratic must be from 1 to 99, not 0$"):
         ProgrammableQuadratic(cuts=0)

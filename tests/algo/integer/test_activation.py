@@ -171,7 +171,7 @@ def test_pipelines_are_their_function() -> None:
 
 UNIT: dict[str, Any] = {"input_bits": 8, "input_signed": True, "output_bits": 8, "output_signed": True, "segments": 6}
 UNIT |= {"c0_bits": 24, "c1_bits": 14, "c2_bits": 12, "slope_bits": 12, "inner_shift": 4, "shift": 9, "lanes": 1}
-UNIT |= {"cuts": 4}
+UNIT |= {"cuts": 4, "periodic": True}
 QUARTERS = tuple(Segment(s, 51 * s - 900, 90 - s, s % 11 - 5) for s in (0, 9, 31, 64))
 
 
@@ -185,10 +185,13 @@ def tables(draw: st.DrawFn) -> Function:
     if clamped and reflection is not None:
         reflection = replace(reflection, slope=0)
     low = 0 if reflection else -end if clamped else -128
-    starts = [low, *sorted(draw(st.sets(st.integers(low + 1, 20), max_size=3)))]
+    starts = [low, *sorted(draw(st.sets(st.integers(max(low, -64) + 1, 20), max_size=3)))]
+    before: tuple[Stage, ...] = (Clamp(-end, end),) if clamped else ()
+    if draw(st.booleans()) and not clamped:
+        before = (Wrap(draw(st.sampled_from([7, 8, 9]))),)
+        starts[0] = 0 if reflection else -64 if before == (Wrap(7),) else -128
     inner = draw(st.integers(0, 4))
     core = Polynomial(tuple(Segment(s, draw(small), draw(small), draw(small)) for s in starts), inner, reflection)
-    before = (Clamp(-end, end),) if clamped else ()
     return Function("any", S8, (*before, core, Round(draw(st.integers(6, 9)), S8)))
 
 
@@ -223,7 +226,17 @@ def function_of(segments: tuple[Segment, ...] = QUARTERS, *before: Stage, **chan
             r"^Coefficient slope of function 'f' must fit the 0 bits of the unit, and is 3$",
         ),
         (function_of(form=Form.SQUARE), {}, r"^Form of function 'f' must be horner, not square$"),
-        (function_of(QUARTERS, Wrap(7)), {}, r"^Stages of function 'f' must be polynomial and round, not wrap, poly"),
+        (
+            function_of(QUARTERS, Rectify()),
+            {},
+            r"^Stages of function 'f' must be polynomial and round, or",
+        ),
+        (function_of(QUARTERS[:3], Wrap(7, 3)), {}, r"^Period of function 'f' must have no offset, not 3$"),
+        (
+            function_of(QUARTERS[:3], Wrap(7)),
+            {"periodic": False},
+            r"^Period of function 'f' must be none on a unit without periods, not 2\*\*7 codes$",
+        ),
         (
             function_of((Segment(-3, 1), *QUARTERS[1:])),
             {},
