@@ -102,6 +102,7 @@ def train_command(
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
 @click.option("--bake", is_flag=True, help="Put weights, tables and program into the hardware: nothing to load.")
 @click.option("--thresholds", is_flag=True, help="Activations as ADC thresholds where that is cheaper than mantissas.")
+@click.option("--retile", "retiled", is_flag=True, help="Cut layers with exact sums anew into the fewest tiles.")
 @click.option("--accelerator", type=FOLDER, help="Keep the hardware of this folder; only the program is new.")
 @output_option("Where the Verilog, its manifest and the program go.")
 @json_option
@@ -113,6 +114,7 @@ def generate_command(
     settings: dict[str, str],
     bake: bool,
     thresholds: bool,
+    retiled: bool,
     accelerator: Path | None,
     output: Path,
     as_json: bool,
@@ -133,6 +135,7 @@ def generate_command(
             settings=settings,
             baked=bake,
             thresholds=thresholds,
+            retiled=retiled,
             accelerator=accelerator,
             progress=progress,
         )

@@ -15,7 +15,7 @@ from quadrille.flow.console import play
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 CHAIN = ("train", "inspect", "generate", "verify", "report")
-FAST = ("component-list", "component")
+FAST = ("fit", "component-list", "component")
 
 
 def blocks() -> dict[str, tuple[str, str]]:
@@ -102,7 +102,7 @@ def test_make_goals_exist() -> None:
 
 
 def test_files_named_exist() -> None:
-    named = re.findall(r"`((?:algo|hw|sim|tb|flow|bench|tests)/[\w/.]*)`", README)
+    named = re.findall(r"`((?:algo|hw|sim|tb|boards|flow|bench|tests)/[\w/.]*)`", README)
     invented = {"hw/dequant/narrower.py"}
     assert [name for name in named if name not in invented and not (ROOT / name).exists()] == []
 
