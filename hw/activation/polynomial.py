@@ -19,7 +19,7 @@ PLAIN = Reflection(1)
 
 @dataclass(frozen=True)
 class Term:
-    """`sign * operand + constant`: what of a quadratic is not in the column of its constants; no operand is 0."""
+    """`sign * operand`: what of a quadratic is not in the column of its constants; nothing without an operand."""
 
     operand: Operand | None
     sign: int = 1
