@@ -122,6 +122,7 @@ def represent(
     *,
     bits: Sequence[int] = (12,),
     fitted: bool = False,
+    looked: bool = True,
     identity: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[PictureProgress], None] | None = None,
@@ -129,8 +130,9 @@ def represent(
     """Train a network on `picture` (height, width, channels) or a clip (frames, height, width, channels).
 
     It is trained in floating point, and from there once for each of `bits` with weights and activations of so many
-    bits; if `fitted`, a sine is then quadratic pieces, as in a Network. An interrupted run that is started again with
-    the same `checkpoint` ends in the same numbers; `identity` names the run in it.
+    bits; if `fitted`, a sine is then quadratic pieces, as in a Network. Unless `looked`, pictures are rendered at the
+    end alone, and there is no history. An interrupted run that is started again with the same `checkpoint` ends in the
+    same numbers; `identity` names the run in it.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def represent(
     try:
         for place, (name, precision) in enumerate(zip(names, precisions, strict=True)):
             start = stages[FLOAT].model if place else None
-            run = _Run(picture, grid, options, precision, start, counts[place], fitted)
+            run = _Run(picture, grid, options, precision, start, counts[place], fitted, looked)
             if name in state:
                 run.load(state[name])
             while not run.done:
@@ -177,6 +179,7 @@ class _Run:
         start: CoordinateNetwork | None,
         steps: int,
         fitted: bool,
+        looked: bool,
     ) -> None:
         self.picture, self.options, self.steps = picture, options, steps
         self.points = grid.codes()
@@ -201,7 +204,7 @@ class _Run:
         self.history: list[dict[str, float]] = []
         self.snapshots: list[torch.Tensor] = []
         # In fixed point the picture hardly changes to the eye: its end is enough.
-        shares = SHARES if precision is None else (1.0,)
+        shares = () if not looked else SHARES if precision is None else (1.0,)
         self.looks = sorted({max(1, round(steps * share)) for share in shares}) if steps else []
 
     @property

@@ -139,7 +139,7 @@ def search_psnr(options: PictureStudyOptions, name: str, method: str, frequency:
     """PSNR in floating point on the picture `name` after the steps of the search."""
     picture = study_picture(options, name)
     training = options.training(method, frequency, rate, options.search_steps)
-    return represent(picture, training, bits=()).stages[FLOAT].psnr
+    return represent(picture, training, bits=(), looked=False).stages[FLOAT].psnr
 
 
 def study_case(
