@@ -37,7 +37,7 @@ def activation_markdown(
 ) -> str:
     """The whole study on one page."""
     formats = f"s{settings['bits']} to s{settings['bits']} with {settings['fraction']} fraction bits in and out"
-    near = f"each at most {settings['error']:g} units in the last place from the real function it is named for"
+    near = f"off by at most {settings['error']:g} in the last place from the real function it is named for"
     lines = ["# Cost of activation functions", "", f"All functions from {formats}, {near}."]
     lines += ["Of each method the candidate of least area is shown.", "", *(f"- {sentence}." for sentence in skipped)]
     for target in settings["targets"]:
