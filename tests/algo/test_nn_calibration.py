@@ -118,12 +118,12 @@ def test_a_finished_network_has_the_zero_points_that_it_was_trained_with() -> No
     )
     run = Run(recipe, recipe.phases, data, network("array"), seed=0)
     while not run.done:
-        latest = run.step()
+        run.step()
     finished = run.finished()
     assert isinstance(run.model, CimClassifier) and isinstance(finished, CimClassifier)
     for adc, trained in zip(finished.converters, run.model.converters, strict=True):
         assert bool(adc.frozen) and not bool(trained.frozen) and torch.equal(adc.center, trained.center)
-    assert accuracy(finished, data.held_out_images, data.held_out_labels) == latest.held_out_accuracy
+    assert accuracy(finished, data.held_out_images, data.held_out_labels) == run.history[-1].held_out_accuracy
 
 
 def test_converters_that_are_off_are_not_frozen() -> None:
