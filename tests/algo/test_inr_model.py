@@ -254,5 +254,5 @@ def test_refused(action, message):
 def test_scales_are_exact_fractions():
     model = network()
     model.quantize(Precision.of(12), codes_of(GRID))
-    scale = Fraction(float(model.double().weights.scale(model.effective(0))[0]))
+    scale = Fraction(float(model.double().weights(0).scale(model.effective(0))[0]))
     assert scale.denominator & (scale.denominator - 1) == 0

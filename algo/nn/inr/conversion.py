@@ -67,7 +67,7 @@ def network_of(
     exact = copy.deepcopy(model).cpu().double()
     precision = exact.fixed
     source = Input(name="coordinates", shape=(len(grid.sizes),), format=grid.format)
-    emission = Emission(source, 2.0**-exact.sizes.fraction_bits, exact.weights.mantissa_bits)
+    emission = Emission(source, 2.0**-exact.sizes.fraction_bits, exact.weights(0).mantissa_bits)
     edge = source.infer([])
     for index in range(len(exact.layers) - 1):
         layer = f"layer{index + 1}"
@@ -97,7 +97,9 @@ def _matrix(
 ) -> Edge:
     """The nodes of matrix `index`, whose result counts in `step`; without a `format` in the narrowest that holds it."""
     linear = model.linear[index]
-    layer = CimLinear(linear.in_features, linear.out_features, model.weights, tile_rows=TILE_ROWS).double()
+    weights = model.weights(index)
+    emission.mantissa_bits = weights.mantissa_bits
+    layer = CimLinear(linear.in_features, linear.out_features, weights, tile_rows=TILE_ROWS).double()
     norm = Bias(linear.out_features).double()
     with torch.no_grad():
         layer.weight.copy_(model.effective(index))
