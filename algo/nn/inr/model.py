@@ -47,8 +47,8 @@ def pixels_of(results: Tensor) -> Tensor:
 class Precision:
     """Bits of weights, of activations (signed) and of the fraction of what enters the wave.
 
-    The first matrix has 12-bit weights at least: it alone meets whole coordinates, its gain is the frequency, and with 8
-    bits these few weights lose more than everything else together (0.8 dB on `camera`).
+    The first matrix has 12-bit weights at least: it alone meets whole coordinates, its gain is the frequency, and with
+    8 bits these few weights lose more than everything else together (0.8 dB on `camera`).
 
     Raises
     ------
