@@ -30,6 +30,7 @@ def test_network_is_valid_and_described(name: str) -> None:
     [
         ("resnet20-cifar10-w1a4", "cifar10", 0.74),
         ("lenet-fashion-mnist", "fashion-mnist", 0.86),
+        ("lenet-fashion-mnist-w4a4", "fashion-mnist", 0.86),
         ("digits-mlp", "digits", 0.9),
     ],
 )
