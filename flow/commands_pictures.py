@@ -8,9 +8,7 @@ from typing import Any
 
 import click
 
-from quadrille.algo.spec import InvalidInput
-
-from .console import emit, json_option, output_option
+from .console import emit, integers_of, json_option, names_of, numbers_of, output_option
 from .progress import shown
 
 __all__ = ["inr_command"]
@@ -18,44 +16,25 @@ __all__ = ["inr_command"]
 PICTURES = "camera,astronaut,clip:coffee,kodim01,kodim05,kodim19,kodim23"
 
 
-def _names(context: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
-    """A comma-separated list."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
-    """A comma-separated list of numbers."""
-    try:
-        return tuple(float(part) for part in _names(context, option, text))
-    except ValueError:
-        raise InvalidInput(f"Option --{option.name} must be numbers with commas between them, not {text!r}") from None
-
-
-def _integers(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
-    """A comma-separated list of integers."""
-    try:
-        return tuple(int(part) for part in _names(context, option, text))
-    except ValueError:
-        raise InvalidInput(f"Option --{option.name} must be integers with commas between them, not {text!r}") from None
-
-
 @click.command("inr", short_help="Activations of coordinate networks on pictures: PSNR, spectra, kernels.")
 @output_option("Where results.json, study.md, study.csv and the figures go.")
 @click.option(
     "--pictures",
-    callback=_names,
+    callback=names_of,
     default=PICTURES,
     show_default=True,
     help="Pictures; clip:NAME is a crop that moves across NAME.",
 )
 @click.option(
     "--methods",
-    callback=_names,
+    callback=names_of,
     default="quad,sine,finer,wire,gauss,relu",
     show_default=True,
     help="Activations that are compared.",
 )
-@click.option("--bits", callback=_integers, default="8,12", show_default=True, help="Bits of fixed point; '' for none.")
+@click.option(
+    "--bits", callback=integers_of, default="8,12", show_default=True, help="Bits of fixed point; '' for none."
+)
 @click.option("--crop", type=int, default=256, show_default=True, help="Side of a picture.")
 @click.option("--clip-size", type=int, default=64, show_default=True, help="Side of a frame of a clip.")
 @click.option("--frames", type=int, default=16, show_default=True, help="Frames of a clip.")
@@ -65,10 +44,14 @@ def _integers(context: click.Context, option: click.Parameter, text: str) -> tup
 @click.option("--tuning-steps", type=int, default=100, show_default=True, help="Steps in fixed point, for each width.")
 @click.option("--batch", type=int, default=1024, show_default=True, help="Pixels of a step.")
 @click.option(
-    "--frequencies", callback=_numbers, default="7.5,15,30,60,120", show_default=True, help="Frequencies of the search."
+    "--frequencies",
+    callback=numbers_of,
+    default="7.5,15,30,60,120",
+    show_default=True,
+    help="Frequencies of the search.",
 )
 @click.option(
-    "--rates", callback=_numbers, default="7e-4,2e-3,4e-3,1e-2", show_default=True, help="Learning rates of it."
+    "--rates", callback=numbers_of, default="7e-4,2e-3,4e-3,1e-2", show_default=True, help="Learning rates of it."
 )
 @click.option("--search-steps", type=int, default=150, show_default=True, help="Steps of a trial of the search.")
 @click.option("--kernel-size", type=int, default=24, show_default=True, help="Side of the grid of the tangent kernels.")

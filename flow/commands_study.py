@@ -8,27 +8,12 @@ from typing import Any
 
 import click
 
-from quadrille.algo.spec import InvalidInput
-
-from .console import emit, json_option, output_option
+from .console import emit, json_option, names_of, numbers_of, output_option
 from .progress import shown
 
 __all__ = ["study_command"]
 
 LEVELS = "layer,array,column"
-
-
-def _names(context: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
-    """A comma-separated list."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
-    """A comma-separated list of numbers."""
-    try:
-        return tuple(float(part) for part in _names(context, option, text))
-    except ValueError:
-        raise InvalidInput(f"Deviations must be numbers with commas between them, not {text!r}") from None
 
 
 @click.group("study", short_help="Train a grid of networks and compare them.")
@@ -60,21 +45,21 @@ def study_command() -> None:
 @click.option("--seeds", type=int, default=3, show_default=True, help="How often each grain is trained.")
 @click.option(
     "--weights",
-    callback=_names,
+    callback=names_of,
     default=LEVELS,
     show_default=True,
     help="Granularities of weight scales.",
 )
 @click.option(
     "--sums",
-    callback=_names,
+    callback=names_of,
     default=LEVELS,
     show_default=True,
     help="Granularities of partial-sum scales.",
 )
 @click.option(
     "--sigmas",
-    callback=_numbers,
+    callback=numbers_of,
     default="0,0.05,0.1,0.15,0.2,0.25",
     show_default=True,
     help="Deviations of the variation sweep; '' for none.",
@@ -136,16 +121,16 @@ def counts(
 @click.option(
     "--error", type=float, default=1.0, show_default=True, help="Greatest error, in units of the output's last place."
 )
-@click.option("--functions", callback=_names, default="", help="Rows of the table, with commas [default: all].")
+@click.option("--functions", callback=names_of, default="", help="Rows of the table, with commas [default: all].")
 @click.option(
     "--targets",
-    callback=_names,
+    callback=names_of,
     default="ultrascale+,ecp5,nangate45,sky130hd,asap7",
     show_default=True,
     help="FPGA families and cell libraries, whose files lie in QUADRILLE_DATA/liberty.",
 )
 @click.option(
-    "--cuts", callback=_names, default="0,3,full", show_default=True, help="Registers in a pipeline: 0, 3 or full."
+    "--cuts", callback=names_of, default="0,3,full", show_default=True, help="Registers in a pipeline: 0, 3 or full."
 )
 @json_option
 def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: bool, **settings: Any) -> None:

@@ -21,7 +21,10 @@ __all__ = [
     "INTERRUPTED",
     "MISMATCH",
     "emit",
+    "integers_of",
     "json_option",
+    "names_of",
+    "numbers_of",
     "output_option",
     "play",
     "setting_option",
@@ -107,3 +110,24 @@ def _raised_by_check(error: TypeError) -> bool:
 def _refuse(sentence: str) -> int:
     click.echo(f"quadrille: {sentence}", err=True)
     return FAULT
+
+
+def names_of(context: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
+    """An option's callback: a comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers_of(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
+    """An option's callback: a comma-separated list of numbers."""
+    try:
+        return tuple(float(part) for part in names_of(context, option, text))
+    except ValueError:
+        raise InvalidInput(f"Option --{option.name} must be numbers with commas between them, not {text!r}") from None
+
+
+def integers_of(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
+    """An option's callback: a comma-separated list of integers."""
+    try:
+        return tuple(int(part) for part in names_of(context, option, text))
+    except ValueError:
+        raise InvalidInput(f"Option --{option.name} must be integers with commas between them, not {text!r}") from None

@@ -43,6 +43,7 @@ def powers_of_two(model: CimClassifier, images: np.ndarray, *, affine: bool = Tr
         if isinstance(linear.weights, BinaryWeights):
             set_binary(linear.weight, generator, affine)
         else:
+            assert isinstance(linear.weights, ColumnWeights)
             quantizer = linear.weights.quantizer
             quantizer.initialise(linear.weight)
             quantizer.step.copy_(2.0 ** torch.randint(-6, -3, quantizer.step.shape, generator=generator))

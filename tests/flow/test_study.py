@@ -296,7 +296,7 @@ def test_command_trains_and_resumes(tmp_path: Path, capfd: pytest.CaptureFixture
     [
         (["mpl"], r"^Model of a study must be one of mlp, "),
         (["mlp", "--data", "letters"], r"^Data set must be one of cifar10, digits, "),
-        (["mlp", "--sigmas", "0,x"], r"^Deviations must be numbers with commas between them, not '0,x'$"),
+        (["mlp", "--sigmas", "0,x"], r"^Option --sigmas must be numbers with commas between them, not '0,x'$"),
         (["mlp", "--weights", "row"], r"^Granularity of weight scales must be one of layer, array, column, not 'row'$"),
         (["mlp", "--epochs", "0"], r"^Epochs of a study must be 1 or more, not 0$"),
     ],
