@@ -19,8 +19,6 @@ class Plain(Scheme):
 
     width: int = 8
 
-    name = "plain"
-
     def check(self, mode: MacMode) -> None:
         """Refuse operands that are wider than the multipliers."""
         bits = max(mode.a.bits, mode.b.bits)
@@ -47,7 +45,6 @@ class BitFusion(Scheme):
     (ISCA 2018), with the operand bandwidth of this shell.
     """
 
-    name = "fusion"
     widths = (2, 4, 8, 16)
 
     def slot(self, operand: Operand, mode: MacMode) -> int:
@@ -76,7 +73,6 @@ class SubWord(Scheme):
     one weight. Source: Moons et al., DVAFS (DATE 2017), its sum-together form.
     """
 
-    name = "sub-word"
     descending = ("b",)
     widths = (4, 8, 16)
 
@@ -98,8 +94,6 @@ class ActivationSerial(Scheme):
 
     `a` is the weight, `b` the activation. Source: Judd et al., Stripes (MICRO 2016).
     """
-
-    name = "activation-serial"
 
     def slot(self, operand: Operand, mode: MacMode) -> int:
         """A word."""

@@ -56,15 +56,10 @@ class MacMode:
     a: Operand
     b: Operand
 
-    def sum_interval(self, length: int) -> Interval:
-        """The dot product of `length` elements."""
-        return (self.a.interval * self.b.interval).sum_of(length)
-
 
 class Scheme(ABC):
     """How a design takes elements in: as fields of the words of `WORD_BITS` bits that a unit is given with a beat."""
 
-    name: str
     descending: tuple[str, ...] = ()
     """Sides, "a" or "b", whose elements lie from the top of a word down."""
 

@@ -67,8 +67,6 @@ class SpatioTemporal(Scheme):
     takes several elements at a time; where there are more, passes follow one another.
     """
 
-    name = "spatio-temporal"
-
     @staticmethod
     def products(mode: MacMode) -> int:
         """Chunk products of an element."""

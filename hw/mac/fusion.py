@@ -11,7 +11,7 @@ from quadrille.algo.spec.mac_schemes import BRICK_BITS, BRICKS, BitFusion
 from quadrille.algo.spec.precision import MacMode, Operand
 
 from .parallel import SLOTS, ParallelMac
-from .shell import SHELL_PARAMETERS, Beat, delayed, total_of
+from .shell import Beat, Pass, delayed, total_of
 
 __all__ = ["FusionMac"]
 
@@ -66,52 +66,26 @@ class FusionMac(ParallelMac):
     bricks are shifted and summed, then those of four such groups; operands of 16 bits take a pass for each pair of
     halves: `sum += group << 8 * halves`. Source: Sharma et al., Bit Fusion (ISCA 2018).
 
-    Parameters
-    ----------
-    units, accumulator_bits : of the shell
-
-    Members
-    -------
-    i : stream of `operands_layout`
-    o : stream {sum}
-
     Attributes
     ----------
     latency : 4 cycles from the acceptance of a last beat of one pass; interval : 1
-
-    Raises
-    ------
-    InvalidInput
-        For a parameter out of range.
     """
 
     block_name = "fusion-mac"
-    parameters = SHELL_PARAMETERS
 
-    def __init__(self, *, units: int = 8, accumulator_bits: int = 48):
-        self.take(units=units, accumulator_bits=accumulator_bits)
-        self.shell()
-
-    def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
-        """A pass for each pair of halves."""
-        wide = [operands[name].slot == SLOTS.index(16) for name in "ab"]
-        return Cat(wide[0] | wide[1], wide[0] & wide[1])
-
-    def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
-        """Bricks, groups, unit."""
-        a, b = beat.operands["a"], beat.operands["b"]
+    def decode_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Pass:
+        """A pass for each pair of halves; what the bricks multiply in it is the same in all units."""
+        a, b = operands["a"], operands["b"]
         fields = {"a": 3, "b": 3, "a_top": 1, "b_top": 1, "inner": 2, "outer": 2, "rests": 1}
-        chosen = [
-            {name: Signal(width, name=f"{name}_{unit}_{k}") for name, width in fields.items()} for k in range(BRICKS)
-        ]
+        chosen = [{name: Signal(width, name=f"{name}_{k}") for name, width in fields.items()} for k in range(BRICKS)]
         scheme = BitFusion()
         for wide_a in SLOTS:
             for wide_b in SLOTS:
                 passes = scheme.passes(MacMode(Operand(wide_a), Operand(wide_b)))
-                with m.If((a.slot == SLOTS.index(wide_a)) & (b.slot == SLOTS.index(wide_b))), m.Switch(beat.number):
-                    for number in range(passes):
-                        with m.Case(number):
-                            for k, brick in enumerate(bricks_of(wide_a, wide_b, number)):
+                with m.If((a.slot == SLOTS.index(wide_a)) & (b.slot == SLOTS.index(wide_b))), m.Switch(number):
+                    for place in range(passes):
+                        with m.Case(place):
+                            for k, brick in enumerate(bricks_of(wide_a, wide_b, place)):
                                 m.d.comb += [
                                     chosen[k]["a"].eq(brick.a),
                                     chosen[k]["b"].eq(brick.b),
@@ -121,6 +95,12 @@ class FusionMac(ParallelMac):
                                     chosen[k]["outer"].eq(brick.outer // (2 * BRICK_BITS)),
                                     chosen[k]["rests"].eq(brick.rests),
                                 ]
+        wide = [operands[name].slot == SLOTS.index(16) for name in "ab"]
+        return Pass(Cat(wide[0] | wide[1], wide[0] & wide[1]), chosen)
+
+    def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
+        """Bricks, groups, unit."""
+        chosen: list[dict[str, Signal]] = beat.routing
         groups: list[Value] = []
         for start in range(0, BRICKS, GROUP):
             products = [self.brick(beat, unit, chosen[k]) for k in range(start, start + GROUP)]

@@ -41,10 +41,6 @@ class ParallelMac(MacUnit):
                 with m.Case(number - 1):
                     m.d.comb += operand.slot.eq(SLOTS.index(rounded_up(number, self.slots)))
 
-    def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
-        """There is one pass."""
-        return Const(0, 2)
-
     @abstractmethod
     def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
         """The sum of the products of one unit in this cycle."""
@@ -53,11 +49,8 @@ class ParallelMac(MacUnit):
         """`group`, the sum over all units two cycles after their products, at its place in the dot product."""
         return group
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate_sum(self, m: Module, enable: Value, beat: Beat) -> None:
         """The pipeline, under one enable."""
-        m = Module()
-        enable = self.moving(m)
-        beat = self.elaborate_beat(m, enable)
         products: list[Value] = []
         for unit in range(self.units):
             product = self.unit_product(m, beat, unit)
@@ -71,16 +64,13 @@ class ParallelMac(MacUnit):
             first, last = delayed(m, enable, first, f"{name}_first"), delayed(m, enable, last, f"{name}_last")
         group = delayed(m, enable, total_of(products), "group")
         self.elaborate_total(m, enable, self.placed(m, enable, beat, group), valid=valid, first=first, last=last)
-        return m
 
 
-def extended(operand: Any, field: Value, *, top: bool = True) -> Value:
+def extended(operand: Any, field: Value) -> Value:
     """A slot as a signed number: its sign where the operand has one; a binary one's lowest bit is -1 or +1."""
     sign = field[-1] & operand.signed
-    plain = Cat(field, sign).as_signed()
-    if not top:
-        return plain
-    return Mux(operand.binary, Cat(Const(1, 1), (~field[0]).replicate(len(field))).as_signed(), plain)
+    one = Cat(Const(1, 1), (~field[0]).replicate(len(field))).as_signed()
+    return Mux(operand.binary, one, Cat(field, sign).as_signed())
 
 
 class PlainMac(ParallelMac):
@@ -89,21 +79,10 @@ class PlainMac(ParallelMac):
     Parameters
     ----------
     width : of the multipliers, 8 or 16; an operand has at most so many bits, which the user sees to
-    units, accumulator_bits : of the shell
-
-    Members
-    -------
-    i : stream of `operands_layout`
-    o : stream {sum}
 
     Attributes
     ----------
     latency : 4 cycles; interval : 1
-
-    Raises
-    ------
-    InvalidInput
-        For a parameter out of range.
     """
 
     block_name = "plain-mac"
@@ -112,12 +91,11 @@ class PlainMac(ParallelMac):
     width: int
 
     def __init__(self, *, width: int = 8, units: int = 8, accumulator_bits: int = 48):
-        self.take(width=width, units=units, accumulator_bits=accumulator_bits)
+        super().__init__(units=units, accumulator_bits=accumulator_bits, width=width)
         if width not in (8, 16):
             self.inspected()
             raise InvalidInput(f"Parameter width of plain-mac must be 8 or 16, not {width}")
         self.slots = (width,)
-        self.shell()
 
     def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
         """Slot by slot."""
@@ -135,32 +113,13 @@ class SubWordMac(ParallelMac):
     bottom, so that the products of all slots, w bits wide, meet at the weight 2**(16 - w) and are summed by the array
     itself.
 
-    Parameters
-    ----------
-    units, accumulator_bits : of the shell
-
-    Members
-    -------
-    i : stream of `operands_layout`
-    o : stream {sum}
-
     Attributes
     ----------
     latency : 4 cycles; interval : 1
-
-    Raises
-    ------
-    InvalidInput
-        For a parameter out of range.
     """
 
     block_name = "sub-word-mac"
-    parameters = SHELL_PARAMETERS
     slots = SubWord.widths
-
-    def __init__(self, *, units: int = 8, accumulator_bits: int = 48):
-        self.take(units=units, accumulator_bits=accumulator_bits)
-        self.shell()
 
     def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
         """Sixteen rows, one tree, one way out for each slot."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal, Value, signed
+from amaranth import Module, Mux, Signal, Value, signed
 from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec.precision import WORD_BITS
 
 from .parallel import extended
-from .shell import SHELL_PARAMETERS, MacUnit, delayed, total_of
+from .shell import Beat, MacUnit, delayed, total_of
 
 __all__ = ["ActivationSerialMac"]
 
@@ -21,32 +21,13 @@ class ActivationSerialMac(MacUnit):
     `C = 2*C + sum_u a[u]*bit(b[u])` over the bits of b, the most significant first, that of a signed b subtracted; then
     `sum += C`. Source: Judd et al., Stripes (MICRO 2016).
 
-    Parameters
-    ----------
-    units, accumulator_bits : of the shell
-
-    Members
-    -------
-    i : stream of `operands_layout`, an element for each unit
-    o : stream {sum}
-
     Attributes
     ----------
     latency : 4 cycles from the acceptance of a last beat of one bit; interval : 1
-
-    Raises
-    ------
-    InvalidInput
-        For a parameter out of range.
     """
 
     block_name = "activation-serial-mac"
-    parameters = SHELL_PARAMETERS
     operand = StructLayout({"last_bit": 4, "signed": 1, "binary": 1})
-
-    def __init__(self, *, units: int = 8, accumulator_bits: int = 48):
-        self.take(units=units, accumulator_bits=accumulator_bits)
-        self.shell()
 
     @property
     def latency(self) -> int:
@@ -61,15 +42,8 @@ class ActivationSerialMac(MacUnit):
             operand.binary.eq(signed & (bits == 0)),
         ]
 
-    def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
-        """There is one pass."""
-        return Const(0, 2)
-
-    def elaborate(self, platform: object) -> Module:
+    def elaborate_sum(self, m: Module, enable: Value, beat: Beat) -> None:
         """Gated weights, their tree, and the bits of b one after the other."""
-        m = Module()
-        enable = self.moving(m)
-        beat = self.elaborate_beat(m, enable)
         a, b = beat.operands["a"], beat.operands["b"]
         terms: list[Value] = []
         for unit in range(self.units):
@@ -97,4 +71,3 @@ class ActivationSerialMac(MacUnit):
             first=delayed(m, enable, first, "bits_first"),
             last=delayed(m, enable, last, "bits_last"),
         )
-        return m

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
@@ -17,12 +17,20 @@ from quadrille.hw.base import Block, Parameter
 
 from .layouts import operands_layout, sum_layout
 
-__all__ = ["SHELL_PARAMETERS", "Beat", "MacUnit", "delayed", "total_of"]
+__all__ = ["SHELL_PARAMETERS", "Beat", "MacUnit", "Pass", "delayed", "total_of"]
 
 SHELL_PARAMETERS = (
     Parameter("units", 8, 1, 256, "units whose products are summed before they are accumulated"),
     Parameter("accumulator_bits", 48, 8, 64, "width of the signed sum"),
 )
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What decides a pass: the number `last` of the last pass of the beat, and what a unit's products need to know."""
+
+    last: Value
+    routing: Any = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class Beat:
     number : of the pass; bit : what is left of the pass in cycles, less 1
     starts : the first cycle of a pass; ends : its last
     first : of the first pass of a dot product; last : in the last cycle of a dot product
+    routing : what else `decode_pass` found
     """
 
     busy: Value
@@ -47,6 +56,7 @@ class Beat:
     ends: Value
     first: Value
     last: Value
+    routing: Any = None
 
     def word(self, name: str, unit: int) -> Value:
         """The word of one unit."""
@@ -54,7 +64,25 @@ class Beat:
 
 
 class MacUnit(Block, metaclass=ABCMeta):
-    """A unit in the common shell: words of 16 bits of either operand for each of `units`, at most one beat a cycle."""
+    """A unit in the common shell: words of 16 bits of either operand for each of `units`, at most one beat a cycle.
+
+    Parameters
+    ----------
+    units : units whose products are summed before they are accumulated
+    accumulator_bits : width of the signed sum; it must hold every dot product of its user
+
+    Members
+    -------
+    i : stream of `operands_layout`, a word of 16 bits for each unit
+    o : stream {sum}
+
+    Raises
+    ------
+    InvalidInput
+        For a parameter out of range.
+    """
+
+    parameters = SHELL_PARAMETERS
 
     units: int
     accumulator_bits: int
@@ -65,8 +93,8 @@ class MacUnit(Block, metaclass=ABCMeta):
     operand: StructLayout
     """What is decoded of a precision; with a field `last_bit` where a pass takes more than one cycle."""
 
-    def shell(self) -> None:
-        """Make the members."""
+    def __init__(self, *, units: int = 8, accumulator_bits: int = 48, **own: object):
+        self.take(units=units, accumulator_bits=accumulator_bits, **own)
         super().__init__(
             {
                 "i": In(stream.Signature(operands_layout(self.units, WORD_BITS))),
@@ -78,9 +106,20 @@ class MacUnit(Block, metaclass=ABCMeta):
     def decode(self, m: Module, operand: Any, bits: Value, signed: Value) -> None:
         """Fill `operand` for a precision of `bits` + 1 bits."""
 
+    def decode_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Pass:
+        """Pass `number` of a beat of decoded `operands`: by default the only one."""
+        return Pass(Const(0, 2))
+
     @abstractmethod
-    def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
-        """The number of the last pass of a beat of decoded `operands`, in pass `number` of it."""
+    def elaborate_sum(self, m: Module, enable: Value, beat: Beat) -> None:
+        """From the beat at hand to `o`; it reads of its unit nothing that `beat` does not hold."""
+
+    def elaborate(self, platform: object) -> Module:
+        """The beat at hand and its sum; all stands still while a sum waits."""
+        m = Module()
+        enable = self.moving(m)
+        self.elaborate_sum(m, enable, self.elaborate_beat(m, enable))
+        return m
 
     def loaded(self, name: str, word: Value, decoded: Any) -> Value:
         """The words of operand `name` as they are kept."""
@@ -100,8 +139,9 @@ class MacUnit(Block, metaclass=ABCMeta):
         bits = len(View(self.operand, decoded["b"]).last_bit) if serial else 1
         busy, ends = Signal(), Signal(2, reset_less=True)
         bit, number, last_cycle = Signal(bits), Signal(2), Signal()
+        at_hand = self.decode_pass(m, operands, number)
         m.d.comb += [
-            last_cycle.eq((bit == 0) & (number == self.last_pass(m, operands, number))),
+            last_cycle.eq((bit == 0) & (number == at_hand.last)),
             self.i.ready.eq(enable & (~busy | last_cycle)),
         ]
         full, next_full = (of["b"].last_bit if serial else 0 for of in (operands, decoded))
@@ -117,7 +157,7 @@ class MacUnit(Block, metaclass=ABCMeta):
             with m.Else():
                 m.d.sync += bit.eq(bit - 1)
         first, last = ends[0] & (number == 0), ends[1] & last_cycle
-        return Beat(busy, dict(words), operands, number, bit, bit == full, bit == 0, first, last)
+        return Beat(busy, dict(words), operands, number, bit, bit == full, bit == 0, first, last, at_hand.routing)
 
     def elaborate_total(
         self, m: Module, enable: Value, group: Value, *, valid: Value, first: Value, last: Value

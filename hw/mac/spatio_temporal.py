@@ -12,7 +12,7 @@ from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS
 from quadrille.hw.base.compress import popcount
 
 from .decode import CHUNKED, Routes, decode_chunks, decode_routes
-from .shell import SHELL_PARAMETERS, Beat, MacUnit, delayed
+from .shell import Beat, MacUnit, Pass, delayed
 
 __all__ = ["SpatioTemporalMac"]
 
@@ -36,43 +36,21 @@ class SpatioTemporalMac(MacUnit):
     """Dot products at any precision from 1 to 16 bits, chosen for either operand anew with every dot product.
 
     `sum = sum_k a[k] * b[k]` over all elements of the beats from `first` to `last`, exact. A beat holds `units` words
-    of four 4-bit chunks of each operand (algo.spec.precision: Operand.cut, MacMode.elements to a unit) and takes
-    `MacMode.cycles`: in each cycle every sub-unit multiplies a chunk of a by one bit of a chunk of b, and
-    the sub-units k of all units are summed first: `C[k] = 2*C[k] + sum_u a[u,k]*bit(b[u,k])`, the most significant bit
+    of four 4-bit chunks of each operand, as algo.spec.spatio_temporal lays them out, and takes the cycles that it says:
+    in each every sub-unit multiplies a chunk of a by one bit of a chunk of b, and the sub-units k of all units are
+    summed first: `C[k] = 2*C[k] + sum_u a[u,k]*bit(b[u,k])`, the most significant bit
     of a signed first chunk subtracted. What the chunks' places multiply by is done once for all units, at the end of
     each pass: `sum += sum_k C[k] << (offset_a[k] + offset_b[k])`.
     Source: Fu et al., 2-in-1 Accelerator (MICRO 2021) for tiling and group shift-add, [INFERRED] for the structure.
-
-    Parameters
-    ----------
-    units : units that share the shift-add
-    accumulator_bits : width of the signed sum; it must hold every dot product of its user
-
-    Members
-    -------
-    i : stream of `operands_layout`, a word of 16 bits for each unit
-    o : stream {sum}
 
     Attributes
     ----------
     latency : 5 cycles from the acceptance of a last beat that takes one cycle to its sum
     interval : 1 cycle, that of the shortest beat; no cycle is lost between beats of any precision
-
-    Raises
-    ------
-    InvalidInput
-        For a parameter out of range.
     """
 
     block_name = "spatio-temporal-mac"
-    parameters = SHELL_PARAMETERS
     operand = CHUNKED
-
-    routes: Routes
-
-    def __init__(self, *, units: int = 8, accumulator_bits: int = 48):
-        self.take(units=units, accumulator_bits=accumulator_bits)
-        self.shell()
 
     @property
     def latency(self) -> int:
@@ -83,16 +61,13 @@ class SpatioTemporalMac(MacUnit):
         """Chunks and their places."""
         decode_chunks(m, operand, bits, signed)
 
-    def last_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Value:
-        """By the routes, which the products need as well."""
-        self.routes = decode_routes(m, operands["a"], operands["b"], number)
-        return self.routes.last_pass
+    def decode_pass(self, m: Module, operands: dict[str, Any], number: Value) -> Pass:
+        """The routes of the pass."""
+        routes = decode_routes(m, operands["a"], operands["b"], number)
+        return Pass(routes.last_pass, routes)
 
-    def elaborate(self, platform: object) -> Module:
-        """A beat at hand, its passes bit by bit, and the sums on their way; all stand still while a result waits."""
-        m = Module()
-        enable = self.moving(m)
-        beat = self.elaborate_beat(m, enable)
+    def elaborate_sum(self, m: Module, enable: Value, beat: Beat) -> None:
+        """Passes bit by bit, and the sums on their way."""
         counts = self.elaborate_products(m, enable, beat)
         sums = self.elaborate_sums(m, enable, counts)
         ended = delayed(m, enable, counts.valid & counts.ends, "sums_valid", reset=True)
@@ -114,7 +89,6 @@ class SpatioTemporalMac(MacUnit):
             first=delayed(m, enable, first, "group_first"),
             last=delayed(m, enable, last, "group_last"),
         )
-        return m
 
     def elaborate_products(self, m: Module, enable: Value, beat: Beat) -> Counts:
         """For each sub-unit the sum over all units of its chunk of a by a bit of its chunk of b.
@@ -122,7 +96,8 @@ class SpatioTemporalMac(MacUnit):
         Bit j of that chunk in all units is one word; a bit of b masks it, and its set bits are counted. Where b is
         -1 or +1, a bit of 0 turns the chunk instead: `-a = ~a + 1`, and 16 less for an unsigned chunk.
         """
-        a, b, routes = beat.operands["a"], beat.operands["b"], self.routes
+        a, b = beat.operands["a"], beat.operands["b"]
+        routes: Routes = beat.routing
         # Bit by bit of the nibbles of all units; of b the one at hand.
         a_words = [[self.every(beat.words["a"], n, Const(j, 2)) for j in range(CHUNK_BITS)] for n in range(SUB_UNITS)]
         b_words = [self.every(beat.words["b"], n, beat.bit) for n in range(SUB_UNITS)]
