@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,18 +76,21 @@ def original_of(folder: Path, network: Network) -> NDArray[np.uint8] | None:
 
 
 def fidelities(folder: Path, network: Network) -> dict[str, float | None]:
-    """The peak signal-to-noise ratio in dB of each picture in `folder` against the original, by name of its maker."""
-    from quadrille.algo.data import read_picture
-    from quadrille.algo.data.fidelity import signal_to_noise
+    """The peak signal-to-noise ratio in dB of each picture in `folder` against the original, by name of its maker.
+
+    None for equal pictures: JSON has no infinity.
+    """
+    from quadrille.algo.data import psnr, read_picture
 
     original = original_of(folder, network)
     if original is None:
         return {}
-    return {
-        maker: signal_to_noise(original, read_picture(folder / name))
+    ratios = {
+        maker: psnr(original, read_picture(folder / name))
         for maker, name in MAKERS.items()
         if (folder / name).is_file()
     }
+    return {maker: ratio if isfinite(ratio) else None for maker, ratio in ratios.items()}
 
 
 def decibels(ratio: float | None) -> str:

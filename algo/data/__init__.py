@@ -7,6 +7,7 @@ from .cifar import cifar10
 from .coordinates import CoordinateGrid, coordinates_of, grid_of, picture_shape
 from .dataset import DATASETS, Dataset, dataset, register
 from .digits import digits, four_bits
+from .fidelity import psnr
 from .folder import DATA_VARIABLE
 from .idx import fashion_mnist, mnist
 from .pictures import Pixels, centre_crop, clip_of, drawn_picture, photograph, picture_png, read_picture
@@ -31,6 +32,7 @@ __all__ = [
     "photograph",
     "picture_png",
     "picture_shape",
+    "psnr",
     "read_picture",
     "register",
 ]

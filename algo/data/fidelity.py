@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import inf, log10
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quadrille.algo.spec import InvalidInput
 
-__all__ = ["signal_to_noise"]
+__all__ = ["PEAK", "Picture", "paired", "psnr"]
+
+PEAK = 255.0
+
+Picture = NDArray[np.generic]
 
 
-def signal_to_noise(picture: NDArray[np.integer], other: NDArray[np.integer]) -> float | None:
-    """The peak signal-to-noise ratio of two 8-bit pictures of one shape, `10 log10(255^2 / mean((a - b)^2))` in dB.
-
-    None if they are equal: there is no noise.
+def paired(picture: Picture, other: Picture) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both pictures, or clips, as float64.
 
     Raises
     ------
     InvalidInput
-        If their shapes differ.
+        If they are not of one shape (height, width, channels) or (frames, height, width, channels).
     """
-    if picture.shape != other.shape:
-        raise InvalidInput(f"Pictures compared must have one shape, not {list(picture.shape)} and {list(other.shape)}")
-    error = float(np.mean((picture.astype(np.int64) - other.astype(np.int64)) ** 2))
-    return None if error == 0 else 10 * log10(255**2 / error)
+    if picture.shape != other.shape or picture.ndim not in (3, 4):
+        raise InvalidInput(
+            f"Pictures to compare must have one shape (height, width, channels) or (frames, height, width, channels), "
+            f"not {list(picture.shape)} and {list(other.shape)}"
+        )
+    return picture.astype(np.float64), other.astype(np.float64)
+
+
+def psnr(picture: Picture, other: Picture) -> float:
+    """`10 log10(255**2 / mean squared error)` in decibels, over all channels; infinite for equal pictures.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not of one shape (height, width, channels) or (frames, height, width, channels).
+    """
+    first, second = paired(picture, other)
+    error = float(np.mean((first - second) ** 2))
+    return 10 * log10(PEAK**2 / error) if error else inf

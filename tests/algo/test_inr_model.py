@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quadrille.algo.data import CoordinateGrid, coordinates_of, drawn_picture, picture_shape
+from quadrille.algo.data import CoordinateGrid, coordinates_of, drawn_picture, picture_shape, psnr
 from quadrille.algo.integer import execute
 from quadrille.algo.integer.activation import evaluate, every_code
 from quadrille.algo.integer.network_file import read_network, write_network
@@ -22,7 +22,6 @@ from quadrille.algo.nn.inr import (
     error_spectrum,
     find_wave,
     network_of,
-    psnr,
     quadratic_wave,
     render,
     rendered,
@@ -166,6 +165,7 @@ def test_psnr_of_a_known_error():
     picture = np.zeros((12, 12, 1))
     assert psnr(picture, picture + 16) == pytest.approx(10 * np.log10(255**2 / 256))
     assert psnr(picture, picture) == inf
+    assert psnr(picture, picture + 255) == 0
 
 
 def test_ssim_of_equal_and_of_flat_pictures():

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quadrille.algo.data import coordinates_of, photograph, picture_shape, read_picture
+from quadrille.algo.data import coordinates_of, photograph, picture_shape, psnr, read_picture
 from quadrille.algo.data.folder import DATA_VARIABLE
 from quadrille.algo.integer import execute, read_network
-from quadrille.algo.nn.inr import PictureStudyOptions, psnr, render
+from quadrille.algo.nn.inr import PictureStudyOptions, render
 from quadrille.algo.spec import InvalidInput
 from quadrille.flow.command_line import cli
 from quadrille.flow.console import play

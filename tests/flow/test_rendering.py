@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quadrille.algo.data import coordinates_of, drawn_picture, picture_png, picture_shape, read_picture
-from quadrille.algo.data.fidelity import signal_to_noise
+from quadrille.algo.data import coordinates_of, drawn_picture, picture_png, picture_shape, psnr, read_picture
 from quadrille.algo.integer.execution import execute
 from quadrille.algo.integer.network_file import read_network, write_network
 from quadrille.algo.spec import (
@@ -30,6 +29,7 @@ from quadrille.algo.spec import (
     Wrap,
 )
 from quadrille.flow import generate, report, verify
+from quadrille.flow.rendering import decibels, fidelities
 from quadrille.sim.verification import verify as compare
 
 HIDDEN, SIZE = 6, 12
@@ -98,15 +98,15 @@ def test_picture_is_drawn_by_the_hardware(tmp_path: Path, channels: int) -> None
     assert len(np.unique(drawn)) > 4
     original = read_picture(tmp_path / "net" / "original.png")
     assert result.signal_to_noise == {
-        "float": signal_to_noise(original, read_picture(tmp_path / "net" / "float.png")),
-        "RTL": signal_to_noise(original, drawn),
+        "float": psnr(original, read_picture(tmp_path / "net" / "float.png")),
+        "RTL": psnr(original, drawn),
     }
     assert "PSNR, RTL" in str(result) and "accuracy" not in str(result)
     # Without the pictures of a training, the original is the one that the notes name.
     for name in ("original.png", "float.png"):
         (tmp_path / "hw" / name).unlink()
     again = verify(tmp_path / "hw", None)
-    assert again.signal_to_noise == {"RTL": signal_to_noise(drawn_picture(SIZE, colour=channels == 3), drawn)}
+    assert again.signal_to_noise == {"RTL": psnr(drawn_picture(SIZE, colour=channels == 3), drawn)}
     page = report(tmp_path / "hw").path.read_text()
     assert "<h2>Picture</h2>" in page and page.count("<figcaption>") == 3 and "its error, 8 times" in page
 
@@ -131,12 +131,12 @@ def test_nodes_are_kept_in_the_file(tmp_path: Path) -> None:
     assert read_network(write(tmp_path / "net", network)) == network
 
 
-def test_ratio_of_pictures() -> None:
-    picture = drawn_picture(8)
-    assert signal_to_noise(picture, picture) is None
-    assert signal_to_noise(picture * 0, picture * 0 + 255) == 0
-    with pytest.raises(InvalidInput, match=r"^Pictures compared must have one shape, not \[8, 8, 1\] and \[9, 9, 1\]$"):
-        signal_to_noise(picture, drawn_picture(9))
+def test_equal_pictures_have_no_ratio_in_json(tmp_path: Path) -> None:
+    network = coordinate_network()
+    original = write(tmp_path / "net", network).with_name("original.png").read_bytes()
+    (tmp_path / "net" / "float.png").write_bytes(original)
+    assert fidelities(tmp_path / "net", network) == {"float": None}
+    assert decibels(None) == "equal"
 
 
 def another_wave(network: Network) -> Network:

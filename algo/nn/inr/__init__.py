@@ -4,7 +4,7 @@ from .conversion import differing_pixels, network_of, rendered
 from .functions import wave_function
 from .kernel import tangent_kernel_eigenvalues
 from .model import CoordinateNetwork, CoordinateSizes, Precision
-from .quality import error_spectrum, psnr, ssim
+from .quality import error_spectrum, ssim
 from .recipe import PictureOutcome, PictureRecipe, picture_recipes, render, represent_picture, with_settings
 from .representation import PictureOptions, PictureProgress, Represented, Stage, represent
 from .study import Case, PictureStudyOptions, kernel_eigenvalues, search_psnr, study_case, study_picture
@@ -30,7 +30,6 @@ __all__ = [
     "kernel_eigenvalues",
     "network_of",
     "picture_recipes",
-    "psnr",
     "quadratic_wave",
     "render",
     "rendered",

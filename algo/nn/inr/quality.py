@@ -1,39 +1,19 @@
-"""How near one picture is to another: peak signal-to-noise ratio, structural similarity, spectrum of the error."""
+"""How near one picture is to another, beside the signal-to-noise ratio: structural similarity, error spectrum."""
 
 from __future__ import annotations
-
-from math import inf, log10
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from quadrille.algo.data.fidelity import PEAK, Picture, paired
 from quadrille.algo.spec import InvalidInput
 
-__all__ = ["error_spectrum", "psnr", "ssim"]
+__all__ = ["error_spectrum", "ssim"]
 
-PEAK = 255.0
 WINDOW, DEVIATION = 11, 1.5
 K1, K2 = 0.01, 0.03
-
-Picture = NDArray[np.generic]
-
-
-def _pair(picture: Picture, other: Picture) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if picture.shape != other.shape or picture.ndim not in (3, 4):
-        raise InvalidInput(
-            f"Pictures to compare must have one shape (height, width, channels) or (frames, height, width, channels), "
-            f"not {list(picture.shape)} and {list(other.shape)}"
-        )
-    return picture.astype(np.float64), other.astype(np.float64)
-
-
-def psnr(picture: Picture, other: Picture) -> float:
-    """`10 log10(255**2 / mean squared error)` in decibels, over all channels; infinite for equal pictures."""
-    first, second = _pair(picture, other)
-    error = float(np.mean((first - second) ** 2))
-    return 10 * log10(PEAK**2 / error) if error else inf
 
 
 def ssim(picture: Picture, other: Picture) -> float:
@@ -47,7 +27,7 @@ def ssim(picture: Picture, other: Picture) -> float:
     InvalidInput
         If the shapes differ, or a picture is smaller than a window.
     """
-    first, second = _pair(picture, other)
+    first, second = paired(picture, other)
     if min(first.shape[-3:-1]) < WINDOW:
         raise InvalidInput(f"Pictures must have {WINDOW} x {WINDOW} pixels or more for SSIM, not {list(first.shape)}")
     planes = [torch.tensor(np.moveaxis(each, -1, 0).reshape(-1, 1, *each.shape[-3:-1])) for each in (first, second)]
@@ -78,7 +58,7 @@ def error_spectrum(picture: Picture, other: Picture) -> NDArray[np.float64]:
     InvalidInput
         If the pictures are not of one shape, or no squares.
     """
-    first, second = _pair(picture, other)
+    first, second = paired(picture, other)
     size = first.shape[0]
     if first.ndim != 3 or first.shape[1] != size:
         raise InvalidInput(f"Spectrum must be of a square picture, not one of shape {list(first.shape)}")

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrille.algo.data import clip_of, coordinates_of, photograph
+from quadrille.algo.data import clip_of, coordinates_of, photograph, psnr
 from quadrille.algo.integer import execute
 from quadrille.algo.spec import InvalidInput, Network
 
 from ..recipe import recipes_of
 from .conversion import differing_pixels, network_of
-from .quality import psnr, ssim
+from .quality import ssim
 from .representation import FLOAT, PictureOptions, PictureProgress, Represented, represent
 
 __all__ = ["PictureOutcome", "PictureRecipe", "picture_recipes", "render", "represent_picture", "with_settings"]

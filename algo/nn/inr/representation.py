@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from quadrille.algo.data import CoordinateGrid
+from quadrille.algo.data import CoordinateGrid, psnr
 from quadrille.algo.spec import InvalidInput
 
 from ..checkpoint import load_checkpoint, save_checkpoint
 from .conversion import rendered
 from .model import CoordinateNetwork, CoordinateSizes, Precision, targets_of
-from .quality import psnr, ssim
+from .quality import ssim
 
 __all__ = ["FLOAT", "PictureOptions", "PictureProgress", "Represented", "Stage", "represent"]
 
