@@ -97,10 +97,8 @@ def test_picture_is_drawn_by_the_hardware(tmp_path: Path, channels: int) -> None
     assert np.array_equal(drawn, values.reshape(picture_shape(network)))
     assert len(np.unique(drawn)) > 4
     original = read_picture(tmp_path / "net" / "original.png")
-    assert result.signal_to_noise == {
-        "float": psnr(original, read_picture(tmp_path / "net" / "float.png")),
-        "RTL": psnr(original, drawn),
-    }
+    assert np.array_equal(original, read_picture(tmp_path / "net" / "float.png"))
+    assert result.signal_to_noise == {"float": None, "RTL": psnr(original, drawn)}
     assert "PSNR, RTL" in str(result) and "accuracy" not in str(result)
     # Without the pictures of a training, the original is the one that the notes name.
     for name in ("original.png", "float.png"):
@@ -133,8 +131,7 @@ def test_nodes_are_kept_in_the_file(tmp_path: Path) -> None:
 
 def test_equal_pictures_have_no_ratio_in_json(tmp_path: Path) -> None:
     network = coordinate_network()
-    original = write(tmp_path / "net", network).with_name("original.png").read_bytes()
-    (tmp_path / "net" / "float.png").write_bytes(original)
+    write(tmp_path / "net", network)
     assert fidelities(tmp_path / "net", network) == {"float": None}
     assert decibels(None) == "equal"
 
