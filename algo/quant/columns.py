@@ -62,7 +62,7 @@ class ColumnWeights(nn.Module):
     Raises
     ------
     InvalidInput
-        If `bits` is not from 2 to 16 (one bit is BinaryWeights), or the cells are not of 1 to 4 bits.
+        If `bits` is not from 2 to 16 (one bit is BinaryWeights), or the cells are not of 1 to 16 bits.
     """
 
     def __init__(

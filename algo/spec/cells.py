@@ -37,7 +37,7 @@ class CellEncoding:
     Raises
     ------
     InvalidInput
-        If `weight_bits` is not from 1 to 16, or `cell_bits` not from 1 to 4.
+        If `weight_bits` is not from 1 to 16, or `cell_bits` not from 1 to 16.
     """
 
     weight_bits: int
@@ -47,8 +47,8 @@ class CellEncoding:
     def __post_init__(self) -> None:
         if not 1 <= self.weight_bits <= MOST_WEIGHT_BITS:
             raise InvalidInput(f"Weight width must be from 1 to {MOST_WEIGHT_BITS} bits, not {self.weight_bits}")
-        if not 1 <= self.cell_bits <= 4:
-            raise InvalidInput(f"Cell width must be from 1 to 4 bits, not {self.cell_bits}")
+        if not 1 <= self.cell_bits <= MOST_WEIGHT_BITS:
+            raise InvalidInput(f"Cell width must be from 1 to {MOST_WEIGHT_BITS} bits, not {self.cell_bits}")
 
     @property
     def binary(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -157,7 +158,12 @@ class _Columns:
             return memoryview(bytes(self.conductance.values.flat.tolist())).cast("B", shape)
         span = set(self.weight.flat)
         digits = [{q: encoding.digit(q, index) for q in span} for index in range(encoding.slices)]
-        return memoryview(bytes(digit[q] for digit in digits for q in self.weight.flat)).cast("B", shape)
+        code = "B" if self.cell_value_bits <= 8 else "H"
+        return (
+            memoryview(array(code, (digit[q] for digit in digits for q in self.weight.flat)))
+            .cast("B")
+            .cast(code, shape)
+        )
 
     def column_intervals(self, source: Interval) -> tuple[Interval, ...]:
         """The exact interval of P[t,s,o] for inputs in `source`, in row-major order of (t, s, o)."""

@@ -7,7 +7,7 @@ from quadrille.algo.spec import CellEncoding, InvalidInput
 ENCODINGS = [
     CellEncoding(weight, cell, differential)
     for weight in (*range(1, 9), 12)
-    for cell in range(1, 5)
+    for cell in (1, 2, 3, 4, 8, 16)
     for differential in (False, True)
 ]
 
@@ -82,7 +82,7 @@ def test_weight_width_out_of_range(bits):
         CellEncoding(bits)
 
 
-@pytest.mark.parametrize("bits", [0, 5])
+@pytest.mark.parametrize("bits", [0, 17])
 def test_cell_width_out_of_range(bits):
-    with pytest.raises(InvalidInput, match=rf"^Cell width must be from 1 to 4 bits, not {bits}$"):
+    with pytest.raises(InvalidInput, match=rf"^Cell width must be from 1 to 16 bits, not {bits}$"):
         CellEncoding(4, bits)

@@ -112,7 +112,7 @@ DEEP = IntTensor.of([2**62, 0], (2,))
             "fc",
             r"^weights of 2 bits must be in \[-2, 1\], not in \[0, 2\]$",
         ),
-        ((IMAGE, change(LINEAR, cell_bits=5)), "fc", r"^Cell width must be from 1 to 4 bits, not 5$"),
+        ((IMAGE, change(LINEAR, cell_bits=17)), "fc", r"^Cell width must be from 1 to 16 bits, not 17$"),
         (
             (IMAGE, change(LINEAR, tile_rows=(2, 2))),
             "fc",
