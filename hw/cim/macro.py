@@ -11,9 +11,8 @@ from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import Interval, IntFormat
 from quadrille.hw.base import Block, Flag, Parameter, shape_of
+from quadrille.hw.base.columns import ColumnGroup, group_columns
 from quadrille.hw.base.compress import popcount
-
-from .columns import ColumnGroup, group_columns
 
 __all__ = ["CimMacro", "plane_layout", "weight_row_layout"]
 
