@@ -15,6 +15,7 @@ from .granularity import (
     PerGroup,
     PerTensor,
     expand,
+    group_max,
     group_mean,
     group_sizes,
     group_sum,
@@ -25,11 +26,21 @@ from .partial_sum import PartialSumQuantizer, thresholds
 from .piecewise import PiecewiseQuadraticActivation
 from .staircase import StaircaseActivation, mean_slope, sharpness_at, soft_slope, staircase
 from .straight_through import round_half_up, round_straight_through, scale_gradient, sign_straight_through
+from .truncation import (
+    DorefaWeights,
+    TruncatedWeights,
+    UnitWeights,
+    rounded_code,
+    truncate,
+    truncated_code,
+    unit_interval,
+)
 
 __all__ = [
     "BinaryFit",
     "BinaryWeights",
     "ColumnWeights",
+    "DorefaWeights",
     "FixedPointWeights",
     "Granularity",
     "Lsq",
@@ -47,11 +58,14 @@ __all__ = [
     "Signal",
     "StaircaseActivation",
     "StepActivation",
+    "TruncatedWeights",
+    "UnitWeights",
     "expand",
     "fit_binary",
     "fixed_point",
     "floor_code",
     "gradient_scale",
+    "group_max",
     "group_mean",
     "group_sizes",
     "group_sum",
@@ -61,6 +75,7 @@ __all__ = [
     "positive",
     "round_half_up",
     "round_straight_through",
+    "rounded_code",
     "scale_gradient",
     "scale_shape",
     "sharpness_at",
@@ -69,4 +84,7 @@ __all__ = [
     "soft_slope",
     "staircase",
     "thresholds",
+    "truncate",
+    "truncated_code",
+    "unit_interval",
 ]

@@ -33,6 +33,7 @@ __all__ = [
     "PerGroup",
     "PerTensor",
     "expand",
+    "group_max",
     "group_mean",
     "group_sizes",
     "group_sum",
@@ -130,8 +131,8 @@ def scale_shape(granularity: Granularity, shape: Shape) -> Shape:
     return tuple(-(-size // block) for size, block in zip(shape, granularity.block(shape), strict=True))
 
 
-def group_sum(tensor: Tensor, granularity: Granularity) -> Tensor:
-    """The sum of each block, of shape `scale_shape(granularity, tensor.shape)`."""
+def _blocks(tensor: Tensor, granularity: Granularity) -> Tensor:
+    """The tensor filled up with zeros and cut, each axis into two: blocks, and what lies in a block."""
     shape = tuple(tensor.shape)
     block = granularity.block(shape)
     padding = chain.from_iterable(
@@ -139,7 +140,17 @@ def group_sum(tensor: Tensor, granularity: Granularity) -> Tensor:
     )
     counts = scale_shape(granularity, shape)
     pairs = chain.from_iterable(zip(counts, block, strict=True))
-    return F.pad(tensor, list(padding)).reshape(*pairs).sum(dim=tuple(range(1, 2 * len(shape), 2)))
+    return F.pad(tensor, list(padding)).reshape(*pairs)
+
+
+def group_sum(tensor: Tensor, granularity: Granularity) -> Tensor:
+    """The sum of each block, of shape `scale_shape(granularity, tensor.shape)`."""
+    return _blocks(tensor, granularity).sum(dim=tuple(range(1, 2 * tensor.ndim, 2)))
+
+
+def group_max(magnitudes: Tensor, granularity: Granularity) -> Tensor:
+    """The greatest of each block of numbers of which none is negative."""
+    return _blocks(magnitudes, granularity).amax(dim=tuple(range(1, 2 * magnitudes.ndim, 2)))
 
 
 @lru_cache(maxsize=256)
