@@ -1,28 +1,41 @@
-"""The Network file: one safetensors file with the tables as integers and the graph as JSON in its metadata."""
+"""The Network file: one safetensors file with the tables as integers and the graph as JSON in its metadata.
+
+A file of schema 1 holds one Network. One of schema 2 holds several modes of a network: the tables of mode m are called
+`m/<table>`, and those that follow from the first mode's are described instead of stored (shared_tensors).
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
-
-from quadrille.algo.spec import NODE_KINDS, IntTensor, InvalidInput, Network, Node
+from quadrille.algo.spec import NODE_KINDS, IntTensor, InvalidInput, Modes, Network, Node
 
 from .records import RecordReader, decode_record, encode_record
+from .sealed_file import METADATA_KEY, check_seal, open_sealed, sealed_bytes, write_atomically
+from .shared_tensors import Derived, derive, derived
 
-__all__ = ["METADATA_KEY", "SCHEMA", "network_bytes", "read_network", "write_network"]
+__all__ = [
+    "METADATA_KEY",
+    "SCHEMA",
+    "SCHEMA_OF_MODES",
+    "modes_bytes",
+    "network_bytes",
+    "read_modes",
+    "read_network",
+    "write_modes",
+    "write_network",
+]
 
 SCHEMA = 1
-METADATA_KEY = "quadrille.network"
-"""The one metadata entry: with several, their order in the file, and so its bytes, would not be fixed."""
+SCHEMA_OF_MODES = 2
 
-_TYPES = {"I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64"}
+_FIELDS: dict[int, dict[str, tuple[type, str]]] = {
+    SCHEMA: {"name": (str, "a string"), "nodes": (list, "a list"), "notes": (dict, "an object")},
+    SCHEMA_OF_MODES: {"name": (str, "a string"), "modes": (list, "a list")},
+}
+_MODE_FIELDS = {"mode": (str, "a string"), **_FIELDS[SCHEMA], "shared": (dict, "an object")}
 
 
 def write_network(network: Network, path: str | Path) -> Path:
@@ -36,7 +49,7 @@ def write_network(network: Network, path: str | Path) -> Path:
         If the file cannot be written, or two tables would have the same name.
     """
     path = Path(path)
-    _write_atomically(path, network_bytes(network))
+    write_atomically(path, network_bytes(network))
     return path
 
 
@@ -48,66 +61,136 @@ def network_bytes(network: Network) -> bytes:
     InvalidInput
         If two tables would have the same name.
     """
+    record, tensors = _encoded(network)
+    return sealed_bytes({"schema": SCHEMA, **record}, tensors)
+
+
+def write_modes(modes: Modes, path: str | Path) -> Path:
+    """Write all of `modes` to the one file `path`: the same Modes give the same bytes.
+
+    Raises
+    ------
+    InvalidInput
+        As `write_network`.
+    """
+    path = Path(path)
+    write_atomically(path, modes_bytes(modes))
+    return path
+
+
+def modes_bytes(modes: Modes) -> bytes:
+    """What `write_modes` writes.
+
+    Raises
+    ------
+    InvalidInput
+        If two tables of a mode would have the same name.
+    """
+    stored: dict[str, IntTensor] = {}
+    records: list[dict[str, Any]] = []
+    origin: dict[str, IntTensor] = {}
+    for mode, network in modes.networks.items():
+        record, tensors = _encoded(network)
+        shared: dict[str, Any] = {}
+        for name, tensor in sorted(tensors.items()):
+            recipe = derive(tensor, origin[name], f"{modes.names[0]}/{name}") if name in origin else None
+            if recipe is None:
+                stored[f"{mode}/{name}"] = tensor
+            else:
+                shared[name] = encode_record(recipe, name, {})
+        records.append({"mode": mode, **record, "shared": shared})
+        origin = origin or tensors
+    return sealed_bytes({"schema": SCHEMA_OF_MODES, "name": modes.name, "modes": records}, stored)
+
+
+def _encoded(network: Network) -> tuple[dict[str, Any], dict[str, IntTensor]]:
+    """Name, nodes and notes, and the tensors."""
     tensors: dict[str, IntTensor] = {}
     nodes = [{"kind": node.kind, **encode_record(node, node.name, tensors)} for node in network.nodes]
-    graph = {"schema": SCHEMA, "name": network.name, "nodes": nodes, "notes": dict(sorted(network.notes.items()))}
-    text = _text({**graph, "sha256": _digest(graph, tensors)})
-    arrays = {
-        name: np.frombuffer(tensor.data, dtype=tensor.dtype).reshape(tensor.shape)
-        for name, tensor in sorted(tensors.items())
-    }
-    return save(arrays, metadata={METADATA_KEY: text})
+    return {"name": network.name, "nodes": nodes, "notes": dict(sorted(network.notes.items()))}, tensors
 
 
-def _text(graph: dict[str, Any]) -> str:
-    return json.dumps(graph, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def read_network(path: str | Path, mode: str | None = None) -> Network:
+    """The Network of `mode` in the file `path`, by default of its first, checked as a whole before it is returned.
+
+    Raises
+    ------
+    InvalidInput
+        As `read_modes`, or if the file does not hold the mode.
+    """
+    modes = read_modes(path)
+    return modes.default if mode is None else modes.network(mode)
 
 
-def _digest(graph: dict[str, Any], tensors: dict[str, IntTensor]) -> str:
-    """The SHA-256 of graph and tensors: a flipped bit that leaves a valid Network would go unseen without it."""
-    digest = hashlib.sha256(_text(graph).encode(errors="surrogatepass"))
-    for name, tensor in sorted(tensors.items()):
-        digest.update(_text({"name": name, "shape": tensor.shape, "dtype": tensor.dtype}).encode())
-        digest.update(tensor.data)
-    return digest.hexdigest()
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"Network file {path} must be writable: {error.strerror}") from None
-
-
-def read_network(path: str | Path) -> Network:
-    """The Network in the file `path`, checked as a whole before it is returned.
+def read_modes(path: str | Path) -> Modes:
+    """The Networks in the file `path`, checked as a whole; a plain Network is the only mode, `DEFAULT_MODE`.
 
     Raises
     ------
     InvalidInput
         If the file cannot be read, is no Network file, is truncated, has a graph of another schema, lacks a table or
         has one too many, describes no valid Network, or was changed after it was written. The sentence names the file,
-        the node and the reason.
+        the mode, the node and the reason.
     """
-    path = Path(path)
     try:
-        return _read(path)
+        return _read(Path(path))
     except InvalidInput as error:
         raise InvalidInput(f"Network file {path}: {error}") from None
 
 
-def _read(path: Path) -> Network:
-    text, tensors = _contents(path)
-    graph = _graph(text)
-    sealed = graph.pop("sha256")
-    nodes: list[Node] = []
+def _read(path: Path) -> Modes:
+    graph, tensors = open_sealed(path)
+    schema = graph.get("schema")
+    if isinstance(schema, bool) or schema not in _FIELDS:
+        raise InvalidInput(f"graph must have schema version {SCHEMA} or {SCHEMA_OF_MODES}, not {schema!r}")
+    _check_fields(graph, {"schema": (int, ""), **_FIELDS[schema], "sha256": (str, "a string")})
+    if schema == SCHEMA:
+        modes = Modes.of(_network(graph, tensors))
+    else:
+        modes = _modes(graph, tensors)
+    check_seal(graph, tensors)
+    return modes
+
+
+def _modes(graph: dict[str, Any], stored: dict[str, IntTensor]) -> Modes:
+    networks: dict[str, Network] = {}
+    used: set[str] = set()
+    for place, record in enumerate(graph["modes"]):
+        if not isinstance(record, dict) or not isinstance(record.get("mode"), str) or record["mode"] in networks:
+            raise InvalidInput(f"mode {place} of the graph must be an object with a name of its own")
+        mode = record["mode"]
+        try:
+            networks[mode] = _mode(record, stored, used)
+        except InvalidInput as error:
+            raise InvalidInput(f"mode {mode!r}: {error}") from None
+    _check_spare(stored, used)
+    return Modes(graph["name"], networks)
+
+
+def _mode(record: dict[str, Any], stored: dict[str, IntTensor], used: set[str]) -> Network:
+    """The Network of a mode; the names of the stored tensors that it reads go to `used`."""
+    _check_fields(record, _MODE_FIELDS)
+    prefix = f"{record['mode']}/"
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in stored.items() if name.startswith(prefix)}
+    used |= {prefix + name for name in tensors}
+    for name, values in record["shared"].items():
+        if name in tensors:
+            raise InvalidInput(f"tensor {name!r} must be stored or shared, and is both")
+        try:
+            tensors[name] = derived(decode_record(Derived, values, name, RecordReader({})), stored)
+        except InvalidInput as error:
+            raise InvalidInput(f"tensor {name!r}: {error}") from None
+    return _network(record, tensors)
+
+
+def _network(record: dict[str, Any], tensors: Mapping[str, IntTensor]) -> Network:
+    """The Network of a graph whose outermost fields are there, and which reads all of `tensors`."""
     reader = RecordReader(tensors)
-    for place, entry in enumerate(graph["nodes"]):
+    for key, note in record["notes"].items():
+        if not isinstance(note, str):
+            raise InvalidInput(f"graph's note {key!r} must be a string, not {note!r}")
+    nodes: list[Node] = []
+    for place, entry in enumerate(record["nodes"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise InvalidInput(f"node {place} of the graph must be an object with a name")
         fields = dict(entry)
@@ -118,72 +201,19 @@ def _read(path: Path) -> Network:
             nodes.append(decode_record(NODE_KINDS[kind], fields, entry["name"], reader))
         except InvalidInput as error:
             raise InvalidInput(f"Node {entry['name']!r}: {error}") from None
-    spare = sorted(set(tensors) - reader.read)
+    _check_spare(tensors, reader.read)
+    return Network(record["name"], tuple(nodes), record["notes"])
+
+
+def _check_fields(record: dict[str, Any], expected: Mapping[str, tuple[type, str]]) -> None:
+    if set(record) != set(expected):
+        raise InvalidInput(f"graph must have the fields {', '.join(sorted(expected))}, not {', '.join(sorted(record))}")
+    for field, (kind, noun) in expected.items():
+        if not isinstance(record[field], kind):
+            raise InvalidInput(f"graph's {field} must be {noun}, not {record[field]!r}")
+
+
+def _check_spare(tensors: Mapping[str, IntTensor], used: set[str]) -> None:
+    spare = sorted(set(tensors) - used)
     if spare:
         raise InvalidInput(f"tensor {spare[0]!r} must belong to a node, and belongs to none")
-    network = Network(graph["name"], tuple(nodes), graph["notes"])
-    digest = _digest(graph, tensors)
-    if digest != sealed:
-        raise InvalidInput(f"contents must have the SHA-256 {sealed} that they were written with, not {digest}")
-    return network
-
-
-def _contents(path: Path) -> tuple[str, dict[str, IntTensor]]:
-    """The graph's text and all tensors."""
-    if not path.is_file():
-        reason = "is a folder" if path.is_dir() else "does not exist"
-        raise InvalidInput(f"must be a file, and {reason}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if METADATA_KEY not in metadata:
-                raise InvalidInput("must hold a Network, and its metadata has none")
-            tensors: dict[str, IntTensor] = {}
-            for name in file.keys():  # noqa: SIM118 (a safetensors file is no dictionary)
-                piece = file.get_slice(name)
-                if piece.get_dtype() not in _TYPES:
-                    raise InvalidInput(f"tensor {name!r} must be of integers I8 to I64, not {piece.get_dtype()}")
-                dtype = _TYPES[piece.get_dtype()]
-                data = np.ascontiguousarray(file.get_tensor(name)).astype(np.dtype(dtype).newbyteorder("<"))
-                tensors[name] = IntTensor(tuple(piece.get_shape()), dtype, data.tobytes())
-    except SafetensorError as error:
-        raise InvalidInput(f"must be a whole safetensors file, and is not ({error})") from None
-    except OSError as error:
-        raise InvalidInput(f"must be readable: {error.strerror or error}") from None
-    return metadata[METADATA_KEY], tensors
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for place, (key, _) in enumerate(pairs):
-        if any(key == other for other, _ in pairs[:place]):
-            raise InvalidInput(f"graph must give every field once, and gives {key!r} twice")
-    return dict(pairs)
-
-
-def _graph(text: str) -> dict[str, Any]:
-    """The graph, its outermost fields checked."""
-    try:
-        graph = json.loads(text, object_pairs_hook=_unique)
-    except InvalidInput:
-        raise
-    except (ValueError, RecursionError):
-        raise InvalidInput("graph must be JSON, and is not") from None
-    if not isinstance(graph, dict):
-        raise InvalidInput("graph must be a JSON object, and is not")
-    if graph.get("schema") != SCHEMA or isinstance(graph["schema"], bool):
-        raise InvalidInput(f"graph must have schema version {SCHEMA}, not {graph.get('schema')!r}")
-    expected = {"schema", "name", "nodes", "notes", "sha256"}
-    if set(graph) != expected:
-        raise InvalidInput(f"graph must have the fields {', '.join(sorted(expected))}, not {', '.join(sorted(graph))}")
-    for field, kind, noun in (
-        ("name", str, "a string"),
-        ("nodes", list, "a list"),
-        ("notes", dict, "an object"),
-        ("sha256", str, "a string"),
-    ):
-        if not isinstance(graph[field], kind):
-            raise InvalidInput(f"graph's {field} must be {noun}, not {graph[field]!r}")
-    for key, note in graph["notes"].items():
-        if not isinstance(note, str):
-            raise InvalidInput(f"graph's note {key!r} must be a string, not {note!r}")
-    return graph

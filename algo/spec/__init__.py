@@ -6,6 +6,7 @@ from .converter import Ladder, MultiplyShift, ladders_of, shared_multiply_shift
 from .errors import InvalidInput, MissingTool, QuadrilleError
 from .formats import Interval, IntFormat
 from .function import Function
+from .modes import DEFAULT_MODE, Modes
 from .network import Network
 from .nodes import (
     NODE_KINDS,
@@ -35,6 +36,7 @@ from .thresholds import ThresholdChoice, as_thresholds
 from .tiling import Retiling, retile
 
 __all__ = [
+    "DEFAULT_MODE",
     "MOST_WEIGHT_BITS",
     "NODE_KINDS",
     "STAGE_KINDS",
@@ -60,6 +62,7 @@ __all__ = [
     "Linear",
     "MaxPool",
     "MissingTool",
+    "Modes",
     "MultiplyShift",
     "Network",
     "Node",

@@ -8,7 +8,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save, save_file
 
-from quadrille.algo.integer import network_file, read_network, write_network
+from quadrille.algo.integer import read_network, sealed_file, write_network
 from quadrille.algo.integer.network_file import METADATA_KEY
 from quadrille.algo.spec import InvalidInput
 
@@ -66,9 +66,9 @@ def array(name, make):
 @pytest.mark.parametrize(
     ("change", "node", "message"),
     [
-        (put("schema", 2), None, r"^graph must have schema version 1, not 2$"),
-        (put("schema", True), None, r"^graph must have schema version 1, not True$"),
-        (drop("schema"), None, r"^graph must have schema version 1, not None$"),
+        (put("schema", 3), None, r"^graph must have schema version 1 or 2, not 3$"),
+        (put("schema", True), None, r"^graph must have schema version 1 or 2, not True$"),
+        (drop("schema"), None, r"^graph must have schema version 1 or 2, not None$"),
         (
             drop("notes"),
             None,
@@ -181,7 +181,7 @@ def test_edited_tensors(path, change, message):
         ('{"schema": ' + "9" * 5000 + "}", r"^graph must be JSON, and is not$"),
         ("[1]", r"^graph must be a JSON object, and is not$"),
         ('{"schema": 1, "schema": 1}', r"^graph must give every field once, and gives 'schema' twice$"),
-        ('{"schema": NaN}', r"^graph must have schema version 1, not nan$"),
+        ('{"schema": NaN}', r"^graph must have schema version 1 or 2, not nan$"),
     ],
 )
 def test_graphs_that_are_none(path, text, message):
@@ -229,5 +229,5 @@ def test_unreadable(path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(network_file, "safe_open", refuse)
+    monkeypatch.setattr(sealed_file, "safe_open", refuse)
     assert re.search(r"^must be readable: Permission denied$", refused(path))
