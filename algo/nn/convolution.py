@@ -10,18 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quadrille.algo.quant import (
-    BinaryWeights,
-    ColumnWeights,
-    PartialSumQuantizer,
-    Quantized,
-    slice_factors,
-)
+from quadrille.algo.quant import PartialSumQuantizer, Quantized, slice_factors
 from quadrille.algo.quant import expand as expand_scales
 from quadrille.algo.spec import InvalidInput, Window
 
 from .converted_convolution import Converters, Geometry, convert_and_add
-from .layer import CimLayer
+from .layer import CimLayer, WeightQuantizer
 
 __all__ = ["CimConv2d", "whole_kernel_rows"]
 
@@ -59,7 +53,7 @@ class CimConv2d(CimLayer):
         channels: int,
         outputs: int,
         window: Window,
-        weights: BinaryWeights | ColumnWeights,
+        weights: WeightQuantizer,
         *,
         tile_rows: int,
         adc: PartialSumQuantizer | None = None,

@@ -21,10 +21,14 @@ from quadrille.algo.quant import (
     FixedPointWeights,
     PartialSumQuantizer,
     QuantizedWeight,
+    UnitWeights,
 )
 from quadrille.algo.spec import InvalidInput
 
-__all__ = ["CimLayer", "ColumnScales", "Perturbation", "row_tiles"]
+__all__ = ["CimLayer", "ColumnScales", "Perturbation", "WeightQuantizer", "row_tiles"]
+
+WeightQuantizer = BinaryWeights | ColumnWeights | FixedPointWeights | UnitWeights
+"""What makes integers of float weights."""
 
 Perturbation = Callable[[Tensor], Tensor]
 """From the factors of all slices, (slices, outputs, rows), to those of imperfect cells, of the same shape."""
@@ -45,8 +49,8 @@ def row_tiles(rows: int, tile_rows: int) -> tuple[int, ...]:
 class CimLayer(nn.Module, ABC):
     """A matrix of `outputs` x `rows` weights on macros, cut into tiles of `tile_rows` rows.
 
-    `weights` is the quantizer, BinaryWeights, ColumnWeights or FixedPointWeights; `adc` the converters, or None for
-    exact sums. A `perturbation`, where set, changes what the cells of each slice multiply by: variation-aware training.
+    `weights` is the quantizer, `adc` the converters, or None for exact sums. A `perturbation`, where set, changes what
+    the cells of each slice multiply by: variation-aware training.
 
     Raises
     ------
@@ -61,7 +65,7 @@ class CimLayer(nn.Module, ABC):
         self,
         rows: int,
         outputs: int,
-        weights: BinaryWeights | ColumnWeights | FixedPointWeights,
+        weights: WeightQuantizer,
         tile_rows: int,
         adc: PartialSumQuantizer | None,
     ) -> None:

@@ -6,17 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quadrille.algo.quant import (
-    BinaryWeights,
-    ColumnWeights,
-    FixedPointWeights,
-    PartialSumQuantizer,
-    Quantized,
-    slice_factors,
-)
+from quadrille.algo.quant import PartialSumQuantizer, Quantized, slice_factors
 from quadrille.algo.spec import InvalidInput
 
-from .layer import CimLayer
+from .layer import CimLayer, WeightQuantizer
 
 __all__ = ["CimLinear"]
 
@@ -34,7 +27,7 @@ class CimLinear(CimLayer):
         self,
         inputs: int,
         outputs: int,
-        weights: BinaryWeights | ColumnWeights | FixedPointWeights,
+        weights: WeightQuantizer,
         *,
         tile_rows: int = 128,
         adc: PartialSumQuantizer | None = None,
