@@ -17,7 +17,17 @@ from quadrille.algo.spec import InvalidInput
 from .classifier import CimClassifier
 from .layer import CimLayer, Perturbation
 
-__all__ = ["LayerPerturbation", "Optimizer", "Phase", "Recipe", "Schedule", "find_recipe", "recipes", "recipes_of"]
+__all__ = [
+    "LayerPerturbation",
+    "Optimizer",
+    "Phase",
+    "Recipe",
+    "Schedule",
+    "TrainingRecipe",
+    "find_recipe",
+    "recipes",
+    "recipes_of",
+]
 
 RecipeT = TypeVar("RecipeT")
 
@@ -88,15 +98,12 @@ class Phase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Data, network, float twin and schedule under a name.
+class TrainingRecipe:
+    """Data and schedule under a name: what every training of a classifier has.
 
-    `network` and `twin` build untrained models; the twin has the same shape with float weights and is trained with the
-    same phases, at `twin_rate` times their rates. A `shift_share` of the training images is moved at random, by at most
-    `most_shift` pixels in either direction, and half of them are mirrored if `flip`. `step_rate` is the learning rate
-    of ADC steps relative to that of the weights, `weight_step_rate` that of the steps of weights. With `warm_start`
-    the twin is trained first and the network begins with its weights. A network whose converters clip more than the
-    share `most_clipped` of the sums is not converted.
+    A `shift_share` of the training images is moved at random, by at most `most_shift` pixels in either direction, and
+    half of them are mirrored if `flip`. `step_rate` is the learning rate of ADC steps relative to that of the weights,
+    `weight_step_rate` that of the steps of weights. Networks have mantissas of `mantissa_bits` bits.
 
     `calibration_images` and `evaluation_images` limit the training images that calibrate converters, and the images of
     each part whose accuracy is told after each epoch; None is all of them.
@@ -110,8 +117,6 @@ class Recipe:
     name: str
     summary: str
     data: str
-    network: Callable[[], CimClassifier]
-    twin: Callable[[], nn.Module]
     phases: tuple[Phase, ...]
     batch: int = 64
     most_shift: int = 0
@@ -122,11 +127,8 @@ class Recipe:
     weight_decay: float = 0.0
     step_rate: float = 10.0
     weight_step_rate: float = 0.1
-    twin_rate: float = 1.0
-    warm_start: bool = False
     calibration_images: int | None = None
     evaluation_images: int | None = None
-    most_clipped: float = 1.0
     mantissa_bits: int = 16
 
     def __post_init__(self) -> None:
@@ -148,6 +150,27 @@ class Recipe:
     def epochs(self) -> int:
         """Epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(TrainingRecipe):
+    """A classifier and its float twin.
+
+    `network` and `twin` build untrained models; the twin has the same shape with float weights and is trained with the
+    same phases, at `twin_rate` times their rates. With `warm_start` the twin is trained first and the network begins
+    with its weights. A network whose converters clip more than the share `most_clipped` of the sums is not converted.
+
+    Raises
+    ------
+    InvalidInput
+        As TrainingRecipe.
+    """
+
+    network: Callable[[], CimClassifier]
+    twin: Callable[[], nn.Module]
+    twin_rate: float = 1.0
+    warm_start: bool = False
+    most_clipped: float = 1.0
 
 
 def recipes_of(kind: type[RecipeT]) -> dict[str, RecipeT]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,24 @@ from quadrille.algo.quant import ColumnWeights, PartialSumQuantizer, sharpness_a
 
 from .augmentation import random_crop, random_flip, random_shift
 from .classifier import CimClassifier
-from .recipe import Optimizer, Phase, Recipe
+from .recipe import Optimizer, Phase, TrainingRecipe
+from .switchable import SwitchableClassifier
 
-__all__ = ["Epoch", "Run", "accuracy", "answers"]
+__all__ = ["Epoch", "Objective", "Run", "accuracy", "answers"]
 
 SLICE = 500  # images that are evaluated at a time
 SEED_STRIDE = 1_000_003
 
+Objective = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+"""From a model, integer images, their labels and the epoch's generator to the loss of a batch."""
+
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch of one model came to; accuracies are shares of 1, of images that are not shifted."""
+    """What an epoch of one model came to; accuracies are shares of 1, of images that are not shifted.
+
+    Those of a model of several modes are its first mode's; `modes` are all held-out ones.
+    """
 
     epoch: int
     phase: int
@@ -35,6 +43,7 @@ class Epoch:
     loss: float
     train_accuracy: float
     held_out_accuracy: float
+    modes: dict[str, float] = field(default_factory=dict)
 
 
 def accuracy(model: nn.Module, images: np.ndarray, labels: np.ndarray) -> float:
@@ -53,13 +62,24 @@ def answers(model: nn.Module, images: np.ndarray, kind: torch.dtype = torch.floa
 
 
 class Run:
-    """A model, its optimizer and how far it is: `phase`, and epochs `inside` it."""
+    """A model, its optimizer and how far it is: `phase`, and epochs `inside` it.
+
+    The `objective` is cross-entropy unless another is given.
+    """
 
     def __init__(
-        self, recipe: Recipe, phases: tuple[Phase, ...], data: Dataset, model: nn.Module, seed: int, rate: float = 1.0
+        self,
+        recipe: TrainingRecipe,
+        phases: tuple[Phase, ...],
+        data: Dataset,
+        model: nn.Module,
+        seed: int,
+        rate: float = 1.0,
+        objective: Objective | None = None,
     ) -> None:
         self.recipe, self.phases, self.data, self.seed = recipe, phases, data, seed
         self.rate = rate
+        self.objective = objective or self._cross_entropy
         self.device = next(model.parameters()).device
         self.images = torch.tensor(data.train_images, device=self.device)
         self.labels = torch.tensor(data.train_labels, device=self.device)
@@ -146,8 +166,8 @@ class Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group["rate"]
             self._perturb(phase, generator)
-            logits = model(self._augmented(self.images[batch], phase, generator))
-            loss = F.cross_entropy(logits, self.labels[batch], label_smoothing=self.recipe.label_smoothing)
+            images = self._augmented(self.images[batch], phase, generator)
+            loss = self.objective(model, images, self.labels[batch], generator)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -164,9 +184,13 @@ class Run:
             loss=float(loss_sum) / len(batches),
             train_accuracy=shares[0],
             held_out_accuracy=shares[1],
+            modes=shares[2],
         )
         self.history.append(latest)
         return latest
+
+    def _cross_entropy(self, model: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        return F.cross_entropy(model(images), labels, label_smoothing=self.recipe.label_smoothing)
 
     def _augmented(self, images: Tensor, phase: Phase, generator: torch.Generator) -> Tensor:
         recipe = self.recipe
@@ -185,12 +209,19 @@ class Run:
             if perturbation is not None and layer.converting:
                 layer.perturbation = perturbation(layer, int(torch.randint(1 << 31, (), generator=generator)))
 
-    def _accuracies(self) -> tuple[float, float]:
+    def _accuracies(self) -> tuple[float, float, dict[str, float]]:
+        model = self.model
+        if not isinstance(model, SwitchableClassifier):
+            return (*self._accuracies_of(model), {})
+        by_mode = {mode: self._accuracies_of(model.at(mode)) for mode in model.modes}
+        return (*by_mode[model.modes[0]], {mode: shares[1] for mode, shares in by_mode.items()})
+
+    def _accuracies_of(self, model: nn.Module) -> tuple[float, float]:
         data, count = self.data, self.recipe.evaluation_images
         train, held_out = data.train_images[:count], data.held_out_images[:count]
         kind = torch.float64 if count is None else torch.float32
         # One pass for both parts: the threshold tables are made once.
-        both = answers(self.model, np.concatenate([train, held_out]), kind)
+        both = answers(model, np.concatenate([train, held_out]), kind)
         train_answers, held_out_answers = np.split(both, [len(train)])
         return (
             float(np.mean(train_answers == data.train_labels[:count])),
