@@ -23,7 +23,7 @@ from quadrille.algo.quant import (
     QuantizedWeight,
     UnitWeights,
 )
-from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec import CellEncoding, InvalidInput
 
 __all__ = ["CimLayer", "ColumnScales", "Perturbation", "WeightQuantizer", "row_tiles"]
 
@@ -73,7 +73,6 @@ class CimLayer(nn.Module, ABC):
         self.rows = rows
         self.outputs = outputs
         self.weights = weights
-        self.encoding = weights.encoding
         self.tile_rows = row_tiles(rows, tile_rows)
         self.perturbation: Perturbation | None = None
         block = weights.granularity.block((outputs, rows))
@@ -92,6 +91,11 @@ class CimLayer(nn.Module, ABC):
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
         if isinstance(self.weights, ColumnWeights):
             self.weights.quantizer.initialise(self.matrix)
+
+    @property
+    def encoding(self) -> CellEncoding:
+        """How the weights are cut into cells; pruning of bits changes it."""
+        return self.weights.encoding
 
     @property
     def matrix(self) -> Tensor:
