@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from quadrille.algo.spec import InvalidInput
 
-from .boolean import Rule, rule
 from .liberty import Pin
 from .netlist import Bit, Instance, Netlist
+from .switching import Gate, changes, gates_of, glitches, inputs_of, next_state, outputs_of
 from .timing import timing
 
 __all__ = ["Activity", "Energy", "activity", "energy"]
@@ -67,45 +67,25 @@ def activity(netlist: Netlist, stimulus: Mapping[str, Sequence[int]]) -> Activit
             bits = "".join(str(number >> place & 1) for number in reversed(stimulus.get(name, ())))
             values[net] = int(bits, 2) if bits else 0
     gates = _settle(netlist, values, mask)
-    settled = {net: _changes(value, mask) for net, value in values.items()}
+    settled = {net: changes(value, mask) for net, value in values.items()}
     outputs = {
         name: tuple(
             sum((values[net] >> cycle & 1) << place for place, net in enumerate(nets)) for cycle in range(cycles)
         )
         for name, nets in netlist.outputs.items()
     }
-    return Activity(cycles, outputs, _glitches(gates, values, mask), settled)
+    return Activity(cycles, outputs, glitches(gates, values, mask), settled)
 
 
-@dataclass(frozen=True)
-class _Gate:
-    """One output of a cell without state."""
-
-    net: Bit
-    sources: tuple[Bit, ...]
-    rule: Rule
-
-
-def _changes(value: int, mask: int) -> int:
-    """How often bits differ from the one before."""
-    return ((value ^ value >> 1) & mask >> 1).bit_count()
-
-
-def _gates(instance: Instance) -> list[_Gate]:
-    names = tuple(pin.name for pin, _ in instance.pins("input"))
-    sources = tuple(instance.nets[name] for name in names)
-    return [_Gate(net, sources, rule(pin.function, names)) for pin, net in instance.pins("output") if pin.function]
-
-
-def _settle(netlist: Netlist, values: dict[Bit, int], mask: int) -> list[_Gate]:
+def _settle(netlist: Netlist, values: dict[Bit, int], mask: int) -> list[Gate]:
     """Give every net its settled value, registers after what they hold; the gates."""
     waiting_logic, waiting_registers = list(netlist.logic), list(netlist.registers)
-    gates: list[_Gate] = []
+    gates: list[Gate] = []
     while waiting_logic or waiting_registers:
         late_logic = []
         for instance in waiting_logic:
             if all(net in values for _, net in instance.pins("input")):
-                for gate in _gates(instance):
+                for gate in gates_of(instance):
                     values[gate.net] = gate.rule(mask, *(values[source] for source in gate.sources))
                     gates.append(gate)
             else:
@@ -120,46 +100,11 @@ def _settle(netlist: Netlist, values: dict[Bit, int], mask: int) -> list[_Gate]:
 
 def _step(register: Instance, values: dict[Bit, int], mask: int) -> bool:
     """Give the outputs of a register their values, if its inputs have theirs."""
-    flip_flop = register.cell.flip_flop
-    assert flip_flop is not None
-    pins = [pin for pin, _ in register.pins("input") if pin.name not in register.cell.clock_pins]
-    names = tuple(pin.name for pin in pins)
-    if any(register.nets[name] not in values for name in names):
+    if any(values.get(net) is None for net in inputs_of(register)):
         return False
-    following = rule(flip_flop.next_state, names)(mask, *(values[register.nets[name]] for name in names))
-    state = following << 1 & mask
-    for pin, net in register.pins("output"):
-        both = (flip_flop.state, flip_flop.complement)
-        values[net] = rule(pin.function, both)(mask, state, mask ^ state)
+    state = next_state(register, values, mask) << 1 & mask
+    values.update(outputs_of(register, state, mask))
     return True
-
-
-def _glitches(gates: Sequence[_Gate], values: Mapping[Bit, int], mask: int) -> dict[Bit, int]:
-    """Changes of every net when all sources switch at once, and each gate follows a unit of time later."""
-    # Bit k is the change from cycle k to k + 1: what settled before is where each net starts.
-    cases = mask >> 1
-    driven = {gate.net for gate in gates}
-    now = {net: (value if net in driven else value >> 1) & cases for net, value in values.items()}
-    toggles = {net: _changes(value, mask) for net, value in values.items() if net not in driven}
-    readers: dict[Bit, list[_Gate]] = {}
-    for gate in gates:
-        for source in gate.sources:
-            readers.setdefault(source, []).append(gate)
-        toggles[gate.net] = 0
-    awake = list(gates)
-    while awake:
-        changed: dict[Bit, int] = {}
-        for gate in awake:
-            value = gate.rule(cases, *(now[source] for source in gate.sources))
-            if value != now[gate.net]:
-                changed[gate.net] = value
-        woken: dict[int, _Gate] = {}
-        for net, value in changed.items():
-            toggles[net] += (value ^ now[net]).bit_count()
-            now[net] = value
-            woken.update({id(gate): gate for gate in readers.get(net, ())})
-        awake = list(woken.values())
-    return toggles
 
 
 def energy(netlist: Netlist, found: Activity, voltage: float) -> Energy:

@@ -1,15 +1,14 @@
-"""The tables of a study of activation costs: Markdown to read, CSV to compute with."""
+"""The tables of a study of activation costs: Markdown to read."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .activation_findings import SPOKEN, comparisons
+from .cost_records import markdown_table
 
-__all__ = ["activation_csv", "activation_markdown"]
+__all__ = ["activation_markdown"]
 
 Record = Mapping[str, Any]
 
@@ -61,7 +60,7 @@ def _comparison_table(records: Sequence[Record]) -> list[str]:
     if not body:
         return []
     note = "The wave beside the cheapest method of each function, and beside the dearest; FINER beside quad-finer:"
-    return [note, "", *_table(["target", "quantity", "cuts", *SPOKEN.values()], body)]
+    return [note, "", *markdown_table(["target", "quantity", "cuts", *SPOKEN.values()], body)]
 
 
 def _by_name(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
@@ -92,7 +91,7 @@ def _library_table(records: Sequence[Record]) -> list[str]:
                 *(f"{record['critical_path']:.2f}", f"{record['latency_ns']:.2f}", f"{record['energy'] / 1000:.3f}"),
             ]
         rows.append(row)
-    return _table(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _fpga_table(records: Sequence[Record]) -> list[str]:
@@ -109,27 +108,8 @@ def _fpga_table(records: Sequence[Record]) -> list[str]:
             names = ("luts", "flip_flops", "multipliers", "luts_alone")
             row += [""] * 4 if record is None else [f"{record[each]:,}" for each in names]
         rows.append(row)
-    return _table(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _cuts(cuts: str) -> str:
     return f"{cuts} cuts" if cuts != "full" else "all cuts"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *rows)]
-
-
-def activation_csv(records: Sequence[Record]) -> str:
-    """A line for each synthesis."""
-    names = list(dict.fromkeys(name for record in records for name in record))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for record in records:
-        writer.writerow([_cell(record.get(name, "")) for name in names])
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value

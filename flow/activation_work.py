@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import tempfile
@@ -17,12 +16,11 @@ from quadrille.algo.integer.activation import evaluate
 from quadrille.algo.spec import Function, IntFormat, InvalidInput
 
 from .activation_subjects import SUBJECTS, rows_of
+from .cost_records import RESULTS, TARGETS, check_names, find_targets, records_bytes
 
-__all__ = ["RESULTS", "ActivationOptions", "ActivationWork", "results_bytes"]
+__all__ = ["ActivationOptions", "ActivationWork"]
 
-RESULTS = "results.json"
 MOST_CODES = 4096
-TARGETS = ("ultrascale+", "ecp5", "nangate45", "sky130hd", "asap7")
 CUTS = ("0", "3", "full")
 
 
@@ -44,16 +42,9 @@ class ActivationOptions:
     cuts: tuple[str, ...] = CUTS
 
     def __post_init__(self) -> None:
-        for noun, given, known in (
-            ("Function", self.functions, tuple(SUBJECTS)),
-            ("Target", self.targets, TARGETS),
-            ("Cuts", self.cuts, CUTS),
-        ):
-            for name in given:
-                if name not in known:
-                    raise InvalidInput(f"{noun} of the study must be one of {', '.join(known)}, not {name!r}")
-            if not given:
-                raise InvalidInput(f"{noun} of the study must be one or more of {', '.join(known)}, not none")
+        check_names("Function", self.functions, tuple(SUBJECTS))
+        check_names("Target", self.targets, TARGETS)
+        check_names("Cuts", self.cuts, CUTS)
         if not 4 <= self.bits <= 20 or not 1 <= self.fraction <= self.bits - 3:
             raise InvalidInput(
                 f"Formats of the study must have 4 to 20 bits and 3 before the point or more, not {self.bits} with "
@@ -71,41 +62,22 @@ class ActivationOptions:
         return Formats(format, format, self.fraction, self.fraction)
 
 
-def results_bytes(records: Mapping[str, Any]) -> bytes:
-    """What stands in results.json: a line for each choice and each synthesis."""
-    choices = ",\n".join(f"  {json.dumps(name)}: {json.dumps(choice)}" for name, choice in records["choices"].items())
-    runs = ",\n".join(f"  {json.dumps(record)}" for record in records["records"])
-    parts = [
-        f' "schema": {records["schema"]}',
-        f' "options": {json.dumps(records["options"])}',
-        f' "choices": {{\n{choices}\n }}',
-        f' "records": [\n{runs}\n ]',
-    ]
-    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
-
-
 class ActivationWork:
     """The syntheses of one study."""
 
     def __init__(
         self, options: ActivationOptions, folder: Path, records: dict[str, Any], on_run: Callable[[str], None]
     ) -> None:
-        from quadrille.boards.targets import CellLibrary, find_target
+        from quadrille.boards.targets import CellLibrary
 
         self.options, self.folder, self.records, self.on_run = options, folder, records, on_run
-        self.found: dict[str, Any] = {}
-        self.skipped: list[str] = []
-        for name in options.targets:
-            try:
-                self.found[name] = find_target(name)
-            except InvalidInput as error:
-                self.skipped.append(f"{name} was left out: {error}")
+        self.found, self.skipped = find_targets(options.targets)
         self.libraries = {name for name, target in self.found.items() if isinstance(target, CellLibrary)}
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Those that are there, cell libraries first: the first one chooses among candidates."""
-        return tuple(sorted(self.found, key=lambda name: name not in self.libraries))
+        return tuple(self.found)
 
     def cuts(self, target: str) -> tuple[str, ...]:
         """The cuts to measure: of an FPGA, whose clock is not known, 3 alone if they are among them."""
@@ -214,7 +186,7 @@ class ActivationWork:
         """Write results.json, whole."""
         from quadrille.hw.export import publish
 
-        publish(self.folder, {RESULTS: results_bytes(self.records)})
+        publish(self.folder, {RESULTS: records_bytes(self.records)})
 
 
 def _simulated(candidate: Candidate, mapped: Any, cuts: int) -> dict[str, Any]:

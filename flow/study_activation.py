@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from quadrille.algo.spec import InvalidInput
 
 from .activation_findings import findings
 from .activation_plot import activation_png
-from .activation_tables import activation_csv, activation_markdown
-from .activation_work import RESULTS, ActivationOptions, ActivationWork, results_bytes
+from .activation_tables import activation_markdown
+from .activation_work import ActivationOptions, ActivationWork
+from .cost_records import FILES, RESULTS, CostStudy, read_records, records_bytes, records_csv
 from .progress import Report, silent
-from .results import Result, listed, read_json
 
 __all__ = ["ActivationOptions", "ActivationStudy", "study_activation"]
 
-SCHEMA = 1
-FILES = (RESULTS, "study.md", "study.csv", "study.png")
-
 
 @dataclass(frozen=True)
-class ActivationStudy(Result):
+class ActivationStudy(CostStudy):
     """A finished study: its records, what they show, and its files."""
 
     title: ClassVar[str] = "Cost of activation functions"
 
-    options: dict[str, Any]
-    records: tuple[dict[str, Any], ...]
-    skipped: tuple[str, ...]
-    findings: tuple[str, ...]
-    folder: Path
-    files: tuple[Path, ...]
-
-    def summary(self) -> Sequence[tuple[str, str]]:
-        """What was measured, and what it shows."""
+    def measured(self) -> str:
+        """Functions, syntheses and formats."""
         count = len({record["name"] for record in self.records})
         formats = f"s{self.options['bits']} with {self.options['fraction']} fraction bits"
-        return [
-            ("measured", f"{count} functions in {len(self.records)} syntheses, {formats}"),
-            *(("skipped", sentence) for sentence in self.skipped),
-            *(("finding", sentence) for sentence in self.findings),
-            ("files", listed(self.folder, self.files)),
-        ]
+        return f"{count} functions in {len(self.records)} syntheses, {formats}"
 
 
 def study_activation(
@@ -72,7 +57,8 @@ def study_activation(
     from quadrille.hw.export import publish
 
     folder = Path(folder)
-    records = _recorded(folder, options)
+    wanted = {"bits": options.bits, "fraction": options.fraction, "error": options.error}
+    records = read_records(folder, wanted, choices={}, records=[])
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     work = ActivationWork(options, folder, records, on_run or (lambda line: None))
     runs = [(name, target) for target in work.targets for name in options.functions]
@@ -87,24 +73,11 @@ def study_activation(
     publish(
         folder,
         {
-            RESULTS: results_bytes(records),
+            RESULTS: records_bytes(records),
             "study.md": activation_markdown(settings, measured, found, work.skipped),
-            "study.csv": activation_csv(measured),
+            "study.csv": records_csv(measured),
             "study.png": activation_png(settings, measured),
         },
     )
     files = tuple(folder / name for name in FILES)
     return ActivationStudy(asdict(options), tuple(measured), tuple(work.skipped), found, folder, files)
-
-
-def _recorded(folder: Path, options: ActivationOptions) -> dict[str, Any]:
-    """What `folder` has of this study already."""
-    wanted = {"bits": options.bits, "fraction": options.fraction, "error": options.error}
-    if not (folder / RESULTS).exists():
-        return {"schema": SCHEMA, "options": wanted, "choices": {}, "records": []}
-    records = read_json(folder / RESULTS, "Results of the study")
-    if records.get("schema") != SCHEMA or not {"options", "choices", "records"} <= set(records):
-        raise InvalidInput(f"Results of the study in {folder} must be of schema {SCHEMA}, and are not")
-    if records["options"] != wanted:
-        raise InvalidInput(f"Study in {folder} must have the options {wanted} to go on, not {records['options']}")
-    return records
