@@ -8,7 +8,7 @@ from math import prod
 
 from torch import nn
 
-from quadrille.algo.quant import LsqActivation, TruncatedWeights, UnitWeights
+from quadrille.algo.quant import Granularity, LsqActivation, TruncatedWeights, UnitWeights
 from quadrille.algo.spec import IntFormat, InvalidInput, Window
 
 from .blocks import CimBlock, Flatten, MaxPool
@@ -20,21 +20,25 @@ from .switchable import SwitchableClassifier
 __all__ = ["Precision", "scalable_lenet", "scalable_mlp", "switchable"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Precision:
     """The widths of one mode: weights and activations of `bits` bits, sums exact, each weight in one cell.
 
-    `weights` makes the quantizer of weights of so many bits; `edge_bits`, where given, are the bits of weights in the
-    first and in the last layer. Tiles have at most `array_rows` rows.
+    `rule` is how weights become codes, `granularity` which of them share a scale (all of a layer unless told),
+    `stored_bits` the bits that are stored where fewer are read. The first and the last layer have weights of
+    `edge_bits` where that is given. Tiles have at most `array_rows` rows.
     """
 
-    bits: int
-    weights: Callable[[int], UnitWeights] = TruncatedWeights
+    bits: int = 8
+    rule: type[UnitWeights] = TruncatedWeights
+    granularity: Granularity | None = None
+    stored_bits: int | None = None
     edge_bits: int | None = None
     array_rows: int = 128
 
     def _weights(self, edge: bool) -> UnitWeights:
-        return self.weights(self.edge_bits if edge and self.edge_bits is not None else self.bits)
+        bits = self.edge_bits if edge and self.edge_bits is not None else self.bits
+        return self.rule(bits, stored_bits=self.stored_bits, granularity=self.granularity)
 
     def convolution(
         self, name: str, channels: int, outputs: int, kernel: int, *, padding: int = 0, edge: bool = False
@@ -114,6 +118,11 @@ def switchable(
     """`build` at every precision of `bits` with one set of weights; the mode of k bits is called "k".
 
     The other choices are those of `precision`.
+
+    Raises
+    ------
+    InvalidInput
+        If no precision is given, or one is none.
     """
-    chosen = Precision(max(bits, default=8)) if precision is None else precision
+    chosen = Precision() if precision is None else precision
     return SwitchableClassifier({str(each): build(replace(chosen, bits=each)) for each in bits})

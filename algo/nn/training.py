@@ -21,7 +21,7 @@ from .classifier import CimClassifier
 from .recipe import Phase, Recipe
 from .run import Epoch, Run, accuracy, answers
 
-__all__ = ["Epoch", "Progress", "Trained", "accuracy", "train"]
+__all__ = ["Epoch", "Progress", "Trained", "accuracy", "rescaled", "threads", "train"]
 
 NETWORK, TWIN = "network", "float twin"
 
@@ -86,7 +86,7 @@ def train(
     """
     if not 0 <= seed < 1 << 32:
         raise InvalidInput(f"Seed must be from 0 to {(1 << 32) - 1}, not {seed}")
-    phases = _rescaled(recipe.phases, epochs)
+    phases = rescaled(recipe.phases, epochs)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     data = dataset(recipe.data) if data is None else data
     total = sum(p.epochs for p in phases)
@@ -99,7 +99,7 @@ def train(
     if not twin and not recipe.warm_start:
         order.remove(TWIN)
     runs: dict[str, Run] = {}
-    with _threads(1):
+    with threads(1):
         for offset, model in enumerate(order):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
@@ -154,7 +154,7 @@ def copy_weights(twin: nn.Module, network: CimClassifier) -> None:
                 norm.load_state_dict(source.state_dict())
 
 
-def _rescaled(phases: tuple[Phase, ...], epochs: int | Sequence[int] | None) -> tuple[Phase, ...]:
+def rescaled(phases: tuple[Phase, ...], epochs: int | Sequence[int] | None) -> tuple[Phase, ...]:
     """The phases with `epochs` in total, each at least one."""
     if epochs is None:
         return phases
@@ -174,7 +174,7 @@ def _rescaled(phases: tuple[Phase, ...], epochs: int | Sequence[int] | None) -> 
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """As many threads for torch: sums are split among them, so their number is part of the result.
 
     One is faster than two for the small layers here, and several times so where other programs want the cores.

@@ -5,6 +5,7 @@ Every quantizer has `forward`, which trains, and `to_int`, which says the intege
 
 from .activation import LsqActivation, ResidualActivation, Signal, StepActivation, floor_code
 from .binary import BinaryFit, BinaryWeights, QuantizedWeight, fit_binary
+from .bit_planes import BitPlaneWeights
 from .columns import ColumnWeights, slice_factors
 from .fixed_point import FixedPointWeights, fixed_point
 from .granularity import (
@@ -24,9 +25,11 @@ from .granularity import (
 from .lsq import Lsq, Quantized, gradient_scale, initial_step, lsq_code, positive
 from .partial_sum import PartialSumQuantizer, thresholds
 from .piecewise import PiecewiseQuadraticActivation
+from .round_clamp import LsbReading, RoundClampWeights, coarse_code, least_significant, round_clamp
 from .staircase import StaircaseActivation, mean_slope, sharpness_at, soft_slope, staircase
 from .straight_through import round_half_up, round_straight_through, scale_gradient, sign_straight_through
 from .truncation import (
+    MOST_STORED_BITS,
     DorefaWeights,
     TruncatedWeights,
     UnitWeights,
@@ -37,12 +40,15 @@ from .truncation import (
 )
 
 __all__ = [
+    "MOST_STORED_BITS",
     "BinaryFit",
     "BinaryWeights",
+    "BitPlaneWeights",
     "ColumnWeights",
     "DorefaWeights",
     "FixedPointWeights",
     "Granularity",
+    "LsbReading",
     "Lsq",
     "LsqActivation",
     "PartialSumQuantizer",
@@ -55,11 +61,13 @@ __all__ = [
     "Quantized",
     "QuantizedWeight",
     "ResidualActivation",
+    "RoundClampWeights",
     "Signal",
     "StaircaseActivation",
     "StepActivation",
     "TruncatedWeights",
     "UnitWeights",
+    "coarse_code",
     "expand",
     "fit_binary",
     "fixed_point",
@@ -70,9 +78,11 @@ __all__ = [
     "group_sizes",
     "group_sum",
     "initial_step",
+    "least_significant",
     "lsq_code",
     "mean_slope",
     "positive",
+    "round_clamp",
     "round_half_up",
     "round_straight_through",
     "rounded_code",

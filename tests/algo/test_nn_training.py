@@ -27,7 +27,7 @@ from quadrille.algo.nn import (
 )
 from quadrille.algo.nn.layer import CimLayer, Perturbation
 from quadrille.algo.nn.recipe import Optimizer, Schedule
-from quadrille.algo.nn.training import _rescaled
+from quadrille.algo.nn.training import rescaled
 from quadrille.algo.spec import IntFormat, InvalidInput
 
 
@@ -234,7 +234,7 @@ def test_recipes_are_found_by_their_files() -> None:
     [(None, [4, 8]), (2, [1, 1]), (3, [1, 2]), (24, [8, 16]), (7, [2, 5]), ((1, 9), [1, 9])],
 )
 def test_phases_are_stretched(epochs: int | tuple[int, ...] | None, counts: list[int]) -> None:
-    assert [phase.epochs for phase in _rescaled(TINY.phases, epochs)] == counts
+    assert [phase.epochs for phase in rescaled(TINY.phases, epochs)] == counts
 
 
 PHASE = TINY.phases[0]
