@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .console import FILE, FOLDER, MISMATCH, emit, json_option, output_option, setting_option
+from .console import FILE, FOLDER, MISMATCH, emit, integers_of, json_option, output_option, setting_option
 from .progress import shown
 
 __all__ = ["generate_command", "report_command", "train_command", "verify_command"]
@@ -61,6 +61,10 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--no-twin", is_flag=True, help="Leave the float twin for a later call with --resume.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint that an interrupted training left.")
+@click.option(
+    "--modes", callback=integers_of, default="", help="Bits of the modes of a recipe of several, the most first: 8,4,2."
+)
+@click.option("--rule", help="How its weights become codes: truncated or rounded [default: truncated].")
 @picture_options
 @json_option
 def train_command(
@@ -70,17 +74,27 @@ def train_command(
     epochs: int | tuple[int, ...] | None,
     no_twin: bool,
     resume: bool,
+    modes: tuple[int, ...],
+    rule: str | None,
     as_json: bool,
     **picture: object,
 ) -> None:
     """Train the network of RECIPE (digits-mlp) with its quantizers, and convert it to integers.
 
-    The recipe quadinr represents a picture by a network of its coordinates; the options from --image on are its.
+    The recipes truncquant-digits and truncquant-fashion-mnist train one network for several precisions; --modes and
+    --rule are theirs. The recipe quadinr represents a picture by a network of its coordinates; the options from --image
+    on are its.
     """
+    from .modes_training import is_modes_recipe, train_modes
     from .picture_training import is_picture_recipe, train_picture
     from .training import train
 
     given = {name: value for name, value in picture.items() if value is not None}
+    several = {name: value for name, value in {"modes": modes, "rule": rule}.items() if value}
+    if several and not is_modes_recipe(recipe):
+        raise click.UsageError(
+            f"option --{next(iter(several))} is for recipes of several precisions, and {recipe} is none"
+        )
     with shown(as_json) as progress:
         if is_picture_recipe(recipe):
             if epochs is not None or no_twin:
@@ -89,6 +103,10 @@ def train_command(
         elif given:
             option = next(iter(given)).replace("_", "-")
             raise click.UsageError(f"option --{option} is for recipes of pictures, and {recipe} is none")
+        elif is_modes_recipe(recipe):
+            if no_twin:
+                raise click.UsageError(f"recipe {recipe} has no twin")
+            result = train_modes(recipe, output, seed=seed, epochs=epochs, resume=resume, progress=progress, **several)
         else:
             result = train(recipe, output, seed=seed, epochs=epochs, twin=not no_twin, resume=resume, progress=progress)
     emit(result, as_json)

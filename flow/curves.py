@@ -11,6 +11,7 @@ __all__ = ["curves_png", "curves_svg", "data_uri"]
 
 INK, MUTED, GRID = "#1f2933", "#66727f", "#e3e8ee"
 COLOURS = {"network": "#2457a6", "float twin": "#c2571a"}
+OTHERS = ("#2457a6", "#c2571a", "#3a7d44", "#7b4fa3", MUTED)
 
 
 def curves_png(history: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
@@ -46,8 +47,8 @@ def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> byt
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         (FigureCanvasSVG if kind == "svg" else FigureCanvasAgg)(figure)
         loss, accuracy = figure.subplots(1, 2)
-        for model, epochs in history.items():
-            colour = COLOURS.get(model, MUTED)
+        for place, (model, epochs) in enumerate(history.items()):
+            colour = COLOURS.get(model, OTHERS[place % len(OTHERS)])
             numbers = [epoch["epoch"] for epoch in epochs]
             loss.plot(numbers, [epoch["loss"] for epoch in epochs], color=colour, label=model)
             held_out = [100 * (1 - epoch["held_out_accuracy"]) for epoch in epochs]
