@@ -226,9 +226,12 @@ class Accelerator(Block):
         m.submodules.program = program = Table(
             configuration.instruction, configuration.weight_tiles, self.images.get(Target.PROGRAM, ())
         )
+        m.submodules.tiles = tiles = Table(
+            configuration.tile, configuration.weight_tiles, self.images.get(Target.TILES, ())
+        )
         m.submodules.sequencer = sequencer = Sequencer(configuration)
         m.submodules.weight_loader = weight_loader = WeightLoader(configuration)
-        for target, table in ((Target.PROGRAM, program), (Target.WEIGHTS, weights)):
+        for target, table in ((Target.PROGRAM, program), (Target.WEIGHTS, weights), (Target.TILES, tiles)):
             rows = getattr(loader, f"rows_{target}")
             m.d.comb += [table.i.valid.eq(rows.valid), table.i.payload.eq(rows.payload), table.enable.eq(1)]
         connect(m, sequencer.o, patches.i)
@@ -249,6 +252,8 @@ class Accelerator(Block):
             sequencer.weights_ready.eq(weight_loader.ready),
             sequencer.weights_swap.eq(weight_loader.swap),
             sequencer.filled.eq(loader.filled),
+            tiles.address.eq(weight_loader.number),
+            weight_loader.tile.as_value().eq(tiles.row),
             weights.address.eq(weight_loader.address),
             weight_loader.row.as_value().eq(weights.row),
             weight_loader.length.eq(loader.length),

@@ -53,7 +53,8 @@ PARAMETERS = (
     Parameter("feature_words", 64, 1, 1 << 24, "words of the feature memory, which holds activations between layers"),
     Parameter("stored_words", 1, 1, 1 << 20, "words of the residual memory: groups of `lanes` values"),
     Parameter("pool_words", 1, 1, 1 << 16, "words of the pooling unit's memory: groups of one row of pooled windows"),
-    Parameter("weight_tiles", 3, 1, 1 << 16, "tiles of the weight memory: instructions of a program"),
+    Parameter("weight_tiles", 3, 1, 1 << 16, "instructions of a program, each with its tile of weights"),
+    Parameter("weight_rows", 384, 1, 1 << 24, "row words of the weight memory, where equal tiles stand once"),
     Parameter("table_rows", 16, 1, 1 << 16, "rows of the converter and mantissa tables: column steps"),
     Parameter("bias_rows", 12, 1, 1 << 16, "rows of the bias table: slots of outputs"),
     Parameter("routes", 4, 1, 1 << 12, "rows of the tables of what follows the dequantizer"),
@@ -109,6 +110,7 @@ class Configuration:
     stored_words: int
     pool_words: int
     weight_tiles: int
+    weight_rows: int
     table_rows: int
     bias_rows: int
     routes: int
@@ -184,11 +186,6 @@ class Configuration:
     def half_words(self) -> int:
         """Data words that fill one half of the input memory."""
         return self.input_words * (self.word // self.elements_per_word)
-
-    @property
-    def weight_rows(self) -> int:
-        """Row words of the weight memory."""
-        return self.weight_tiles * self.rows
 
     @property
     def results_per_word(self) -> int:
@@ -279,6 +276,12 @@ class Configuration:
     def tag(self) -> StructLayout:
         """What travels through the macro beside the activations."""
         return StructLayout({"steps": self.steps_bits, "address": self.address_bits, "position": self.position_bits})
+
+    @property
+    def tile(self) -> StructLayout:
+        """Where the weights of an instruction stand: `rows` row words from `base` on; whether it is the program's
+        last."""
+        return StructLayout({"base": range(max(2, self.weight_rows)), "rows": range(self.rows + 1), "last": 1})
 
     @property
     def weight_row(self) -> StructLayout:

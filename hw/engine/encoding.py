@@ -20,8 +20,9 @@ from .mapping import PADDING, ColumnStep, Plan, Tile
 from .packing import pack
 from .tables import Datapath
 from .targets import Destination, Target
+from .tiles import WeightTiles
 
-__all__ = ["Converters", "encode"]
+__all__ = ["Converters", "encode", "tile_words"]
 
 
 class Converters:
@@ -88,8 +89,10 @@ def _extended(ladder: Ladder, levels: int) -> Ladder:
     return replace(ladder, thresholds=own + (ladder.interval.hi + 1,) * (levels - len(own)))
 
 
-def encode(plan: Plan, configuration: Configuration, converters: Converters, parts: Datapath) -> dict[int, list[int]]:
-    """The rows of every table, by target.
+def encode(
+    plan: Plan, configuration: Configuration, converters: Converters, parts: Datapath, weights: WeightTiles
+) -> dict[int, list[int]]:
+    """The rows of every table, by target; `weights` are those of `tile_words`.
 
     Raises
     ------
@@ -97,7 +100,8 @@ def encode(plan: Plan, configuration: Configuration, converters: Converters, par
         If a table is longer than its memory, or a number wider than its field; says what would be needed.
     """
     images: dict[int, list[int]] = {
-        Target.WEIGHTS: list(_weights(plan, configuration)),
+        Target.WEIGHTS: list(weights.rows),
+        Target.TILES: weights.table(configuration.tile, [len(plan.tiles) - 1]),
         Target.CONVERTER: list(_converter_rows(plan, configuration, converters, parts.converter.row)),
         Target.MANTISSAS: list(_mantissa_rows(plan, configuration, parts.dequantizer.row)),
         Target.BIASES: list(_bias_rows(plan, configuration)),
@@ -109,6 +113,7 @@ def encode(plan: Plan, configuration: Configuration, converters: Converters, par
         (Target.MANTISSAS, "table_rows"),
         (Target.BIASES, "bias_rows"),
         (Target.PROGRAM, "weight_tiles"),
+        (Target.WEIGHTS, "weight_rows"),
         (Target.STORES, "routes"),
     ):
         if len(images[target]) > getattr(configuration, parameter):
@@ -119,7 +124,7 @@ def encode(plan: Plan, configuration: Configuration, converters: Converters, par
     return images
 
 
-def _weights(plan: Plan, configuration: Configuration) -> Iterable[int]:
+def tile_words(plan: Plan, configuration: Configuration) -> Iterable[list[int]]:
     """For each instruction, `rows` row words of every bank; rows and columns that hold no weight are 0."""
     everything = [layer.matrix.cell_values() for layer in plan.layers]
     pitch = configuration.all_columns
@@ -144,8 +149,10 @@ def _weights(plan: Plan, configuration: Configuration) -> Iterable[int]:
                         value = cells[step.slice, output, index]
                         for bit in range(matrix.cell_value_bits):
                             words[row] |= (value >> bit & 1) << (bit * pitch + column)
-        for word, reference in zip(words, references, strict=True):
-            yield pack(configuration.weight_row, {"cells": word, "reference": reference})
+        yield [
+            pack(configuration.weight_row, {"cells": word, "reference": reference})
+            for word, reference in zip(words, references, strict=True)
+        ]
 
 
 def _converter_rows(

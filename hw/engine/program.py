@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -13,7 +13,7 @@ from quadrille.algo.spec import Network, Node
 
 from .accelerator import Accelerator
 from .configuration import Configuration
-from .encoding import Converters, encode
+from .encoding import Converters, encode, tile_words
 from .fitting import check_fit, check_given, needed
 from .layers import layers_of
 from .loader import HEADER
@@ -22,6 +22,7 @@ from .packing import packet
 from .placement import power_of_two
 from .tables import Datapath, datapath
 from .targets import PORT_BITS, Target, elements_per_data_word
+from .tiles import WeightTiles
 from .timing import Timing
 from .value_path import TAPS
 
@@ -41,6 +42,7 @@ class Program:
     configuration : the accelerator that it is for
     parts : its datapath, to be asked about widths and latencies
     images : the rows of every table, by Target
+    weights : of its instructions
     baked : whether the tables are part of the hardware and nothing has to be loaded
     """
 
@@ -48,6 +50,7 @@ class Program:
     configuration: Configuration
     parts: Datapath
     images: dict[int, list[int]]
+    weights: WeightTiles
     baked: bool = False
 
     def accelerator(self) -> Accelerator:
@@ -95,7 +98,8 @@ class Program:
     @property
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
-        return Timing.of(self.plan, self.configuration, self.input_words, self.parts)
+        rows = [count for _, count in self.weights.places]
+        return Timing.of(self.plan, self.configuration, self.input_words, self.parts, rows)
 
     def description(self) -> dict[str, Any]:
         """What simulation needs to know to feed it and to read its taps: the file program.json."""
@@ -219,6 +223,7 @@ def compile_network(
         )
         converters = Converters(layout, configuration.converter_shift)
         check_fit(network, needed(layout, converters, configuration.converter), configuration)
+        weights = WeightTiles.of(tile_words(layout, configuration))
     else:
         layers = layers_of(network)
         chosen = power_of_two(max(1, columns // 4)) if lanes is None else lanes
@@ -255,7 +260,9 @@ def compile_network(
         converters = Converters(layout)
         values: dict[str, Any] = Configuration.defaults() | given | needed(layout, converters, converter)
         configuration = Configuration(**values)
+        weights = WeightTiles.of(tile_words(layout, configuration))
+        configuration = replace(configuration, weight_rows=len(weights.rows))
     parts = datapath(configuration, {}).inspected()
-    images = encode(layout, configuration, converters, parts)
+    images = encode(layout, configuration, converters, parts, weights)
     down, across = layout.layers[-1].pooled
-    return Program(layout, configuration, parts, {**images, Target.START: [down * across]}, baked)
+    return Program(layout, configuration, parts, {**images, Target.START: [down * across]}, weights, baked)

@@ -86,7 +86,7 @@ class Replay:
         self.output = -1  # the last output word left
         self.tiles = 1  # tiles loaded, at most as many as there are planes
         self.load_start = 3
-        self.weights_ready = 3 + timing.rows
+        self.weights_ready = 3 + timing.stages[0].rows
         self.resident = False
         self.swapped = 0
 
@@ -142,7 +142,7 @@ class Replay:
             self.job(accepted, stage, count)
             if self.spans is not None:
                 self.spans.append(Span(number, stage.layer, *loaded, accepted, self.done + 1))
-            self.prefetch(claimed)
+            self.prefetch(claimed, timing.stages[(number + 1) % len(timing.stages)])
             at = accepted + 2
             self.sequencer = accepted + 1
         self.words_free[half] = self.walker_free + 1
@@ -153,8 +153,8 @@ class Replay:
         """The first cycle in which every result so far is written."""
         return max(self.done + 1, self.end.enabled(self.stored + 1, self.timing.settling) + 1)
 
-    def prefetch(self, claimed: int) -> None:
-        """When the weights of the next instruction will be there."""
+    def prefetch(self, claimed: int, following: Stage) -> None:
+        """When the weights of the `following` instruction will be there."""
         timing = self.timing
         if self.resident:
             return
@@ -165,7 +165,7 @@ class Replay:
             self.weights_ready = after + 1
             return
         self.load_start = max(after + 2, self.settled) + 1 if single else after + 3
-        self.weights_ready = self.load_start + timing.rows
+        self.weights_ready = self.load_start + following.rows
         self.tiles = min(self.tiles + 1, timing.weight_planes)
 
     def job(self, accepted: int, stage: Stage, frames: int) -> None:

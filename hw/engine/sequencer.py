@@ -113,7 +113,8 @@ class WeightLoader(wiring.Component):
     Members
     -------
     o : stream {row, cells, reference} of row words for all banks
-    length : instructions of the program, a tile of `rows` row words for each, in their order; 0: stand still
+    length : instructions of the program; 0: stand still
+    number, tile : read port of the tile table, one cycle later: where the row words of an instruction are
     address, row : read port of the weight memory, one cycle later
     ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started. A new
         program comes only while `ready` is high
@@ -124,6 +125,8 @@ class WeightLoader(wiring.Component):
 
     o: stream.Interface
     length: Signal
+    number: Signal
+    tile: Any
     address: Signal
     row: Any
     ready: Signal
@@ -140,6 +143,8 @@ class WeightLoader(wiring.Component):
             {
                 "o": Out(stream.Signature(StructLayout(row))),
                 "length": In(range(configuration.weight_tiles + 1)),
+                "number": Out(range(max(2, configuration.weight_tiles))),
+                "tile": In(configuration.tile),
                 "address": Out(range(max(2, configuration.weight_rows))),
                 "row": In(configuration.weight_row),
                 "ready": Out(1),
@@ -157,27 +162,29 @@ class WeightLoader(wiring.Component):
         configuration = self.configuration
         planes = configuration.weight_planes
         row = Signal(range(configuration.rows + 1))  # the row whose word the memory shows
-        tile = Signal(range(configuration.weight_tiles + 1))
-        base = Signal.like(self.address)
+        number = Signal.like(self.number)
+        pointer = Signal.like(self.address)  # of that word
         loaded = Signal(range(planes + 1))  # tiles loaded since the start, at most as many as there are planes
         beat: Any = self.o.payload
         moves = Signal()
         m.d.comb += [
             beat.row.eq(row),
-            beat.cells.eq(self.row.cells),
-            beat.reference.eq(self.row.reference),
+            *(getattr(beat, name).eq(getattr(self.row, name)) for name in configuration.weight_row.members),
             moves.eq(self.o.valid & self.o.ready),
+            self.number.eq(number),
             # The address runs one row ahead of the word that is offered.
-            self.address.eq(base + row + moves),
+            self.address.eq(pointer + moves),
         ]
 
         with m.FSM():
             with m.State("start"):
-                m.d.sync += [tile.eq(0), base.eq(0), loaded.eq(0)]
+                m.d.comb += self.number.eq(0)
+                m.d.sync += [number.eq(0), loaded.eq(0)]
                 with m.If(self.length != 0):
                     m.next = "fetch"
             with m.State("fetch"):
-                m.d.sync += row.eq(0)
+                # The table has been read while the tile before was used, and holds its row until this one is loaded.
+                m.d.sync += [row.eq(0), pointer.eq(self.tile.base)]
                 m.next = "read"
             with m.State("read"):
                 # With one plane, the tile that is in use must be finished with.
@@ -186,13 +193,9 @@ class WeightLoader(wiring.Component):
             with m.State("load"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
-                    m.d.sync += row.eq(row + 1)
-                    with m.If(row == configuration.rows - 1):
-                        ends = tile + 1 == self.length
-                        m.d.sync += [
-                            tile.eq(Mux(ends, 0, tile + 1)),
-                            base.eq(Mux(ends, 0, base + configuration.rows)),
-                        ]
+                    m.d.sync += [row.eq(row + 1), pointer.eq(pointer + 1)]
+                    with m.If(row + 1 == self.tile.rows):
+                        m.d.sync += number.eq(Mux(self.tile.last, 0, number + 1))
                         with m.If(loaded != planes):
                             m.d.sync += loaded.eq(loaded + 1)
                         m.next = "offer"

@@ -164,6 +164,7 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         Target.MANTISSAS: table_write(dequantizer.row, configuration.table_rows),
         Target.BIASES: table_write(dequantizer.bias_row, configuration.bias_rows),
         Target.PROGRAM: table_write(configuration.instruction, configuration.weight_tiles),
+        Target.TILES: table_write(configuration.tile, configuration.weight_tiles),
         Target.STORES: table_write(feature_store.row, configuration.routes),
     }
     if residual_store is not None:

@@ -22,6 +22,7 @@ class Target:
     REQUANTIZER = 9
     RESIDUAL_STORES = 10
     ACTIVATION = 11
+    TILES = 14
     START = 15
 
 

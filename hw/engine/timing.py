@@ -6,6 +6,7 @@ which the first batch's header word is accepted, straight after the word that st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ class Stage:
     first_reads, next_reads : words read for the first window of a row, and for each of the others
     down, across : windows
     planes : cycles of the macro
+    rows : row words of the tile, a cycle each
     completes : for each column step, whether it completes a slot of results
     words : data words of each completed slot, where the results leave packed; else empty
     index : whether the last slot of a window makes a result index leave
@@ -43,6 +45,7 @@ class Stage:
     down: int
     across: int
     planes: int
+    rows: int
     completes: tuple[bool, ...]
     words: tuple[int, ...]
     index: bool
@@ -63,7 +66,6 @@ class Timing:
     stages : the instructions
     frames : most images of a batch
     input_words : data words of an image
-    rows : row words of a tile
     weight_planes : 1 or 2
     latencies : of macro, converter, dequantizer and the units behind it
     pooling : the number of the unit that pools, None if there is none
@@ -73,21 +75,21 @@ class Timing:
     stages: tuple[Stage, ...]
     frames: int
     input_words: int
-    rows: int
     weight_planes: int
     latencies: tuple[int, ...]
     pooling: int | None
     settling: int
 
     @classmethod
-    def of(cls, plan: Plan, configuration: Configuration, input_words: int, parts: Datapath) -> Timing:
-        """The timing of `plan` on an accelerator with the datapath `parts`."""
+    def of(
+        cls, plan: Plan, configuration: Configuration, input_words: int, parts: Datapath, rows: Sequence[int]
+    ) -> Timing:
+        """The timing of `plan` on an accelerator with the datapath `parts`; `rows` are the row words of each tile."""
         units = [type(unit).__name__ for unit in parts.units.values()]
         return cls(
-            tuple(_stage(plan, configuration, tile) for tile in plan.tiles),
+            tuple(_stage(plan, configuration, tile, count) for tile, count in zip(plan.tiles, rows, strict=True)),
             configuration.frames,
             input_words,
-            configuration.rows,
             configuration.weight_planes,
             parts.latencies,
             units.index("PoolingUnit") if "PoolingUnit" in units else None,
@@ -138,8 +140,8 @@ class Timing:
         return tuple(replay.spans)
 
 
-def _stage(plan: Plan, configuration: Configuration, tile: Tile) -> Stage:
-    """What the instruction of `tile` takes."""
+def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> Stage:
+    """What the instruction of `tile`, of `rows` row words, takes."""
     layer = plan.layers[tile.layer]
     feature = layer.source != plan.network.input.name
     place = plan.placement.features[layer.source] if feature else plan.placement.image
@@ -175,6 +177,7 @@ def _stage(plan: Plan, configuration: Configuration, tile: Tile) -> Stage:
         down=down,
         across=across,
         planes=layer.edge.format.bits,
+        rows=rows,
         completes=tuple(step.last for step in tile.steps),
         words=tuple(-(-count // configuration.results_per_word) for count in members) if packed else (),
         index=final and plan.argmax is not None and any(step.slot == last_slot for step in done),
