@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .errors import InvalidInput
 from .precision import WORD_BITS, MacMode, Operand, Scheme, rounded_up
 
-__all__ = ["BRICK_BITS", "ActivationSerial", "BitFusion", "Plain", "SubWord"]
+__all__ = ["BRICK_BITS", "ActivationSerial", "BitFusion", "Plain", "SerialSerial", "SubWord", "WeightSerial"]
 
 BRICK_BITS = 2
 BRICKS = 16
@@ -106,3 +106,49 @@ class ActivationSerial(Scheme):
     def cycles(self, mode: MacMode) -> int:
         """A bit of the activation a cycle."""
         return mode.b.bits
+
+
+class WeightSerial(Scheme):
+    """An activation of up to 16 bits by one bit of the weight a cycle, the most significant first.
+
+    `a` is the weight, `b` the activation. Source: Lee et al., UNPU (JSSC 2019).
+    """
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """A word."""
+        return WORD_BITS
+
+    def elements(self, mode: MacMode) -> int:
+        """One."""
+        return 1
+
+    def cycles(self, mode: MacMode) -> int:
+        """A bit of the weight a cycle."""
+        return mode.a.bits
+
+
+class SerialSerial(Scheme):
+    """One bit of sixteen elements of either operand a cycle: a beat for each pair of bits, a word a bit plane.
+
+    The planes come most significant first, those of b for each of a: what fills a word of any precision is sixteen
+    elements, and they are sent again, a's planes once for each of b's and the other way round, rather than kept in a
+    unit that is hardly larger than such a store. Source: Sharify et al., Loom (DAC 2018), one bit of either a cycle.
+    """
+
+    planes = True
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """A bit."""
+        return 1
+
+    def elements(self, mode: MacMode) -> int:
+        """As many as a word has bits."""
+        return WORD_BITS
+
+    def beats(self, mode: MacMode) -> int:
+        """One for each pair of bits."""
+        return mode.a.bits * mode.b.bits
+
+    def cycles(self, mode: MacMode) -> int:
+        """One for each beat."""
+        return self.beats(mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from fractions import Fraction
 
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
@@ -62,6 +63,10 @@ class Scheme(ABC):
 
     descending: tuple[str, ...] = ()
     """Sides, "a" or "b", whose elements lie from the top of a word down."""
+    planes: bool = False
+    """Whether a word holds one bit of each of its elements, and a beat comes for each pair of bits."""
+    sums: int = 1
+    """Dot products that a unit makes at the same time."""
 
     def check(self, mode: MacMode) -> None:
         """Refuse a mode that the design has not, by InvalidInput; most have all."""
@@ -73,11 +78,27 @@ class Scheme(ABC):
 
     @abstractmethod
     def elements(self, mode: MacMode) -> int:
-        """Elements that a unit takes with a beat."""
+        """Elements of either operand that a unit takes in a group: a beat, or as many as `beats` says."""
+
+    def beats(self, mode: MacMode) -> int:
+        """Beats that bring a group of elements: one, unless the design takes bit planes."""
+        return 1
 
     @abstractmethod
     def cycles(self, mode: MacMode) -> int:
-        """Cycles that a beat takes."""
+        """Cycles that a group of elements takes; where they depend on the data, at most."""
+
+    def pairs(self, mode: MacMode) -> tuple[tuple[int, int, int], ...]:
+        """The products of a group: element of a, element of b, and the sum that they are added to."""
+        return tuple((element, element, 0) for element in range(self.elements(mode)))
+
+    def vectors(self, mode: MacMode) -> int:
+        """Vectors of either operand that are multiplied at the same time: element e is of vector e % vectors."""
+        return 1
+
+    def rate(self, mode: MacMode) -> Fraction:
+        """Products of a unit in a cycle; where cycles depend on the data, at least."""
+        return Fraction(len(self.pairs(mode)), self.cycles(mode))
 
     def offsets(self, operand: Operand) -> tuple[tuple[int, int, int], ...]:
         """How an element lies in its slot: pieces (bit of the value, bit of the slot, bits).

@@ -2,7 +2,16 @@
 
 from .fusion import FusionMac
 from .parallel import PlainMac, SubWordMac
-from .serial import ActivationSerialMac
+from .serial import ActivationSerialMac, WeightSerialMac
+from .serial_serial import SerialSerialMac
 from .spatio_temporal import SpatioTemporalMac
 
-__all__ = ["ActivationSerialMac", "FusionMac", "PlainMac", "SpatioTemporalMac", "SubWordMac"]
+__all__ = [
+    "ActivationSerialMac",
+    "FusionMac",
+    "PlainMac",
+    "SerialSerialMac",
+    "SpatioTemporalMac",
+    "SubWordMac",
+    "WeightSerialMac",
+]

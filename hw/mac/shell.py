@@ -92,6 +92,8 @@ class MacUnit(Block, metaclass=ABCMeta):
 
     operand: StructLayout
     """What is decoded of a precision; with a field `last_bit` where a pass takes more than one cycle."""
+    serial: str = "b"
+    """The operand whose `last_bit` counts the cycles of a pass."""
 
     def __init__(self, *, units: int = 8, accumulator_bits: int = 48, **own: object):
         self.take(units=units, accumulator_bits=accumulator_bits, **own)
@@ -136,7 +138,7 @@ class MacUnit(Block, metaclass=ABCMeta):
         for name in "ab":
             self.decode(m, decoded[name], payload[f"{name}_bits"], payload[f"{name}_signed"])
         serial = "last_bit" in self.operand.members
-        bits = len(View(self.operand, decoded["b"]).last_bit) if serial else 1
+        bits = len(View(self.operand, decoded[self.serial]).last_bit) if serial else 1
         busy, ends = Signal(), Signal(2, reset_less=True)
         bit, number, last_cycle = Signal(bits), Signal(2), Signal()
         at_hand = self.decode_pass(m, operands, number)
@@ -144,7 +146,7 @@ class MacUnit(Block, metaclass=ABCMeta):
             last_cycle.eq((bit == 0) & (number == at_hand.last)),
             self.i.ready.eq(enable & (~busy | last_cycle)),
         ]
-        full, next_full = (of["b"].last_bit if serial else 0 for of in (operands, decoded))
+        full, next_full = (of[self.serial].last_bit if serial else 0 for of in (operands, decoded))
         with m.If(self.i.ready):
             m.d.sync += [busy.eq(self.i.valid), number.eq(0), bit.eq(next_full)]
             m.d.sync += ends.eq(Cat(payload.first, payload.last))

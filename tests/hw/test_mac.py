@@ -12,11 +12,19 @@ import pytest
 
 from quadrille.algo.integer.mac import dot_product, pack, plain_mac, spatio_temporal_mac
 from quadrille.algo.spec import InvalidInput
-from quadrille.algo.spec.mac_schemes import ActivationSerial, BitFusion, Plain, SubWord
+from quadrille.algo.spec.mac_schemes import ActivationSerial, BitFusion, Plain, SerialSerial, SubWord, WeightSerial
 from quadrille.algo.spec.precision import MacMode, Operand, Scheme
 from quadrille.algo.spec.spatio_temporal import Chunks, SpatioTemporal
 from quadrille.hw.export import export
-from quadrille.hw.mac import ActivationSerialMac, FusionMac, PlainMac, SpatioTemporalMac, SubWordMac
+from quadrille.hw.mac import (
+    ActivationSerialMac,
+    FusionMac,
+    PlainMac,
+    SerialSerialMac,
+    SpatioTemporalMac,
+    SubWordMac,
+    WeightSerialMac,
+)
 from quadrille.hw.mac.shell import MacUnit
 from quadrille.sim.model import Model, Stall
 
@@ -30,6 +38,8 @@ DESIGNS: dict[str, tuple[Scheme, Callable[[], MacUnit], int]] = {
     "fusion": (BitFusion(), lambda: FusionMac(units=UNITS), 16),
     "sub-word": (SubWord(), lambda: SubWordMac(units=UNITS), 16),
     "activation-serial": (ActivationSerial(), lambda: ActivationSerialMac(units=UNITS), 16),
+    "weight-serial": (WeightSerial(), lambda: WeightSerialMac(units=UNITS), 16),
+    "serial-serial": (SerialSerial(), lambda: SerialSerialMac(units=UNITS), 16),
 }
 """Scheme, hardware and widest operand of each design."""
 
@@ -94,7 +104,7 @@ def test_every_pair_of_operands(model: Callable[[str], Model], design: str, a_si
         mixed = np.random.default_rng(3).permutation(len(a))  # neighbours must differ in both operands
         a, b, fill = a[mixed], b[mixed], -len(a) % size
         a, b = np.append(a, np.repeat(a[:1], fill)), np.append(b, np.repeat(b[:1], fill))
-        beats.append(beats_of(a, b, scheme, mode, length=1))
+        beats.append(beats_of(a, b, scheme, mode, length=scheme.beats(mode)))
         expected.append((a * b).reshape(-1, size).sum(axis=1))
     sums = np.concatenate(expected)
     run = model(design).run({"i": joined(beats)}, {"o": len(sums)})
