@@ -34,6 +34,7 @@ from .stages import STAGE_KINDS, Clamp, Cordic, Product, Rectify, Round, Scale, 
 from .tensor import IntTensor
 from .thresholds import ThresholdChoice, as_thresholds
 from .tiling import Retiling, retile
+from .workload import LayerWorkload, layer_workloads
 
 __all__ = [
     "DEFAULT_MODE",
@@ -59,6 +60,7 @@ __all__ = [
     "Interval",
     "InvalidInput",
     "Ladder",
+    "LayerWorkload",
     "Linear",
     "MaxPool",
     "MissingTool",
@@ -90,6 +92,7 @@ __all__ = [
     "Wrap",
     "as_thresholds",
     "ladders_of",
+    "layer_workloads",
     "retile",
     "shared_multiply_shift",
 ]
