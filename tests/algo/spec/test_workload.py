@@ -82,4 +82,4 @@ def test_cycles_of_a_unit_are_its_scheme_s() -> None:
     # Two elements of 4 x 8 bits in 4 cycles; four of 1 x 3 bits in 3.
     assert convolution.unit_cycles(SpatioTemporal()) == 1296 // 2 * 4
     assert output.unit_cycles(SpatioTemporal()) == 144 // 4 * 3
-    assert convolution.unit_cycles(Plain(8)) == 1296
+    assert convolution.unit_cycles(Plain(16)) == 1296
