@@ -10,7 +10,15 @@ import numpy
 
 from quadrille.algo.integer.mac import DotProducts, dot_product, dot_products, pack
 from quadrille.algo.spec import InvalidInput
-from quadrille.algo.spec.mac_schemes import ActivationSerial, BitFusion, Plain, SerialSerial, SubWord, WeightSerial
+from quadrille.algo.spec.mac_schemes import (
+    ActivationSerial,
+    BitFusion,
+    Packed,
+    Plain,
+    SerialSerial,
+    SubWord,
+    WeightSerial,
+)
 from quadrille.algo.spec.precision import GREATEST_PRECISION, MacMode, Operand, Scheme
 from quadrille.algo.spec.spatio_temporal import SpatioTemporal
 
@@ -21,10 +29,11 @@ __all__ = ["MacTraffic"]
 SCHEMES: Mapping[str, Callable[[Mapping[str, Any]], Scheme]] = {
     "activation-serial-mac": lambda parameters: ActivationSerial(),
     "fusion-mac": lambda parameters: BitFusion(),
+    "packed-mac": lambda parameters: Packed(),
     "plain-mac": lambda parameters: Plain(parameters["width"]),
     "serial-serial-mac": lambda parameters: SerialSerial(),
     "spatio-temporal-mac": lambda parameters: SpatioTemporal(),
-    "sub-word-mac": lambda parameters: SubWord(),
+    "sub-word-mac": lambda parameters: SubWord(parameters["apart"]),
     "weight-serial-mac": lambda parameters: WeightSerial(),
 }
 """How each block takes operands in, by its parameters."""

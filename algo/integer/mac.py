@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from quadrille.algo.spec.mac_schemes import ActivationSerial, BitFusion, Plain, SerialSerial, SubWord, WeightSerial
+from quadrille.algo.spec.mac_schemes import (
+    ActivationSerial,
+    BitFusion,
+    Packed,
+    Plain,
+    SerialSerial,
+    SubWord,
+    WeightSerial,
+)
 from quadrille.algo.spec.precision import MacMode
 from quadrille.algo.spec.spatio_temporal import SpatioTemporal
 
+from .mac_array import mac_array
 from .mac_words import DotProduct, DotProducts, dot_product, dot_products, pack
 
 __all__ = [
@@ -15,7 +24,9 @@ __all__ = [
     "dot_product",
     "dot_products",
     "fusion_mac",
+    "mac_array",
     "pack",
+    "packed_mac",
     "plain_mac",
     "serial_serial_mac",
     "spatio_temporal_mac",
@@ -43,9 +54,20 @@ def fusion_mac(a: object, b: object, /, *, mode: MacMode, units: int = 8, accumu
     return dot_product(a, b, scheme=BitFusion(), mode=mode, units=units, accumulator_bits=accumulator_bits)
 
 
-def sub_word_mac(a: object, b: object, /, *, mode: MacMode, units: int = 8, accumulator_bits: int = 48) -> DotProduct:
-    """`sum_k a[k] * b[k]` by an array multiplier in parts: `dot_product` with SubWord."""
-    return dot_product(a, b, scheme=SubWord(), mode=mode, units=units, accumulator_bits=accumulator_bits)
+def sub_word_mac(
+    a: object, b: object, /, *, mode: MacMode, apart: bool = False, units: int = 8, accumulator_bits: int = 48
+) -> DotProduct | DotProducts:
+    """`sum_k a[k] * b[k]` by an array multiplier in parts: `dot_product` with SubWord.
+
+    `apart`, `sums[s] = sum_k a[s,k] * b[s,k]`: `dot_products`.
+    """
+    product = dot_products if apart else dot_product
+    return product(a, b, scheme=SubWord(apart), mode=mode, units=units, accumulator_bits=accumulator_bits)
+
+
+def packed_mac(a: object, b: object, /, *, mode: MacMode, units: int = 8, accumulator_bits: int = 48) -> DotProducts:
+    """`sums[2*i+j] = sum_k a[i,k] * b[j,k]` by wide multipliers: `dot_products` with Packed."""
+    return dot_products(a, b, scheme=Packed(), mode=mode, units=units, accumulator_bits=accumulator_bits)
 
 
 def activation_serial_mac(

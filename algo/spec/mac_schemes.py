@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .errors import InvalidInput
 from .precision import WORD_BITS, MacMode, Operand, Scheme, rounded_up
 
-__all__ = ["BRICK_BITS", "ActivationSerial", "BitFusion", "Plain", "SerialSerial", "SubWord", "WeightSerial"]
+__all__ = ["BRICK_BITS", "ActivationSerial", "BitFusion", "Packed", "Plain", "SerialSerial", "SubWord", "WeightSerial"]
 
 BRICK_BITS = 2
 BRICKS = 16
@@ -66,15 +66,36 @@ class BitFusion(Scheme):
         return self.passes(mode)
 
 
+@dataclass(frozen=True)
 class SubWord(Scheme):
-    """One array multiplier of 16 x 16 bits whose rows are gated: 1 product of 16 bits, 2 of 8, 4 of 4, summed together.
+    """One array multiplier of 16 x 16 bits whose rows are gated: 1 product of 16 bits, 2 of 8, 4 of 4.
 
-    Both operands have one slot, that of the wider; those of b lie in reverse, so that the products of a word meet at
-    one weight. Source: Moons et al., DVAFS (DATE 2017), its sum-together form.
+    Both operands have one slot, that of the wider. The products are summed together: the slots of b lie in reverse, so
+    that they meet at one weight; or, `apart`, each belongs to a dot product of its own. Source: Moons et al., DVAFS
+    (DATE 2017).
     """
 
-    descending = ("b",)
+    apart: bool = False
+
     widths = (4, 8, 16)
+
+    @property
+    def descending(self) -> tuple[str, ...]:
+        """Slots of b, where products are summed together."""
+        return () if self.apart else ("b",)
+
+    @property
+    def sums(self) -> int:
+        """One, or one for each of the narrowest slots."""
+        return WORD_BITS // self.widths[0] if self.apart else 1
+
+    def pairs(self, mode: MacMode) -> tuple[tuple[int, int, int], ...]:
+        """Slot by slot."""
+        return tuple((slot, slot, slot if self.apart else 0) for slot in range(self.elements(mode)))
+
+    def vectors(self, mode: MacMode) -> int:
+        """One, or one for each slot."""
+        return self.elements(mode) if self.apart else 1
 
     def slot(self, operand: Operand, mode: MacMode) -> int:
         """The wider precision, rounded up."""
@@ -87,6 +108,50 @@ class SubWord(Scheme):
     def cycles(self, mode: MacMode) -> int:
         """One."""
         return 1
+
+
+class Packed(Scheme):
+    """Two multipliers of 27 x 18 bits: products of two elements of a and one or two of b stand side by side in each.
+
+    What is packed shares operands: two vectors of a and two of b are multiplied each with each, so that four dot
+    products come of them, number 2*i + j of vector i of a and j of b. At 5 to 8 bits a multiplier makes two products,
+    of both vectors of a with one of b, at up to 4 bits all four, and the other takes the next elements. Source: Xilinx
+    WP486 and WP521.
+    """
+
+    widths = (4, 8)
+
+    def check(self, mode: MacMode) -> None:
+        """Refuse operands that are wider than a half of the word."""
+        bits = max(mode.a.bits, mode.b.bits)
+        if bits > self.widths[-1]:
+            raise InvalidInput(f"Precision of packed products must be at most {self.widths[-1]} bits, not {bits}")
+
+    @property
+    def sums(self) -> int:
+        """Each of two vectors by each of two."""
+        return 4
+
+    def slot(self, operand: Operand, mode: MacMode) -> int:
+        """The wider precision, rounded up."""
+        return rounded_up(max(mode.a.bits, mode.b.bits), self.widths)
+
+    def elements(self, mode: MacMode) -> int:
+        """Slots of a word."""
+        return WORD_BITS // self.slot(mode.a, mode)
+
+    def cycles(self, mode: MacMode) -> int:
+        """One."""
+        return 1
+
+    def vectors(self, mode: MacMode) -> int:
+        """Two of either operand."""
+        return 2
+
+    def pairs(self, mode: MacMode) -> tuple[tuple[int, int, int], ...]:
+        """Elements of one place, each with each."""
+        starts = range(0, self.elements(mode), 2)
+        return tuple((start + i, start + j, 2 * i + j) for start in starts for i in range(2) for j in range(2))
 
 
 class ActivationSerial(Scheme):

@@ -61,12 +61,18 @@ class MacMode:
 class Scheme(ABC):
     """How a design takes elements in: as fields of the words of `WORD_BITS` bits that a unit is given with a beat."""
 
-    descending: tuple[str, ...] = ()
-    """Sides, "a" or "b", whose elements lie from the top of a word down."""
     planes: bool = False
     """Whether a word holds one bit of each of its elements, and a beat comes for each pair of bits."""
-    sums: int = 1
-    """Dot products that a unit makes at the same time."""
+
+    @property
+    def descending(self) -> tuple[str, ...]:
+        """Sides, "a" or "b", whose elements lie from the top of a word down."""
+        return ()
+
+    @property
+    def sums(self) -> int:
+        """Dot products that a unit can make at the same time."""
+        return 1
 
     def check(self, mode: MacMode) -> None:
         """Refuse a mode that the design has not, by InvalidInput; most have all."""

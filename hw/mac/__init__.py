@@ -1,14 +1,19 @@
 """Multiply-accumulate units whose precision is an input: it may change with every dot product."""
 
+from .array import MacArray
 from .fusion import FusionMac
-from .parallel import PlainMac, SubWordMac
+from .packed import PackedMac
+from .parallel import PlainMac
 from .serial import ActivationSerialMac, WeightSerialMac
 from .serial_serial import SerialSerialMac
 from .spatio_temporal import SpatioTemporalMac
+from .sub_word import SubWordMac
 
 __all__ = [
     "ActivationSerialMac",
     "FusionMac",
+    "MacArray",
+    "PackedMac",
     "PlainMac",
     "SerialSerialMac",
     "SpatioTemporalMac",

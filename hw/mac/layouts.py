@@ -24,6 +24,8 @@ def operands_layout(units: int, unit_bits: int) -> StructLayout:
     )
 
 
-def sum_layout(accumulator_bits: int) -> StructLayout:
-    """A dot product."""
-    return StructLayout({"sum": signed(accumulator_bits)})
+def sum_layout(accumulator_bits: int, sums: int = 1) -> StructLayout:
+    """A dot product, or those that a unit of several makes at the same time."""
+    if sums == 1:
+        return StructLayout({"sum": signed(accumulator_bits)})
+    return StructLayout({"sums": ArrayLayout(signed(accumulator_bits), sums)})

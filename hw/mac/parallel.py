@@ -1,21 +1,20 @@
-"""Units that multiply whole elements in a cycle: plain multipliers, bricks that fuse, an array multiplier in parts."""
+"""Units that multiply whole elements in a cycle, and the plainest of them."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec import InvalidInput
-from quadrille.algo.spec.mac_schemes import SubWord
 from quadrille.algo.spec.precision import GREATEST_PRECISION, WORD_BITS, rounded_up
 from quadrille.hw.base import Parameter
 
 from .shell import SHELL_PARAMETERS, Beat, MacUnit, delayed, total_of
 
-__all__ = ["ParallelMac", "PlainMac", "SubWordMac"]
+__all__ = ["SLOTS", "ParallelMac", "PlainMac", "extended"]
 
 SLOTS = (2, 4, 8, 16)
 SLOTTED = StructLayout({"slot": 2, "signed": 1, "binary": 1})
@@ -45,8 +44,12 @@ class ParallelMac(MacUnit):
     def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
         """The sum of the products of one unit in this cycle."""
 
+    def summed(self, m: Module, enable: Value, beat: Beat, products: list[Value]) -> list[Value]:
+        """The sum of `products`, of a cycle before, over all units: one for each of the unit's dot products."""
+        return [total_of(products)]
+
     def placed(self, m: Module, enable: Value, beat: Beat, group: Value) -> Value:
-        """`group`, the sum over all units two cycles after their products, at its place in the dot product."""
+        """`group`, a sum over all units two cycles after their products, at its place in the dot product."""
         return group
 
     def elaborate_sum(self, m: Module, enable: Value, beat: Beat) -> None:
@@ -62,8 +65,10 @@ class ParallelMac(MacUnit):
         for name in ("product", "group"):
             valid = delayed(m, enable, valid, f"{name}_valid", reset=True)
             first, last = delayed(m, enable, first, f"{name}_first"), delayed(m, enable, last, f"{name}_last")
-        group = delayed(m, enable, total_of(products), "group")
-        self.elaborate_total(m, enable, self.placed(m, enable, beat, group), valid=valid, first=first, last=last)
+        sums = self.summed(m, enable, beat, products)
+        groups = [delayed(m, enable, group, f"group_{number}") for number, group in enumerate(sums)]
+        placed = [self.placed(m, enable, beat, group) for group in groups]
+        self.elaborate_total(m, enable, *placed, valid=valid, first=first, last=last)
 
 
 def extended(operand: Any, field: Value) -> Value:
@@ -104,59 +109,3 @@ class PlainMac(ParallelMac):
             a, b = (extended(beat.operands[name], beat.word(name, unit)[start : start + self.width]) for name in "ab")
             products.append(a * b)
         return total_of(products)
-
-
-class SubWordMac(ParallelMac):
-    """An array multiplier of 16 x 16 bits whose rows are gated: `sum = sum_k a[k] * b[k]`, one beat a cycle.
-
-    Row r of the array is bit r of b times the slot of a that stands as far from the top as the row's slot of b from the
-    bottom, so that the products of all slots, w bits wide, meet at the weight 2**(16 - w) and are summed by the array
-    itself.
-
-    Attributes
-    ----------
-    latency : 4 cycles; interval : 1
-    """
-
-    block_name = "sub-word-mac"
-    slots = SubWord.widths
-
-    def unit_product(self, m: Module, beat: Beat, unit: int) -> Value:
-        """Sixteen rows, one tree, one way out for each slot."""
-        a, b = beat.operands["a"], beat.operands["b"]
-        slot = Signal(2, name=f"slot_{unit}")
-        m.d.comb += slot.eq(Mux(a.slot > b.slot, a.slot, b.slot))
-        words = [self.widened(m, beat.operands[name], beat.word(name, unit), slot, f"{name}_{unit}") for name in "ab"]
-        rows: list[Value] = []
-        for row in range(WORD_BITS):
-            chosen: Value = Const(0, signed(WORD_BITS + 1))
-            negative: Value = Const(0, 1)
-            for width in self.slots:
-                number = row // width
-                start = WORD_BITS - width * (number + 1)
-                field = words[0][start : start + width]
-                fill = (field[-1] & a.signed).replicate(WORD_BITS + 1 - start - width)
-                this = slot == SLOTS.index(width)
-                chosen = Mux(this, Cat(Const(0, start), field, fill).as_signed(), chosen)
-                if row % width == width - 1:
-                    negative = Mux(this, b.signed, negative)
-            gated = Mux(words[1][row], chosen, 0)
-            rows.append(Mux(negative, -gated, gated) << row)
-        total = total_of(rows)
-        result = total >> (WORD_BITS - self.slots[-1])
-        for width in self.slots[:-1]:
-            result = Mux(slot == SLOTS.index(width), total >> (WORD_BITS - width), result)
-        return result
-
-    def widened(self, m: Module, operand: Any, word: Value, slot: Value, name: str) -> Value:
-        """`word` with -1 and +1 of a binary operand spread over their slots."""
-        spread = Signal(WORD_BITS, name=f"spread_{name}")
-        m.d.comb += spread.eq(word)
-        with m.If(operand.binary), m.Switch(slot):
-            for width in self.slots:
-                with m.Case(SLOTS.index(width)):
-                    parts = [
-                        Cat(Const(1, 1), (~word[start]).replicate(width - 1)) for start in range(0, WORD_BITS, width)
-                    ]
-                    m.d.comb += spread.eq(Cat(*parts))
-        return spread

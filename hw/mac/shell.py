@@ -74,7 +74,7 @@ class MacUnit(Block, metaclass=ABCMeta):
     Members
     -------
     i : stream of `operands_layout`, a word of 16 bits for each unit
-    o : stream {sum}
+    o : stream {sum}, or {sums} of a unit that makes several dot products at the same time
 
     Raises
     ------
@@ -100,9 +100,14 @@ class MacUnit(Block, metaclass=ABCMeta):
         super().__init__(
             {
                 "i": In(stream.Signature(operands_layout(self.units, WORD_BITS))),
-                "o": Out(stream.Signature(sum_layout(self.accumulator_bits))),
+                "o": Out(stream.Signature(sum_layout(self.accumulator_bits, self.sums))),
             }
         )
+
+    @property
+    def sums(self) -> int:
+        """Dot products at the same time."""
+        return 1
 
     @abstractmethod
     def decode(self, m: Module, operand: Any, bits: Value, signed: Value) -> None:
@@ -162,15 +167,18 @@ class MacUnit(Block, metaclass=ABCMeta):
         return Beat(busy, dict(words), operands, number, bit, bit == full, bit == 0, first, last, at_hand.routing)
 
     def elaborate_total(
-        self, m: Module, enable: Value, group: Value, *, valid: Value, first: Value, last: Value
+        self, m: Module, enable: Value, *groups: Value, valid: Value, first: Value, last: Value
     ) -> None:
-        """`sum = (0 if first else sum) + group`, handed out after the last."""
-        accumulator = Signal(signed(self.accumulator_bits), reset_less=True)
-        with m.If(enable & valid):
-            m.d.sync += accumulator.eq(Mux(first, 0, accumulator) + group)
+        """`sum = (0 if first else sum) + group` of each of the unit's sums, handed out after the last."""
+        totals: list[Value] = []
+        for number, group in enumerate(groups):
+            accumulator = Signal(signed(self.accumulator_bits), name=f"accumulator_{number}", reset_less=True)
+            with m.If(enable & valid):
+                m.d.sync += accumulator.eq(Mux(first, 0, accumulator) + group)
+            totals.append(accumulator)
         with m.If(enable):
             m.d.sync += self.o.valid.eq(valid & last)
-        m.d.comb += self.o.payload.sum.eq(accumulator)
+        m.d.comb += self.o.payload.as_value().eq(Cat(totals))
 
     def moving(self, m: Module) -> Signal:
         """High in the cycles in which nothing waits for a sum to be taken: all stages move together."""

@@ -10,15 +10,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quadrille.algo.integer.mac import dot_product, pack, plain_mac, spatio_temporal_mac
+from quadrille.algo.integer.mac import (
+    DotProduct,
+    dot_product,
+    dot_products,
+    pack,
+    packed_mac,
+    plain_mac,
+    spatio_temporal_mac,
+    sub_word_mac,
+)
 from quadrille.algo.spec import InvalidInput
-from quadrille.algo.spec.mac_schemes import ActivationSerial, BitFusion, Plain, SerialSerial, SubWord, WeightSerial
+from quadrille.algo.spec.mac_schemes import (
+    ActivationSerial,
+    BitFusion,
+    Packed,
+    Plain,
+    SerialSerial,
+    SubWord,
+    WeightSerial,
+)
 from quadrille.algo.spec.precision import MacMode, Operand, Scheme
 from quadrille.algo.spec.spatio_temporal import Chunks, SpatioTemporal
 from quadrille.hw.export import export
 from quadrille.hw.mac import (
     ActivationSerialMac,
     FusionMac,
+    PackedMac,
     PlainMac,
     SerialSerialMac,
     SpatioTemporalMac,
@@ -26,7 +44,7 @@ from quadrille.hw.mac import (
     WeightSerialMac,
 )
 from quadrille.hw.mac.shell import MacUnit
-from quadrille.sim.model import Model, Stall
+from quadrille.sim.model import Model, Run, Stall
 
 UNITS = 3
 SIGNS = (False, True)
@@ -37,6 +55,8 @@ DESIGNS: dict[str, tuple[Scheme, Callable[[], MacUnit], int]] = {
     "plain-16": (Plain(16), lambda: PlainMac(width=16, units=UNITS), 16),
     "fusion": (BitFusion(), lambda: FusionMac(units=UNITS), 16),
     "sub-word": (SubWord(), lambda: SubWordMac(units=UNITS), 16),
+    "sub-word-apart": (SubWord(apart=True), lambda: SubWordMac(units=UNITS, apart=True), 16),
+    "packed": (Packed(), lambda: PackedMac(units=UNITS), 8),
     "activation-serial": (ActivationSerial(), lambda: ActivationSerialMac(units=UNITS), 16),
     "weight-serial": (WeightSerial(), lambda: WeightSerialMac(units=UNITS), 16),
     "serial-serial": (SerialSerial(), lambda: SerialSerialMac(units=UNITS), 16),
@@ -84,6 +104,20 @@ def beats_of(a: np.ndarray, b: np.ndarray, scheme: Scheme, mode: MacMode, *, len
     }
 
 
+def sums_of(a: np.ndarray, b: np.ndarray, scheme: Scheme, mode: MacMode) -> np.ndarray:
+    """The sums (groups, sums) of elements (groups, units, elements), as the scheme pairs them."""
+    sums = np.zeros((len(a), scheme.sums), dtype=np.int64)
+    for of_a, of_b, number in scheme.pairs(mode):
+        sums[:, number] += (a[:, :, of_a] * b[:, :, of_b]).sum(axis=1)
+    return sums
+
+
+def sums_found(run: Run) -> np.ndarray:
+    """The sums (beats, sums) that a unit has handed out."""
+    fields = run.streams["o"].fields
+    return fields["sums"] if "sums" in fields else fields["sum"][:, None]
+
+
 def joined(parts: Sequence[Beats]) -> Beats:
     """Beats one after the other."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -105,39 +139,43 @@ def test_every_pair_of_operands(model: Callable[[str], Model], design: str, a_si
         a, b, fill = a[mixed], b[mixed], -len(a) % size
         a, b = np.append(a, np.repeat(a[:1], fill)), np.append(b, np.repeat(b[:1], fill))
         beats.append(beats_of(a, b, scheme, mode, length=scheme.beats(mode)))
-        expected.append((a * b).reshape(-1, size).sum(axis=1))
+        expected.append(sums_of(a.reshape(-1, UNITS, size // UNITS), b.reshape(-1, UNITS, size // UNITS), scheme, mode))
     sums = np.concatenate(expected)
     run = model(design).run({"i": joined(beats)}, {"o": len(sums)})
-    assert np.array_equal(run.streams["o"].fields["sum"], sums)
+    assert np.array_equal(sums_found(run), sums)
 
 
-def drawn(design: str, seed: int) -> tuple[Beats, list[int], list[int]]:
+def likely(operand: Operand, draw: np.random.Generator) -> np.ndarray:
+    """Some values of an operand, its ends among them."""
+    low, high = operand.interval.lo, operand.interval.hi
+    return values_of(operand) if operand.binary else np.array([low, high, *draw.integers(low, high + 1, 20)])
+
+
+def drawn(design: str, seed: int) -> tuple[Beats, np.ndarray, list[int]]:
     """Dot products of every mode in random order: beats, sums, and the cycles of each."""
     scheme, _, most = DESIGNS[design]
     draw = np.random.default_rng(seed)
     everything = list(modes(most))
     parts: list[Beats] = []
-    sums: list[int] = []
+    sums: list[tuple[int, ...]] = []
     cycles: list[int] = []
     for number in draw.permutation(len(everything)):
         mode = everything[number]
-        size = UNITS * scheme.elements(mode)
+        vectors = scheme.vectors(mode)
+        size = UNITS * scheme.elements(mode) // vectors
         length = int(draw.integers(1, 4 * size))
         if mode.a.binary and mode.b.binary:
             length = size * int(draw.integers(1, 4))
-        a, b = (
-            draw.choice([-1, 1], length)
-            if operand.binary
-            else draw.choice([*draw.integers(operand.interval.lo, operand.interval.hi + 1, length), *ends], length)
-            for operand in (mode.a, mode.b)
-            for ends in [[operand.interval.lo, operand.interval.hi]]
-        )
-        result = dot_product(a, b, scheme=scheme, mode=mode, units=UNITS, accumulator_bits=48)
+        a, b = (draw.choice(likely(operand, draw), (vectors, length)) for operand in (mode.a, mode.b))
+        if scheme.sums == 1:
+            result = dot_product(a[0], b[0], scheme=scheme, mode=mode, units=UNITS, accumulator_bits=48)
+        else:
+            result = dot_products(a, b, scheme=scheme, mode=mode, units=UNITS, accumulator_bits=48)
         parts.append(beats_of(a, b, scheme, mode))
         assert result.beats == len(parts[-1]["a"])
-        sums.append(result.total)
+        sums.append((result.total,) if isinstance(result, DotProduct) else result.totals)
         cycles.append(result.cycles)
-    return joined(parts), sums, cycles
+    return joined(parts), np.array(sums), cycles
 
 
 @pytest.mark.verilator
@@ -145,7 +183,7 @@ def drawn(design: str, seed: int) -> tuple[Beats, list[int], list[int]]:
 def test_precision_changes_with_every_dot_product(model: Callable[[str], Model], design: str) -> None:
     beats, sums, cycles = drawn(design, 1)
     run = model(design).run({"i": beats}, {"o": len(sums)})
-    assert run.streams["o"].fields["sum"].tolist() == sums
+    assert np.array_equal(sums_found(run), sums)
     # Not one cycle is lost: from the first beat to each sum there are those that the products take.
     unit = DESIGNS[design][1]()
     unit.inspected()
@@ -158,18 +196,22 @@ def test_precision_changes_with_every_dot_product(model: Callable[[str], Model],
 def test_stalls_change_nothing(model: Callable[[str], Model], design: str) -> None:
     beats, sums, _ = drawn(design, 2)
     run = model(design).run({"i": beats}, {"o": len(sums)}, stall=Stall(0.4, seed=5))
-    assert run.streams["o"].fields["sum"].tolist() == sums
+    assert np.array_equal(sums_found(run), sums)
 
 
 def test_products_in_a_cycle() -> None:
     def rate(scheme: Scheme, bits: int) -> float:
         mode = MacMode(Operand(bits), Operand(bits))
-        return scheme.elements(mode) / scheme.cycles(mode)
+        return float(scheme.rate(mode))
 
     assert [rate(BitFusion(), bits) for bits in (2, 3, 4, 8, 9, 16)] == [8, 4, 4, 1, 1 / 4, 1 / 4]
     assert [rate(SubWord(), bits) for bits in (2, 4, 8, 16)] == [4, 4, 2, 1]
     assert [rate(Plain(8), bits) for bits in (2, 8)] == [2, 2] and rate(Plain(16), 16) == 1
+    assert [rate(SubWord(apart=True), bits) for bits in (2, 4, 8, 16)] == [4, 4, 2, 1]
+    assert [rate(Packed(), bits) for bits in (1, 4, 5, 8)] == [8, 8, 4, 4]
     assert [rate(ActivationSerial(), bits) for bits in (1, 7)] == [1, 1 / 7]
+    assert [rate(WeightSerial(), bits) for bits in (1, 7)] == [1, 1 / 7]
+    assert [rate(SerialSerial(), bits) for bits in (1, 2, 4, 8)] == [16, 4, 1, 1 / 4]
     assert [rate(SpatioTemporal(), bits) for bits in (1, 2, 4, 8, 16)] == [4, 2, 1, 1 / 4, 1 / 16]
 
 
@@ -207,6 +249,14 @@ def test_precision_is_refused(bits: int) -> None:
         (
             lambda: plain_mac([300], [1], mode=MacMode(Operand(9), Operand(2))),
             r"^Precision of a plain multiplier of 8 bits must be at most that, not 9$",
+        ),
+        (
+            lambda: packed_mac([[1], [2]], [[3], [4]], mode=MacMode(Operand(2), Operand(9))),
+            r"^Precision of packed products must be at most 8 bits, not 9$",
+        ),
+        (
+            lambda: sub_word_mac([[1], [2]], [[3], [4]], mode=MacMode(Operand(4), Operand(4)), apart=True),
+            r"^Operands must be 4 vectors each, all of one length, not of shapes \[2, 1\] and \[2, 1\]$",
         ),
         (lambda: PlainMac(width=9), r"^Parameter width of plain-mac must be 8 or 16, not 9$"),
         (
