@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .console import emit, json_option, names_of, numbers_of, output_option
+from .console import FILE, emit, json_option, names_of, numbers_of, output_option, setting_option
 from .progress import shown
 
 __all__ = ["study_command"]
@@ -151,4 +151,39 @@ def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: b
     options = ActivationOptions(**{**settings, "functions": functions or tuple(SUBJECTS)})
     with shown(as_json) as progress:
         result = study_activation(options, output, progress=progress, on_run=partial(click.echo, err=True))
+    emit(result, as_json)
+
+
+@study_command.command("precision", short_help="Modes of a network: accuracy, cycles, energy; trainings beside them.")
+@click.argument("network", type=FILE)
+@output_option("Where results.json, study.md, study.csv and study.png go.")
+@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro.")
+@click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
+@click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
+@setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
+@click.option("--images", type=int, help="Only the first IMAGES held-out images [default: all].")
+@click.option(
+    "--seeds",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Compare with other trainings of the network's recipe, that many times each: this trains networks.",
+)
+@json_option
+def precision_command(network: Path, output: Path, settings: dict[str, str], as_json: bool, **numbers: Any) -> None:
+    """Measure every mode in the file NETWORK: accuracy of its integers, exact cycles, products of single bits.
+
+    With --seeds it is put beside networks trained for each precision alone, beside codes rounded for each precision,
+    and beside rounded codes that are truncated afterwards; all with the recipe, the epochs and the seed of NETWORK, and
+    with further seeds. An interrupted study goes on when the command is given again.
+
+    \b
+      quadrille study precision build/digits-modes/network.safetensors --seeds 1 -o build/precision
+    """
+    from .study_precision import study_precision
+
+    with shown(as_json) as progress:
+        result = study_precision(
+            network, output, settings=settings, progress=progress, on_run=partial(click.echo, err=True), **numbers
+        )
     emit(result, as_json)

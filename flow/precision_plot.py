@@ -1,0 +1,75 @@
+"""The picture of a precision study: accuracy over energy and over cycles, and the trainings beside one another."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from statistics import mean
+from typing import Any
+
+from .curves import GRID, INK, MUTED
+from .precision_work import METHODS
+
+__all__ = ["precision_png"]
+
+COLOURS = ("#9aa7b5", "#2457a6", "#3a7d44", "#c2571a", "#7b4fa3")
+
+
+def precision_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes:
+    """Two panels as PNG, three where there are trainings to compare."""
+    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
+    with matplotlib.rc_context(settings):
+        compared = bool(records["trainings"])
+        figure = Figure(figsize=(12.5 if compared else 8, 3.9), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, 3 if compared else 2)
+        _trade_off(panels[0], records["modes"], "bit_products", "bit products per image")
+        _trade_off(panels[1], records["modes"], "cycles_per_image", "cycles per image")
+        if compared:
+            _trainings(panels[2], records)
+        panels[0].set_title(f"{options['network']}: accuracy, %", loc="left", color=INK, fontsize=10)
+        for axes in panels:
+            axes.grid(color=GRID, linewidth=0.7)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+        drawn = io.BytesIO()
+        # Without the version of matplotlib in it, the same numbers give the same file.
+        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
+    return drawn.getvalue()
+
+
+def _trade_off(axes: Any, modes: list[dict[str, Any]], cost: str, label: str) -> None:
+    """A point for each mode, under its name."""
+    points = sorted((each[cost], 100 * each["accuracy"], each["mode"]) for each in modes)
+    axes.plot([x for x, _, _ in points], [y for _, y, _ in points], "o-", color=COLOURS[1], linewidth=1.2)
+    for x, y, mode in points:
+        axes.annotate(mode, (x, y), (4, 5), textcoords="offset points", color=INK)
+    axes.set_xscale("log")
+    axes.set_xlabel(label, color=MUTED)
+    axes.margins(x=0.12, y=0.2)
+
+
+def _trainings(axes: Any, records: Mapping[str, Any]) -> None:
+    """Bars of every training by mode."""
+    modes = [each["mode"] for each in records["modes"]]
+    methods = [name for name in METHODS if any(each["method"] == name for each in records["trainings"])]
+    width, least = 0.8 / len(methods), 1.0
+    for place, method in enumerate(methods):
+        for index, mode in enumerate(modes):
+            shares = [
+                each["accuracy"] for each in records["trainings"] if (each["method"], each["mode"]) == (method, mode)
+            ]
+            if not shares:
+                continue
+            least = min(least, mean(shares))
+            x = index + width * (place - (len(methods) - 1) / 2)
+            axes.bar(x, 100 * mean(shares), width, color=COLOURS[place], label=method if index == 0 else None)
+    axes.set_xticks(range(len(modes)), [f"{mode} bits" for mode in modes])
+    axes.set_ylim(bottom=max(0, 100 * least - 5))
+    axes.set_title("Trainings, accuracy, %", loc="left", color=INK, fontsize=10)
+    axes.legend(fontsize=7, loc="lower left", framealpha=0.9)
