@@ -33,7 +33,7 @@ from .rounding import Overflow, Rounding
 from .stages import STAGE_KINDS, Clamp, Cordic, Product, Rectify, Round, Scale, Square, Stage, Warp, Wrap
 from .tensor import IntTensor
 from .thresholds import ThresholdChoice, as_thresholds
-from .tiling import Retiling, retile
+from .tiling import Retiling, retile, whole_weights
 from .workload import LayerWorkload, layer_workloads
 
 __all__ = [
@@ -95,4 +95,5 @@ __all__ = [
     "layer_workloads",
     "retile",
     "shared_multiply_shift",
+    "whole_weights",
 ]

@@ -1,7 +1,8 @@
-"""Row tiles chosen anew for macros of another height, where the sums are exact and so do not mind."""
+"""Matrices cut anew for other hardware, where the sums are exact and so do not mind."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .dequantize import Dequantize
@@ -11,7 +12,7 @@ from .network import Network
 from .node import Node
 from .tensor import IntTensor
 
-__all__ = ["Retiling", "retile"]
+__all__ = ["Retiling", "retile", "whole_weights"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,10 @@ class Retiling:
     after: tuple[int, ...]
 
 
-def retile(network: Network, rows: int) -> tuple[Network, tuple[Retiling, ...]]:
+def retile(network: Network, rows: int | Callable[[Linear | Conv2d], int]) -> tuple[Network, tuple[Retiling, ...]]:
     """`network` with the fewest row tiles on macros of `rows` rows, in every layer that allows another cut.
+
+    `rows` may depend on the layer.
 
     A layer allows one if its sums are exact and its mantissas are the same for all tiles: then
     `acc[o] = bias[o] + sum_s m[s,o] * sum_t P[t,s,o]` does not depend on the cut. A convolution has whole kernels in
@@ -37,16 +40,17 @@ def retile(network: Network, rows: int) -> tuple[Network, tuple[Retiling, ...]]:
     InvalidInput
         If `rows` is not positive.
     """
-    if rows < 1:
+    if isinstance(rows, int) and rows < 1:
         raise InvalidInput(f"Rows of a macro must be a positive integer, not {rows}")
     nodes: dict[str, Node] = {node.name: node for node in network.nodes}
     changes: list[Retiling] = []
     for node in network.nodes:
         if not isinstance(node, Linear | Conv2d) or node.adc is not None:
             continue
-        tiles = fewest_tiles(node, rows)
+        most = rows if isinstance(rows, int) else rows(node)
+        tiles = fewest_tiles(node, most)
         readers = network.readers(node.name)
-        if not (len(tiles) < len(node.tile_rows) or max(node.tile_rows) > rows):
+        if not (len(tiles) < len(node.tile_rows) or max(node.tile_rows) > most):
             continue
         if len(readers) != 1 or not isinstance(readers[0], Dequantize) or not _alike(readers[0]):
             continue
@@ -88,3 +92,52 @@ def _repeated(table: IntTensor, tiles: int) -> IntTensor:
     """The rows of the first tile for each of `tiles`."""
     one = table.data[: len(table.data) // table.shape[0]]
     return IntTensor((tiles, *table.shape[1:]), table.dtype, one * tiles)
+
+
+def whole_weights(network: Network) -> Network:
+    """`network` with every weight in one cell: what an array of multiply-accumulate units multiplies.
+
+    The sums of the slices of a layer become one, `P[t,0,o] = sum_s P[t,s,o] * place(s)`, which needs mantissas that are
+    in the ratio of their places: `m[t,s,o] = M[t,o] * place(s)`.
+
+    Raises
+    ------
+    InvalidInput
+        If a layer has an ADC, conductances, or mantissas of another ratio; names the node.
+    """
+    nodes: dict[str, Node] = {node.name: node for node in network.nodes}
+    for node in network.nodes:
+        if not isinstance(node, Linear | Conv2d):
+            continue
+        for wrong, noun in ((node.adc, "an ADC"), (node.conductance, "conductances")):
+            if wrong is not None:
+                raise InvalidInput(f"Node {node.name!r}: an array of multipliers needs exact sums, not {noun}")
+        if node.encoding.slices == 1 and not node.differential:
+            continue
+        readers = network.readers(node.name)
+        if len(readers) != 1 or not isinstance(readers[0], Dequantize):
+            raise InvalidInput(f"Node {node.name!r}: an array of multipliers needs one dequantize node to read it")
+        dequantize = readers[0]
+        nodes[node.name] = replace(node, cell_bits=node.weight_bits, differential=False)
+        nodes[dequantize.name] = replace(dequantize, mantissa=_one_slice(node, dequantize.mantissa))
+    return replace(network, nodes=tuple(nodes.values()))
+
+
+def _one_slice(node: Linear | Conv2d, mantissa: IntTensor) -> IntTensor:
+    """The mantissas of whole weights."""
+    tiles, slices, outputs = mantissa.shape
+    places = [node.encoding.place(s) for s in range(slices)]
+    unit = next(s for s in range(slices) if places[s] == 1)
+    table = mantissa.flat
+    found: list[int] = []
+    for tile in range(tiles):
+        start = tile * slices * outputs
+        whole = table[start + unit * outputs : start + (unit + 1) * outputs]
+        for s, place in enumerate(places):
+            part = table[start + s * outputs : start + (s + 1) * outputs]
+            if any(m != one * place for m, one in zip(part, whole, strict=True)):
+                raise InvalidInput(
+                    f"Node {node.name!r}: an array of multipliers needs mantissas in the ratio of the slices' places"
+                )
+        found += whole
+    return IntTensor.of(found, (tiles, 1, outputs))

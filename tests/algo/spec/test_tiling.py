@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quadrille.algo.integer.execution import execute
-from quadrille.algo.spec import Conv2d, Dequantize, InvalidInput, Linear, Network, retile
+from quadrille.algo.spec import Conv2d, Dequantize, IntTensor, InvalidInput, Linear, Network, retile, whole_weights
 from quadrille.tb.networks import random_network
 
 
@@ -73,3 +73,38 @@ def test_tiles_that_count_stay() -> None:
 def test_rows_are_positive() -> None:
     with pytest.raises(InvalidInput, match=r"^Rows of a macro must be a positive integer, not 0$"):
         retile(drawn(1), 0)
+
+
+def in_ratio(network: Network) -> Network:
+    """`network` with mantissas in the ratio of the places of the slices."""
+    nodes = {node.name: node for node in network.nodes}
+    for node in network.nodes:
+        if isinstance(node, Linear | Conv2d):
+            dequantize = network.readers(node.name)[0]
+            assert isinstance(dequantize, Dequantize)
+            tiles, slices, outputs = dequantize.mantissa.shape
+            whole = np.array(dequantize.mantissa.flat).reshape(tiles, slices, outputs)[:, :1] % 97 - 48
+            places = np.array([node.encoding.place(s) for s in range(slices)])[:, np.newaxis]
+            table = IntTensor.of((whole * places).reshape(-1).tolist(), (tiles, slices, outputs))
+            nodes[dequantize.name] = replace(dequantize, mantissa=table)
+    return replace(network, nodes=tuple(nodes.values()))
+
+
+@pytest.mark.parametrize(("weight_bits", "cell_bits"), [(1, 1), (3, 2), (4, 1), (8, 3)])
+def test_whole_weights_change_no_result(weight_bits: int, cell_bits: int) -> None:
+    network = in_ratio(drawn(3, weight_bits=weight_bits, cell_bits=cell_bits))
+    whole = whole_weights(network)
+    assert all(node.encoding.slices == 1 for node in whole.nodes if isinstance(node, Linear | Conv2d))
+    images = np.random.default_rng(1).integers(0, 16, (10, *network.input.shape))
+    before, after = execute(network, images), execute(whole, images)
+    for node in network.nodes:
+        if node.kind not in ("linear", "conv2d"):
+            assert np.array_equal(before[node.name], after[node.name]), node.name
+
+
+def test_networks_of_converters_have_no_whole_weights() -> None:
+    network = drawn(1)
+    with pytest.raises(InvalidInput, match=r"needs mantissas in the ratio of the slices' places$"):
+        whole_weights(network)
+    with pytest.raises(InvalidInput, match=r"^Node '.*': an array of multipliers needs exact sums, not an ADC$"):
+        whole_weights(drawn(1, adc_bits=4))
