@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from quadrille.algo.quant import (
     BinaryWeights,
+    BitPlaneWeights,
     ColumnWeights,
     FixedPointWeights,
     PartialSumQuantizer,
@@ -27,7 +28,7 @@ from quadrille.algo.spec import CellEncoding, InvalidInput
 
 __all__ = ["CimLayer", "ColumnScales", "Perturbation", "WeightQuantizer", "row_tiles"]
 
-WeightQuantizer = BinaryWeights | ColumnWeights | FixedPointWeights | UnitWeights
+WeightQuantizer = BinaryWeights | ColumnWeights | FixedPointWeights | UnitWeights | BitPlaneWeights
 """What makes integers of float weights."""
 
 Perturbation = Callable[[Tensor], Tensor]

@@ -14,6 +14,7 @@ from torch import nn
 
 from quadrille.algo.spec import InvalidInput
 
+from .bit_pruning import BitPruning
 from .classifier import CimClassifier
 from .layer import CimLayer, Perturbation
 
@@ -60,7 +61,8 @@ class Phase:
     `converters` says whether partial sums pass the ADC; the first such phase calibrates it on training images. A recipe
     with one phase is one-stage training, one that starts without converters is two-phase. `size` cuts training images
     to squares of so many pixels: smaller ones are cheaper, for the first phases. A `perturbation` is put on every layer
-    with converters, anew for each batch: variation-aware training.
+    with converters, anew for each batch: variation-aware training. `prunes` says whether bits of weights are
+    penalised and dropped, as the recipe's pruning has it.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Phase:
     size: int | None = None
     last_rate: float = 0.0
     perturbation: LayerPerturbation | None = None
+    prunes: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -159,11 +162,12 @@ class Recipe(TrainingRecipe):
     `network` and `twin` build untrained models; the twin has the same shape with float weights and is trained with the
     same phases, at `twin_rate` times their rates. With `warm_start` the twin is trained first and the network begins
     with its weights. A network whose converters clip more than the share `most_clipped` of the sums is not converted.
+    `pruning` says how bits of weights are dropped in the phases that prune.
 
     Raises
     ------
     InvalidInput
-        As TrainingRecipe.
+        As TrainingRecipe, or if a phase prunes and nothing says how.
     """
 
     network: Callable[[], CimClassifier]
@@ -171,6 +175,12 @@ class Recipe(TrainingRecipe):
     twin_rate: float = 1.0
     warm_start: bool = False
     most_clipped: float = 1.0
+    pruning: BitPruning | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pruning is None and any(phase.prunes for phase in self.phases):
+            raise InvalidInput(f"Recipe {self.name!r} must say how its phases prune bits, and has no pruning")
 
 
 def recipes_of(kind: type[RecipeT]) -> dict[str, RecipeT]:

@@ -24,17 +24,21 @@ __all__ = ["Precision", "scalable_lenet", "scalable_mlp", "switchable"]
 class Precision:
     """The widths of one mode: weights and activations of `bits` bits, sums exact, each weight in one cell.
 
-    `rule` is how weights become codes, `granularity` which of them share a scale (all of a layer unless told),
-    `stored_bits` the bits that are stored where fewer are read. The first and the last layer have weights of
-    `edge_bits` where that is given. Tiles have at most `array_rows` rows.
+    Activations have `activation_bits` bits where that is given. `rule` is how weights become codes, `granularity` which
+    of them share a scale (all of a layer unless told), `stored_bits` the bits that are stored where fewer are read. The
+    first and the last layer have weights of `edge_bits` where that is given. Tiles have at most `array_rows` rows.
     """
 
     bits: int = 8
+    activation_bits: int | None = None
     rule: type[UnitWeights] = TruncatedWeights
     granularity: Granularity | None = None
     stored_bits: int | None = None
     edge_bits: int | None = None
     array_rows: int = 128
+
+    def _activation(self) -> LsqActivation:
+        return LsqActivation(self.bits if self.activation_bits is None else self.activation_bits)
 
     def _weights(self, edge: bool) -> UnitWeights:
         bits = self.edge_bits if edge and self.edge_bits is not None else self.bits
@@ -47,12 +51,12 @@ class Precision:
         window = Window((kernel, kernel), (1, 1), (padding, padding))
         rows = whole_kernel_rows(window.kernel, self.array_rows)
         layer = CimConv2d(channels, outputs, window, self._weights(edge), tile_rows=rows)
-        return CimBlock(name, layer, nn.BatchNorm2d(outputs), LsqActivation(self.bits))
+        return CimBlock(name, layer, nn.BatchNorm2d(outputs), self._activation())
 
     def linear(self, name: str, inputs: int, outputs: int, *, edge: bool = False) -> CimBlock:
         """A linear layer with batch norm and activation."""
         layer = CimLinear(inputs, outputs, self._weights(edge), tile_rows=self.array_rows)
-        return CimBlock(name, layer, nn.BatchNorm1d(outputs), LsqActivation(self.bits))
+        return CimBlock(name, layer, nn.BatchNorm1d(outputs), self._activation())
 
     def last(self, name: str, inputs: int, classes: int) -> CimBlock:
         """The block of the logits: its batch norm gives them their size, which the weights' E does not."""

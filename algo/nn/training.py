@@ -18,6 +18,7 @@ from quadrille.algo.spec import InvalidInput
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .classifier import CimClassifier
+from .pruning_run import PruningRun
 from .recipe import Phase, Recipe
 from .run import Epoch, Run, accuracy, answers
 
@@ -47,14 +48,16 @@ class Trained:
     twin: nn.Module | None
     history: dict[str, tuple[Epoch, ...]]  # by model: "network", "float twin"
     accuracies: dict[str, float]  # by model, on the held-out images
+    pruning: tuple[dict[str, Any], ...] = ()  # what was dropped of the bits of weights, and when
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data: recipe, seed, accuracies and the history of each epoch."""
+        """Plain data: recipe, seed, accuracies, the history of each epoch and what was pruned, where anything was."""
         return {
             "recipe": self.recipe.name,
             "seed": self.seed,
             "accuracies": dict(self.accuracies),
             "history": {model: [asdict(epoch) for epoch in epochs] for model, epochs in self.history.items()},
+            **({"pruning": list(self.pruning)} if self.pruning else {}),
         }
 
 
@@ -106,7 +109,10 @@ def train(
                 built = builders[model]().to(place)
             if model == NETWORK and recipe.warm_start and isinstance(built, CimClassifier):
                 copy_weights(runs[TWIN].model, built)
-            run = Run(recipe, phases, data, built, seed, recipe.twin_rate if model == TWIN else 1.0)
+            if model == NETWORK and recipe.pruning is not None and isinstance(built, CimClassifier):
+                run = PruningRun(recipe, recipe.pruning, phases, data, built, seed)
+            else:
+                run = Run(recipe, phases, data, built, seed, recipe.twin_rate if model == TWIN else 1.0)
             runs[model] = run
             if model in state:
                 run.load(state[model])
@@ -127,7 +133,9 @@ def train(
         if name in networks
     }
     history = {name: tuple(runs[name].history) for name in (NETWORK, TWIN) if name in runs}
-    return Trained(recipe, seed, data, network, networks.get(TWIN), history, accuracies)
+    trained = runs[NETWORK]
+    pruning = tuple(trained.pruner.events) if isinstance(trained, PruningRun) else ()
+    return Trained(recipe, seed, data, network, networks.get(TWIN), history, accuracies, pruning)
 
 
 def copy_weights(twin: nn.Module, network: CimClassifier) -> None:
