@@ -1,4 +1,4 @@
-"""bit-splitting-digits: msq-digits with every bit of every weight a parameter, which MSQ is measured against.
+"""msq-digits-bit-planes: msq-digits with every bit of every weight a parameter, which MSQ is measured against.
 
 A digit has to move by 1 to change a bit, a weight by its size: the rates are ten times those of MSQ.
 """
@@ -13,7 +13,7 @@ from .msq_digits import RECIPE as MSQ
 
 RECIPE = replace(
     MSQ,
-    name="bit-splitting-digits",
+    name="msq-digits-bit-planes",
     summary="64-128-128-10, the bits of weights as parameters, pruned from 8 as in msq-digits",
     network=lambda: with_bit_planes(scalable_mlp(PRECISION, (8, 8), (128, 128, 10)), 8),
     phases=tuple(
