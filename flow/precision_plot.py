@@ -13,6 +13,7 @@ from .precision_work import METHODS
 __all__ = ["precision_png"]
 
 COLOURS = ("#9aa7b5", "#2457a6", "#3a7d44", "#c2571a", "#7b4fa3")
+MARKERS = "oDs^v"
 
 
 def precision_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes:
@@ -50,26 +51,37 @@ def _trade_off(axes: Any, modes: list[dict[str, Any]], cost: str, label: str) ->
     for x, y, mode in points:
         axes.annotate(mode, (x, y), (4, 5), textcoords="offset points", color=INK)
     axes.set_xscale("log")
+    axes.set_xticks([x for x, _, _ in points], [_short(x) for x, _, _ in points])
+    axes.minorticks_off()
     axes.set_xlabel(label, color=MUTED)
     axes.margins(x=0.12, y=0.2)
 
 
+def _short(count: float) -> str:
+    """A number that fits under a tick: 17.0k."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:.3g}{name}"
+    return f"{count:.3g}"
+
+
 def _trainings(axes: Any, records: Mapping[str, Any]) -> None:
-    """Bars of every training by mode."""
+    """Every training by mode: the mean over seeds, and a dot for each."""
     modes = [each["mode"] for each in records["modes"]]
     methods = [name for name in METHODS if any(each["method"] == name for each in records["trainings"])]
-    width, least = 0.8 / len(methods), 1.0
     for place, method in enumerate(methods):
+        offset = 0.7 / len(methods) * (place - (len(methods) - 1) / 2)
         for index, mode in enumerate(modes):
             shares = [
-                each["accuracy"] for each in records["trainings"] if (each["method"], each["mode"]) == (method, mode)
+                100 * each["accuracy"]
+                for each in records["trainings"]
+                if (each["method"], each["mode"]) == (method, mode)
             ]
             if not shares:
                 continue
-            least = min(least, mean(shares))
-            x = index + width * (place - (len(methods) - 1) / 2)
-            axes.bar(x, 100 * mean(shares), width, color=COLOURS[place], label=method if index == 0 else None)
+            label = method if index == 0 else None
+            axes.plot(index + offset, mean(shares), MARKERS[place], color=COLOURS[place], markersize=7, label=label)
+            axes.plot([index + offset] * len(shares), shares, ".-", color=COLOURS[place], linewidth=0.8, markersize=3)
     axes.set_xticks(range(len(modes)), [f"{mode} bits" for mode in modes])
-    axes.set_ylim(bottom=max(0, 100 * least - 5))
-    axes.set_title("Trainings, accuracy, %", loc="left", color=INK, fontsize=10)
-    axes.legend(fontsize=7, loc="lower left", framealpha=0.9)
+    axes.set_title("Trainings: accuracy, %", loc="left", color=INK, fontsize=10)
+    axes.legend(fontsize=7, loc="best", framealpha=0.9)
