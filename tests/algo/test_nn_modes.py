@@ -1,0 +1,335 @@
+"""Networks of several precisions: shared weights, cascade distillation, training, truncation, conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from quadrille.algo.data import DATASETS, Dataset
+from quadrille.algo.integer import execute
+from quadrille.algo.nn import (
+    CimClassifier,
+    ModesRecipe,
+    Phase,
+    Precision,
+    Progress,
+    SwitchableClassifier,
+    TrainedModes,
+    accuracy,
+    cascade_loss,
+    convert_modes,
+    modes_recipes,
+    reading_stored_codes,
+    recipes,
+    scalable_lenet,
+    scalable_mlp,
+    switchable,
+    train_modes,
+)
+from quadrille.algo.quant import DorefaWeights, PerChannel, TruncatedWeights
+from quadrille.algo.spec import Conv2d, Dequantize, IntFormat, InvalidInput, Linear
+
+BITS = (8, 4, 2, 1)
+build = partial(scalable_mlp, shape=(4, 4), widths=(12, 4))
+small_lenet = partial(scalable_lenet, channels=(3, 4), kernel=3, classes=4, shape=(1, 14, 14))
+
+
+def bars() -> Dataset:
+    """Bright or dark bars, upright or not: learnt in a few epochs."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(120) % 4
+    stripes = np.array([6, 2, 6, 2])
+    upright = np.broadcast_to(stripes, (4, 4))
+    patterns = np.stack([upright, upright.T, upright + 6, upright.T + 6])
+    images = (patterns[labels] + generator.integers(0, 3, (120, 4, 4))).astype(np.uint8)
+    return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
+
+
+TINY = ModesRecipe(
+    name="tiny",
+    summary="for tests",
+    data="bars",
+    network=build,
+    bits=BITS,
+    precision=Precision(granularity=PerChannel(0)),
+    phases=(Phase(epochs=10, learning_rate=3e-2, converters=False),),
+    distillation=0.1,
+    batch=16,
+)
+
+
+@pytest.fixture(autouse=True)
+def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "bars", bars)
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedModes:
+    return train_modes(TINY, seed=1, data=bars())
+
+
+def model_of(bits: Sequence[int] = (8, 2), seed: int = 0) -> SwitchableClassifier:
+    torch.manual_seed(seed)
+    return switchable(build, bits)
+
+
+def integers_of(model: CimClassifier) -> list[torch.Tensor]:
+    return [layer.integers() for layer in model.layers]
+
+
+# Shared weights ------------------------------------------------------------------------------------------------------
+
+
+def test_modes_share_weights_and_nothing_else() -> None:
+    model = model_of((8, 4, 2))
+    names = {name for name, _ in model.named_parameters()}
+    layers = [list(model.at(mode).layers) for mode in model.modes]
+    assert all(layer.weight is first.weight for other in layers for layer, first in zip(other, layers[0], strict=True))
+    # Two matrices; for each mode two batch norms of two parameters, and a step.
+    assert len(names) == 2 + 3 * (4 + 1)
+    images = torch.arange(32).reshape(2, 4, 4) % 16
+    model.switch("2")
+    assert torch.equal(model(images), model.at("2")(images))
+    before = model.at("8").chain[0].norm.running_mean.clone()
+    assert not torch.equal(model.at("2").chain[0].norm.running_mean, before)
+
+
+def test_a_state_is_restored_with_its_shared_weights() -> None:
+    model, other = model_of(), model_of(seed=1)
+    other.load_state_dict(model.state_dict())
+    for mode in model.modes:
+        assert all(map(torch.equal, integers_of(model.at(mode)), integers_of(other.at(mode))))
+        assert next(other.at(mode).layers).weight is next(other.at("8").layers).weight
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SwitchableClassifier({}), r"^A switchable classifier must have at least one mode, not 0$"),
+        (
+            lambda: SwitchableClassifier(
+                {"8": build(Precision()), "4": scalable_mlp(Precision(bits=4), (4, 4), (11, 4))}
+            ),
+            r"^Mode '4' must have the layers of mode '8', \[\[12, 16\], \[4, 12\]\], not \[\[11, 16\], \[4, 11\]\]$",
+        ),
+        (lambda: model_of().at("3"), r"^Mode of a classifier must be one of 8, 2, not '3'$"),
+        (lambda: model_of().switch("3"), r"^Mode of a classifier must be one of 8, 2, not '3'$"),
+        (lambda: scalable_mlp(Precision(), (4, 4), ()), r"^A scalable perceptron must have at least one layer, not 0$"),
+        (
+            lambda: scalable_lenet(Precision(), channels=()),
+            r"^Channels must be one or more positive integers, not \[\]$",
+        ),
+        (
+            lambda: scalable_lenet(Precision(), shape=(1, 10, 10)),
+            r"^Images of 2 convolutions must be larger than \[10, 10\] pixels$",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_refused(make, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        make()
+
+
+def test_precisions_reach_their_layers() -> None:
+    model = small_lenet(Precision(bits=2, edge_bits=8, rule=DorefaWeights, stored_bits=8))
+    widths = [layer.encoding.weight_bits for layer in model.layers]
+    assert widths == [8, 2, 8]
+    assert {type(layer.weights) for layer in model.layers} == {DorefaWeights}
+    assert [layer.weights.stored_bits for layer in small_lenet(Precision(bits=4)).layers] == [4, 4, 4]
+
+
+# Cascade distillation ------------------------------------------------------------------------------------------------
+
+
+def test_cascade_is_its_equation() -> None:
+    model, data = model_of((8, 4, 2)).eval(), bars()
+    images, labels = torch.tensor(data.train_images[:9]), torch.tensor(data.train_labels[:9])
+    loss = cascade_loss(model, images, labels, weight=0.5)
+    logits = [model.at(mode)(images).detach() for mode in model.modes]
+    wanted = sum(F.cross_entropy(each, labels) for each in logits)
+    for i, j in ((1, 0), (2, 0), (2, 1)):
+        wanted = wanted + 0.5 * ((logits[i] - logits[j]) ** 2).mean()
+    assert torch.allclose(loss, torch.as_tensor(wanted))
+
+
+def test_more_precise_modes_learn_nothing_from_less_precise_ones() -> None:
+    model, data = model_of((8, 2)), bars()
+    images, labels = torch.tensor(data.train_images[:9]), torch.tensor(data.train_labels[:9])
+    norms = [model.at(mode).chain[1].norm for mode in model.modes]
+    gradients = []
+    for weight in (0.0, 5.0):
+        model.zero_grad()
+        cascade_loss(model, images, labels, weight=weight).backward()
+        gradients.append([norm.weight.grad.clone() for norm in norms])
+    assert torch.equal(gradients[0][0], gradients[1][0])
+    assert not torch.equal(gradients[0][1], gradients[1][1])
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_every_mode_is_trained(trained: TrainedModes) -> None:
+    assert list(trained.accuracies) == ["8", "4", "2", "1"]
+    assert min(trained.accuracies.values()) >= 0.9
+    assert trained.history[-1].modes == trained.accuracies
+    assert trained.history[-1].held_out_accuracy == trained.accuracies["8"]
+    record = trained.as_dict()
+    assert (record["rule"], record["modes"], len(record["history"]["network"])) == (
+        "truncated",
+        ["8", "4", "2", "1"],
+        10,
+    )
+
+
+def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, trained: TrainedModes) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+
+    def interrupt(at: Progress) -> None:
+        if at.done == 4:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_modes(TINY, seed=1, checkpoint=checkpoint, progress=interrupt)
+    for wrong in ({"seed": 2}, {"bits": (8, 4)}, {"rule": "rounded"}, {"epochs": 9}):
+        with pytest.raises(InvalidInput, match=r"^Checkpoint .*must be of the same run"):
+            train_modes(TINY, **{"seed": 1, **wrong}, checkpoint=checkpoint)
+    resumed = train_modes(TINY, seed=1, checkpoint=checkpoint)
+    assert resumed.history == trained.history and resumed.accuracies == trained.accuracies
+    state, other = resumed.network.state_dict(), trained.network.state_dict()
+    assert all(torch.equal(state[key], other[key]) for key in state)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": -1}, r"^Seed must be from 0 to 4294967295, not -1$"),
+        ({"rule": "floored"}, r"^Rule of weights must be one of truncated, rounded, not 'floored'$"),
+        ({"bits": (2, 4)}, r"^Precisions must be given from the greatest to the least, not \[2, 4\]$"),
+        ({"bits": (4, 4)}, r"^Precisions must be given from the greatest to the least, not \[4, 4\]$"),
+        ({"bits": ()}, r"^A switchable classifier must have at least one mode, not 0$"),
+        ({"bits": (9,)}, r"^Stored weight width must be from 1 to 8 bits, not 9$"),
+        ({"epochs": 0}, r"^Epochs must be at least 1, one for each phase, not 0$"),
+    ],
+)
+def test_impossible_trainings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        train_modes(TINY, **settings)
+
+
+def test_recipes_of_several_precisions_are_a_kind_of_their_own() -> None:
+    assert {"truncquant-digits", "truncquant-fashion-mnist"} <= set(modes_recipes())
+    assert not set(modes_recipes()) & set(recipes())
+    model = modes_recipes()["truncquant-fashion-mnist"].model()
+    assert model.modes == ("8", "4", "2")
+    assert [layer.encoding.weight_bits for layer in model.at("2").layers] == [2, 2, 2]
+
+
+# Truncation ----------------------------------------------------------------------------------------------------------
+
+
+def test_truncated_training_is_what_is_read(trained: TrainedModes) -> None:
+    first = integers_of(trained.network.at("8"))
+    for bits in (4, 2, 1):
+        upper = [each >> (8 - bits) for each in first]
+        wanted = [2 * each + 1 for each in upper] if bits == 1 else upper
+        assert all(map(torch.equal, integers_of(trained.network.at(str(bits))), wanted))
+    read = reading_stored_codes(TINY, trained)
+    images = torch.tensor(trained.data.held_out_images)
+    for mode in read.modes:
+        assert torch.equal(read.at(mode)(images), trained.network.at(mode)(images))
+
+
+def test_rounded_training_is_not_what_is_read() -> None:
+    together = train_modes(TINY, rule="rounded", seed=1, epochs=3)
+    read = reading_stored_codes(TINY, together)
+    first = integers_of(together.network.at("8"))
+    for bits in (4, 2):
+        cut = [each >> (8 - bits) for each in first]
+        assert all(map(torch.equal, integers_of(read.at(str(bits))), cut))
+        assert not all(map(torch.equal, integers_of(together.network.at(str(bits))), cut))
+    assert all(map(torch.equal, integers_of(read.at("8")), first))
+
+
+def test_precisions_that_were_not_trained_measure_their_own_statistics() -> None:
+    alone = train_modes(TINY, bits=(8,), rule="rounded", seed=1)
+    read = reading_stored_codes(TINY, alone, (8, 4))
+    data = alone.data
+    assert accuracy(read.at("8"), data.held_out_images, data.held_out_labels) == alone.accuracies["8"]
+    assert accuracy(read.at("4"), data.held_out_images, data.held_out_labels) >= 0.9
+    steps = [float(read.at(mode).chain[0].activation.step.detach()) for mode in ("8", "4")]
+    assert steps[1] > 3 * steps[0]  # fewer codes over about the same range
+
+
+# Conversion ----------------------------------------------------------------------------------------------------------
+
+
+def test_integers_are_the_model_s_in_every_mode(trained: TrainedModes) -> None:
+    data = trained.data
+    done = convert_modes(
+        trained.network, data.train_images, images=data.held_out_images, labels=data.held_out_labels, name="bars"
+    )
+    assert done.modes.names == ("8", "4", "2", "1") and list(done.as_dict()) == list(done.modes.names)
+    for mode, report in done.reports.items():
+        network = done.modes.network(mode)
+        assert report.integer_accuracy == report.model_accuracy == trained.accuracies[mode]
+        for layer in report.layers:
+            if layer.kind in ("linear", "row-sum"):
+                assert layer.unequal_alone == 0  # sums are exact
+        for node in network.nodes:
+            if isinstance(node, Linear):
+                assert (node.weight_bits, node.cell_bits, node.adc) == (int(mode), int(mode), None)
+                assert (f"{node.name.removesuffix('_codes')}_sums" in network.edges) == (mode != "1")
+            if isinstance(node, Dequantize) and node is not network.nodes[-2]:
+                assert node.format == IntFormat(int(mode))
+        assert network.input == done.modes.default.input
+
+
+@pytest.mark.parametrize("bits", [8, 4, 2, 1])
+def test_conversion_is_exact_where_factors_are_powers_of_two(bits: int) -> None:
+    torch.manual_seed(bits)
+    model = small_lenet(Precision(bits=bits, rule=Dyadic))
+    for block in model.blocks:
+        norm = block.norm
+        norm.eps = 0.0
+        with torch.no_grad():
+            norm.weight.copy_(2.0 ** torch.randint(-2, 2, norm.weight.shape))
+            norm.bias.copy_(torch.randint(-64, 64, norm.bias.shape) / 64)
+            norm.running_mean.copy_(torch.randint(-64, 64, norm.bias.shape) / 64)
+            if block.activation is not None:
+                block.activation.step.fill_(2.0**-bits)
+                block.activation.initialised.fill_(True)
+    images = np.random.default_rng(bits).integers(0, 256, (40, 1, 14, 14)).astype(np.uint8)
+    model.input_step = 2.0**-8
+    done = convert_modes(SwitchableClassifier({"only": model.eval()}), images, name="dyadic")
+    report = done.reports["only"]
+    assert report.exact, str(report)
+    codes = execute(done.modes.default, images)
+    assert len(np.unique(codes["conv2"])) > 1
+    assert [node.encoding.slices for node in done.modes.default.of_kind(Conv2d)] == [1, 1]
+
+
+class Dyadic(TruncatedWeights):
+    """TruncQuant with scales that are powers of two, whatever the weights are worth: no rounding anywhere."""
+
+    def forward(self, weight: torch.Tensor):
+        integer, scale, offset = super().forward(weight)
+        half = torch.full_like(scale, 2.0**-self.bits)
+        return type(super().forward(weight))(integer, 2 * half, None if offset is None else half)
+
+
+def test_training_from_the_recipe_reaches_its_data(trained: TrainedModes) -> None:
+    recipe = replace(modes_recipes()["truncquant-digits"], phases=TINY.phases)
+    short = train_modes(recipe, bits=(8, 2), epochs=3)
+    assert min(short.accuracies.values()) > 0.8
+    assert short.data.name == "digits"
