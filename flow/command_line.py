@@ -7,6 +7,7 @@ import sys
 import click
 
 from .commands_blocks import component_command, regress_command
+from .commands_cost import mac_cost_command
 from .commands_fit import fit_command
 from .commands_inspect import inspect_command
 from .commands_network import generate_command, report_command, train_command, verify_command
@@ -43,6 +44,7 @@ cli.add_command(regress_command)
 cli.add_command(vary_command)
 cli.add_command(study_command)
 study_command.add_command(inr_command)
+study_command.add_command(mac_cost_command)
 
 
 def main() -> None:

@@ -1,0 +1,78 @@
+"""The multiply-accumulate units of a study of their costs: how each is built, and what it multiplies in a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec.mac_schemes import (
+    ActivationSerial,
+    BitFusion,
+    Plain,
+    SerialSerial,
+    SubWord,
+    WeightSerial,
+)
+from quadrille.algo.spec.precision import MacMode, Operand, Scheme
+from quadrille.algo.spec.spatio_temporal import SpatioTemporal
+
+if TYPE_CHECKING:
+    from quadrille.hw.base import Block
+
+__all__ = ["DESIGNS", "OURS", "REFERENCE", "MacDesign", "mode_of"]
+
+OURS = "spatio-temporal"
+REFERENCE = "plain-8"
+"""What throughput per area is normalised to."""
+
+
+@dataclass(frozen=True)
+class MacDesign:
+    """A row of the study.
+
+    Attributes
+    ----------
+    block, settings : of the catalogue, and its parameters
+    method : in words
+    scalable : whether narrow operands give more products; a plain multiplier does not
+    """
+
+    block: str
+    scheme: Scheme
+    method: str
+    scalable: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def build(self, units: int) -> Block:
+        """The hardware, of `units` units."""
+        from quadrille.hw.export.catalogue import build
+
+        return build(self.block, {"units": str(units), **self.settings})
+
+    def products(self, bits: int) -> float | None:
+        """Products of a unit in a cycle with both operands of `bits` bits; none if it has not the precision."""
+        mode = mode_of(bits)
+        try:
+            self.scheme.check(mode)
+        except InvalidInput:
+            return None
+        return len(self.scheme.pairs(mode)) / self.scheme.cycles(mode)
+
+
+def mode_of(bits: int) -> MacMode:
+    """Both operands signed, of `bits` bits."""
+    return MacMode(Operand(bits, True), Operand(bits, True))
+
+
+DESIGNS: Mapping[str, MacDesign] = {
+    OURS: MacDesign("spatio-temporal-mac", SpatioTemporal(), "four bit-serial sub-units tiled in space (2-in-1)"),
+    "fusion": MacDesign("fusion-mac", BitFusion(), "bricks of 2 x 2 bits, fused (BitFusion)"),
+    "activation-serial": MacDesign("activation-serial-mac", ActivationSerial(), "activation a bit a cycle (Stripes)"),
+    "weight-serial": MacDesign("weight-serial-mac", WeightSerial(), "weight a bit a cycle, by table (UNPU)"),
+    "serial-serial": MacDesign("serial-serial-mac", SerialSerial(), "both operands a bit a cycle (Loom)"),
+    "sub-word": MacDesign("sub-word-mac", SubWord(), "an array multiplier in parts, sums together (DVAFS)"),
+    "plain-8": MacDesign("plain-mac", Plain(8), "two multipliers of 8 bits", False, {"width": "8"}),
+    "plain-16": MacDesign("plain-mac", Plain(16), "a multiplier of 16 bits", False, {"width": "16"}),
+}
