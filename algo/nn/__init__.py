@@ -20,7 +20,7 @@ from .modes import (
 from .recipe import Phase, Recipe, find_recipe, recipes
 from .report import Conversion, ConversionReport, LayerDifference
 from .resnet import float_resnet20, resnet20
-from .scalable import Precision, scalable_lenet, scalable_mlp, switchable
+from .scalable import Precision, scalable_lenet, scalable_mlp
 from .switchable import SwitchableClassifier, cascade_loss
 from .training import Epoch, Progress, Trained, accuracy, train
 from .variation import CellVariation
@@ -68,7 +68,6 @@ __all__ = [
     "resnet20",
     "scalable_lenet",
     "scalable_mlp",
-    "switchable",
     "train",
     "train_modes",
     "vgg_small",

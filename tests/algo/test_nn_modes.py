@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from quadrille.algo.data import DATASETS, Dataset
-from quadrille.algo.integer import execute
 from quadrille.algo.nn import (
+    CimBlock,
     CimClassifier,
     ModesRecipe,
     Phase,
@@ -22,19 +23,16 @@ from quadrille.algo.nn import (
     Progress,
     SwitchableClassifier,
     TrainedModes,
-    accuracy,
     cascade_loss,
-    convert_modes,
     modes_recipes,
-    reading_stored_codes,
     recipes,
     scalable_lenet,
     scalable_mlp,
-    switchable,
     train_modes,
 )
-from quadrille.algo.quant import DorefaWeights, PerChannel, TruncatedWeights
-from quadrille.algo.spec import Conv2d, Dequantize, IntFormat, InvalidInput, Linear
+from quadrille.algo.nn.scalable import switchable
+from quadrille.algo.quant import DorefaWeights, PerChannel
+from quadrille.algo.spec import IntFormat, InvalidInput
 
 BITS = (8, 4, 2, 1)
 build = partial(scalable_mlp, shape=(4, 4), widths=(12, 4))
@@ -80,6 +78,17 @@ def model_of(bits: Sequence[int] = (8, 2), seed: int = 0) -> SwitchableClassifie
     return switchable(build, bits)
 
 
+def block_of(model: SwitchableClassifier, mode: str, place: int) -> CimBlock:
+    block = model.at(mode).chain[place]
+    assert isinstance(block, CimBlock)
+    return block
+
+
+def mean_of(block: CimBlock) -> torch.Tensor:
+    assert isinstance(block.norm, nn.BatchNorm1d) and block.norm.running_mean is not None
+    return block.norm.running_mean
+
+
 def integers_of(model: CimClassifier) -> list[torch.Tensor]:
     return [layer.integers() for layer in model.layers]
 
@@ -97,8 +106,7 @@ def test_modes_share_weights_and_nothing_else() -> None:
     images = torch.arange(32).reshape(2, 4, 4) % 16
     model.switch("2")
     assert torch.equal(model(images), model.at("2")(images))
-    before = model.at("8").chain[0].norm.running_mean.clone()
-    assert not torch.equal(model.at("2").chain[0].norm.running_mean, before)
+    assert not torch.equal(mean_of(block_of(model, "2", 0)), mean_of(block_of(model, "8", 0)))
 
 
 def test_a_state_is_restored_with_its_shared_weights() -> None:
@@ -162,12 +170,13 @@ def test_cascade_is_its_equation() -> None:
 def test_more_precise_modes_learn_nothing_from_less_precise_ones() -> None:
     model, data = model_of((8, 2)), bars()
     images, labels = torch.tensor(data.train_images[:9]), torch.tensor(data.train_labels[:9])
-    norms = [model.at(mode).chain[1].norm for mode in model.modes]
-    gradients = []
+    norms = [block_of(model, mode, 1).norm for mode in model.modes]
+    gradients: list[list[torch.Tensor]] = []
     for weight in (0.0, 5.0):
         model.zero_grad()
         cascade_loss(model, images, labels, weight=weight).backward()
-        gradients.append([norm.weight.grad.clone() for norm in norms])
+        found = [norm.weight.grad for norm in norms if isinstance(norm, nn.BatchNorm1d)]
+        gradients.append([each.clone() for each in found if each is not None])
     assert torch.equal(gradients[0][0], gradients[1][0])
     assert not torch.equal(gradients[0][1], gradients[1][1])
 
@@ -233,99 +242,6 @@ def test_recipes_of_several_precisions_are_a_kind_of_their_own() -> None:
     model = modes_recipes()["truncquant-fashion-mnist"].model()
     assert model.modes == ("8", "4", "2")
     assert [layer.encoding.weight_bits for layer in model.at("2").layers] == [2, 2, 2]
-
-
-# Truncation ----------------------------------------------------------------------------------------------------------
-
-
-def test_truncated_training_is_what_is_read(trained: TrainedModes) -> None:
-    first = integers_of(trained.network.at("8"))
-    for bits in (4, 2, 1):
-        upper = [each >> (8 - bits) for each in first]
-        wanted = [2 * each + 1 for each in upper] if bits == 1 else upper
-        assert all(map(torch.equal, integers_of(trained.network.at(str(bits))), wanted))
-    read = reading_stored_codes(TINY, trained)
-    images = torch.tensor(trained.data.held_out_images)
-    for mode in read.modes:
-        assert torch.equal(read.at(mode)(images), trained.network.at(mode)(images))
-
-
-def test_rounded_training_is_not_what_is_read() -> None:
-    together = train_modes(TINY, rule="rounded", seed=1, epochs=3)
-    read = reading_stored_codes(TINY, together)
-    first = integers_of(together.network.at("8"))
-    for bits in (4, 2):
-        cut = [each >> (8 - bits) for each in first]
-        assert all(map(torch.equal, integers_of(read.at(str(bits))), cut))
-        assert not all(map(torch.equal, integers_of(together.network.at(str(bits))), cut))
-    assert all(map(torch.equal, integers_of(read.at("8")), first))
-
-
-def test_precisions_that_were_not_trained_measure_their_own_statistics() -> None:
-    alone = train_modes(TINY, bits=(8,), rule="rounded", seed=1)
-    read = reading_stored_codes(TINY, alone, (8, 4))
-    data = alone.data
-    assert accuracy(read.at("8"), data.held_out_images, data.held_out_labels) == alone.accuracies["8"]
-    assert accuracy(read.at("4"), data.held_out_images, data.held_out_labels) >= 0.9
-    steps = [float(read.at(mode).chain[0].activation.step.detach()) for mode in ("8", "4")]
-    assert steps[1] > 3 * steps[0]  # fewer codes over about the same range
-
-
-# Conversion ----------------------------------------------------------------------------------------------------------
-
-
-def test_integers_are_the_model_s_in_every_mode(trained: TrainedModes) -> None:
-    data = trained.data
-    done = convert_modes(
-        trained.network, data.train_images, images=data.held_out_images, labels=data.held_out_labels, name="bars"
-    )
-    assert done.modes.names == ("8", "4", "2", "1") and list(done.as_dict()) == list(done.modes.names)
-    for mode, report in done.reports.items():
-        network = done.modes.network(mode)
-        assert report.integer_accuracy == report.model_accuracy == trained.accuracies[mode]
-        for layer in report.layers:
-            if layer.kind in ("linear", "row-sum"):
-                assert layer.unequal_alone == 0  # sums are exact
-        for node in network.nodes:
-            if isinstance(node, Linear):
-                assert (node.weight_bits, node.cell_bits, node.adc) == (int(mode), int(mode), None)
-                assert (f"{node.name.removesuffix('_codes')}_sums" in network.edges) == (mode != "1")
-            if isinstance(node, Dequantize) and node is not network.nodes[-2]:
-                assert node.format == IntFormat(int(mode))
-        assert network.input == done.modes.default.input
-
-
-@pytest.mark.parametrize("bits", [8, 4, 2, 1])
-def test_conversion_is_exact_where_factors_are_powers_of_two(bits: int) -> None:
-    torch.manual_seed(bits)
-    model = small_lenet(Precision(bits=bits, rule=Dyadic))
-    for block in model.blocks:
-        norm = block.norm
-        norm.eps = 0.0
-        with torch.no_grad():
-            norm.weight.copy_(2.0 ** torch.randint(-2, 2, norm.weight.shape))
-            norm.bias.copy_(torch.randint(-64, 64, norm.bias.shape) / 64)
-            norm.running_mean.copy_(torch.randint(-64, 64, norm.bias.shape) / 64)
-            if block.activation is not None:
-                block.activation.step.fill_(2.0**-bits)
-                block.activation.initialised.fill_(True)
-    images = np.random.default_rng(bits).integers(0, 256, (40, 1, 14, 14)).astype(np.uint8)
-    model.input_step = 2.0**-8
-    done = convert_modes(SwitchableClassifier({"only": model.eval()}), images, name="dyadic")
-    report = done.reports["only"]
-    assert report.exact, str(report)
-    codes = execute(done.modes.default, images)
-    assert len(np.unique(codes["conv2"])) > 1
-    assert [node.encoding.slices for node in done.modes.default.of_kind(Conv2d)] == [1, 1]
-
-
-class Dyadic(TruncatedWeights):
-    """TruncQuant with scales that are powers of two, whatever the weights are worth: no rounding anywhere."""
-
-    def forward(self, weight: torch.Tensor):
-        integer, scale, offset = super().forward(weight)
-        half = torch.full_like(scale, 2.0**-self.bits)
-        return type(super().forward(weight))(integer, 2 * half, None if offset is None else half)
 
 
 def test_training_from_the_recipe_reaches_its_data(trained: TrainedModes) -> None:
