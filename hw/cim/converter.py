@@ -23,7 +23,7 @@ COMMON = (
     Parameter("reference_bits", 11, 1, 32, "width of the reference sum"),
     Flag("reference_signed", False, "whether the reference sum is signed"),
     Parameter("code_bits", 13, 1, 34, "width of a signed code, and of P: it must hold every P, and X"),
-    Parameter("cell_bits", 1, 1, 8, "bits of a cell, which bound the reference weight"),
+    Parameter("cell_bits", 1, 1, 16, "bits of a cell, which bound the reference weight"),
     Parameter("table_rows", 64, 1, 1 << 16, "rows of the table: column steps of a program"),
     Parameter("frame_bits", 5, 1, 16, "width of a frame number"),
 )

@@ -2,10 +2,11 @@
 
 from .accelerator import Accelerator
 from .activation import ActivationUnit
+from .compilation import compile_network
 from .configuration import Configuration
 from .mapping import Plan, plan
 from .pooling import PoolingUnit
-from .program import Program, compile_network
+from .program import Program
 from .requantizer import Requantizer
 from .residual import ResidualUnit
 from .targets import Target

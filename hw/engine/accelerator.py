@@ -11,12 +11,16 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec.random_mode import STATE_BITS
 from quadrille.hw.base import Block
 from quadrille.hw.base.table import Table
+from quadrille.hw.mac import MacArray
 
-from .configuration import PARAMETERS, Configuration
+from .configuration import Configuration
 from .features import FeatureMemory
 from .loader import Loader
+from .modes import ModeRegister
+from .parameters import PARAMETERS
 from .patches import PatchReader
 from .results import OUTPUT
 from .sequencer import Sequencer, WeightLoader
@@ -43,6 +47,7 @@ class Accelerator(Block):
     o : stream {data, last}: for each image the index of its greatest value, or its values packed
     o_codes : tap {codes, reference}: every column step as it leaves the converter
     o_results : tap {values}: every finished slot of results
+    mode, seed : with several modes, that of the batch that arrived last, and the register that draws them
     o_added, o_activated, o_pooled, o_requantized : taps {values} behind the units that there are, where they act
 
     Parameters
@@ -62,6 +67,8 @@ class Accelerator(Block):
     o: stream.Interface
     o_codes: stream.Interface
     o_results: stream.Interface
+    mode: Signal
+    seed: Signal
 
     def __init__(self, *, images: Mapping[int, Sequence[int]] | None = None, **parameters: Any):
         values: dict[str, Any] = Configuration.defaults() | parameters
@@ -74,6 +81,9 @@ class Accelerator(Block):
         self.images = dict(images or {})
         self.parts: Datapath = datapath(configuration, self.images)
         lanes = configuration.lanes
+        modes: dict[str, Any] = {}
+        if configuration.modes > 1:
+            modes = {"mode": Out(range(configuration.modes)), "seed": Out(STATE_BITS)}
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(PORT_BITS))),
@@ -96,6 +106,7 @@ class Accelerator(Block):
                     )
                 ),
                 **taps_of(self.parts),
+                **modes,
             }
         )
 
@@ -145,6 +156,7 @@ class Accelerator(Block):
     def elaborate_macros(self, m: Module, patches: PatchReader) -> None:
         """The macros of all banks side by side, and their columns to the reader, a group of lanes from each in turn."""
         configuration, macros, reader = self.configuration, self.parts.macros, self.parts.reader
+        # Planes of the rows of all banks one behind the other, or a window as an array takes it.
         m.d.comb += [patches.o.ready.eq(macros[0].i.ready), reader.i.valid.eq(macros[0].o.valid)]
         for bank, macro in enumerate(macros):
             m.submodules["macro" if len(macros) == 1 else f"macro_{bank}"] = macro
@@ -240,9 +252,12 @@ class Accelerator(Block):
             m.d.comb += [
                 macro.i_weights.valid.eq(weight_loader.o.valid),
                 macro.i_weights.payload.row.eq(weight_loader.o.payload.row),
-                macro.i_weights.payload.reference.eq(weight_loader.o.payload.reference[bank]),
                 macro.i_weights.payload.cells.eq(weight_loader.o.payload.cells.word_select(bank, pitch)),
             ]
+            if configuration.engine == "mac":
+                m.d.comb += macro.i_weights.payload.precision.eq(weight_loader.tile.precision)
+            else:
+                m.d.comb += macro.i_weights.payload.reference.eq(weight_loader.o.payload.reference[bank])
         m.d.comb += weight_loader.o.ready.eq(macros[0].i_weights.ready)
         m.d.comb += [
             program.address.eq(sequencer.pc),
@@ -260,11 +275,34 @@ class Accelerator(Block):
             weight_loader.restart.eq(loader.start),
             weight_loader.claim.eq(sequencer.claim),
             weight_loader.idle.eq(settled & ~sequencer.o.valid),
-            loader.busy.eq((loader.length != 0) & ~(sequencer.quiet & weight_loader.ready)),
+            loader.busy.eq((loader.length != 0) & ~(sequencer.quiet & weight_loader.rests)),
         ]
+        if configuration.modes > 1:
+            self.elaborate_modes(m, loader, sequencer, weight_loader)
         m.d.comb += [sequencer.count[half].eq(loader.count[half]) for half in range(2)]
-        if configuration.weight_planes == 2:
-            m.d.comb += weight_loader.swapped.eq(macros[0].i.valid & macros[0].i.ready & macros[0].i.payload.swap)
+        first = macros[0]
+        if isinstance(first, MacArray):
+            m.d.comb += weight_loader.swapped.eq(first.swapped)
+        elif configuration.weight_planes == 2:
+            m.d.comb += weight_loader.swapped.eq(first.i.valid & first.i.ready & first.i.payload.swap)
+
+    def elaborate_modes(self, m: Module, loader: Loader, sequencer: Sequencer, weight_loader: WeightLoader) -> None:
+        """The mode of each batch, where there are several."""
+        m.submodules.modes = modes = ModeRegister(self.configuration, tuple(self.images.get(Target.MODES, ())))
+        rows = getattr(loader, f"rows_{Target.MODES}")
+        m.d.comb += [
+            modes.i_table.valid.eq(rows.valid),
+            modes.i_table.payload.eq(rows.payload),
+            modes.header.eq(loader.header),
+            modes.accepted.eq(loader.accepted),
+            modes.fills.eq(loader.fills),
+            modes.release.eq(loader.release),
+            weight_loader.known.eq(modes.known),
+            self.mode.eq(modes.mode),
+            self.seed.eq(modes.seed),
+        ]
+        for half in range(2):
+            m.d.comb += [sequencer.first[half].eq(modes.first[half]), weight_loader.first[half].eq(modes.first[half])]
 
     def elaborate_settling(self, m: Module, patches: PatchReader, path: ValuePath) -> Signal:
         """Settled: no window is under way, and what the dequantizer sent last has had the time to be written."""

@@ -10,59 +10,13 @@ from amaranth import unsigned
 from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec import Function, Interval, IntFormat, InvalidInput
-from quadrille.hw.base import Choice, Flag, Parameter
+from quadrille.algo.spec.array_precision import ArrayPrecision, elements_of, precisions_of
 
-from .activation import Functions
 from .layouts import check_array, instruction_layout
+from .parameters import PARAMETERS
 from .targets import PORT_BITS, elements_per_data_word
 
-__all__ = ["PARAMETERS", "Configuration"]
-
-PARAMETERS = (
-    Parameter("rows", 128, 1, 4096, "rows of a macro"),
-    Parameter("columns", 128, 1, 4096, "columns of a macro"),
-    Parameter("macros", 1, 1, 64, "macros side by side: they see the same activations and share row words"),
-    Parameter("banks", 1, 1, 16, "banks of macros, each with a row tile of its own, a power of two"),
-    Parameter("lanes", 32, 1, 1024, "columns converted and dequantized in one cycle, a power of two"),
-    Parameter("word", 128, 1, 4096, "activations in a word of the activation memories, a power of two"),
-    Parameter("activation_bits", 4, 1, 16, "most bits of an activation, one cycle each"),
-    Flag("signed", False, "whether activations may be signed"),
-    Parameter("cell_bits", 1, 1, 8, "bits of a cell"),
-    Parameter("weight_planes", 2, 1, 2, "2: a tile is written while the other computes"),
-    Parameter("cuts", 1, 0, 8, "register cuts in the compressor tree"),
-    Choice("converter", "multiply-shift", ("exact", "ladder", "multiply-shift"), "how column sums become codes"),
-    Parameter("adc_bits", 5, 1, 8, "bits of an ADC code (ladder and multiply-shift)"),
-    Parameter("multiplier_bits", 12, 1, 32, "width of the converter's multiplier (multiply-shift)"),
-    Parameter("offset_bits", 24, 2, 48, "width of the converter's signed offset (multiply-shift)"),
-    Parameter("converter_shift", 12, 0, 31, "right shift of the converter (multiply-shift)"),
-    Parameter("mantissa_bits", 16, 2, 32, "width of a signed mantissa"),
-    Parameter("bias_bits", 32, 2, 64, "width of a signed bias"),
-    Parameter("accumulator_bits", 32, 2, 64, "width of an accumulator"),
-    Parameter("shift_bits", 5, 1, 6, "width of a rounding shift's amount"),
-    Parameter("result_bits", 16, 2, 32, "width of a signed result"),
-    Parameter("scale_bits", 16, 2, 22, "width of a signed mantissa behind the dequantizer"),
-    Parameter("stored_bits", 9, 1, 32, "width of a signed value in the residual memory"),
-    Parameter("pool_bits", 16, 1, 40, "width of a signed pooled value"),
-    Functions("functions", "what results can go through before they are pooled"),
-    Parameter("activation_cuts", 3, 1, 64, "register cuts in each function"),
-    Flag("residual", False, "whether stored values can be added to results"),
-    Flag("pooling", False, "whether results can be pooled"),
-    Flag("requantizing", False, "whether results can be brought to another scale before they are stored"),
-    Parameter("frames", 32, 1, 1024, "most images of a batch: a tile serves all of them before it is swapped"),
-    Parameter("input_words", 32, 1, 1 << 24, "words of the input memory that hold the images of a batch"),
-    Parameter("feature_words", 64, 1, 1 << 24, "words of the feature memory, which holds activations between layers"),
-    Parameter("stored_words", 1, 1, 1 << 20, "words of the residual memory: groups of `lanes` values"),
-    Parameter("pool_words", 1, 1, 1 << 16, "words of the pooling unit's memory: groups of one row of pooled windows"),
-    Parameter("weight_tiles", 3, 1, 1 << 16, "instructions of a program, each with its tile of weights"),
-    Parameter("weight_rows", 384, 1, 1 << 24, "row words of the weight memory, where equal tiles stand once"),
-    Parameter("table_rows", 16, 1, 1 << 16, "rows of the converter and mantissa tables: column steps"),
-    Parameter("bias_rows", 12, 1, 1 << 16, "rows of the bias table: slots of outputs"),
-    Parameter("routes", 4, 1, 1 << 12, "rows of the tables of what follows the dequantizer"),
-    Parameter("accumulators", 128, 1, 1 << 16, "groups of sums that accumulate at a time"),
-    Parameter("steps", 8, 1, 1 << 12, "most column steps of one tile"),
-    Parameter("map_size", 1, 1, 4096, "greatest height or width of a map"),
-    Parameter("kernel_size", 1, 1, 256, "greatest height or width of a kernel or pool"),
-)
+__all__ = ["Configuration"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +29,9 @@ class Configuration:
         For a parameter of the wrong kind or out of range, or at odds with another.
     """
 
+    engine: str
+    unit: str
+    precisions: tuple[ArrayPrecision, ...]
     rows: int
     columns: int
     macros: int
@@ -111,6 +68,7 @@ class Configuration:
     pool_words: int
     weight_tiles: int
     weight_rows: int
+    modes: int
     table_rows: int
     bias_rows: int
     routes: int
@@ -125,6 +83,8 @@ class Configuration:
         if self.lanes > self.all_columns:
             raise InvalidInput(f"Lanes must be at most the {self.all_columns} columns of the macros, not {self.lanes}")
         check_array(vars(self), self.elements_per_word)
+        if self.engine == "mac":
+            self.check_mac()
         if self.result_bits < self.activation_bits:
             raise InvalidInput(
                 f"Result width must be at least that of an activation, {self.activation_bits}, not {self.result_bits}"
@@ -133,6 +93,13 @@ class Configuration:
             raise InvalidInput(
                 f"Bias width must be at most that of the accumulator, {self.accumulator_bits}, not {self.bias_bits}"
             )
+
+    def check_mac(self) -> None:
+        """Refuse what an array of multiply-accumulate units has not."""
+        if self.converter != "exact":
+            raise InvalidInput(f"Converter of an engine of arrays must be exact, not {self.converter}")
+        if self.banks > 1:
+            raise InvalidInput(f"Banks of an engine of arrays must be 1, not {self.banks}")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -156,7 +123,8 @@ class Configuration:
             If a parameter is missing, unknown, of the wrong kind or out of range.
         """
         functions = tuple(Function.from_record(record) for record in values.get("functions", ()))
-        return cls(**{**values, "functions": functions})
+        precisions = precisions_of(values.get("precisions", ""))
+        return cls(**{**values, "functions": functions, "precisions": precisions})
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
@@ -169,6 +137,13 @@ class Configuration:
     def all_columns(self) -> int:
         """Columns of the macros side by side: of a bank."""
         return self.columns * self.macros
+
+    @property
+    def window_rows(self) -> int:
+        """Rows that the elements of a window stand on, in each bank: of a macro, or of the units of a column."""
+        if self.engine == "cim":
+            return self.rows
+        return self.rows * max(elements_of(self.unit, precision) for precision in self.precisions)
 
     @property
     def read_columns(self) -> int:
@@ -205,15 +180,23 @@ class Configuration:
     @property
     def reference_format(self) -> IntFormat:
         """The sum of a vector's activations."""
-        return self.activation_interval.sum_of(self.rows).format
+        return self.activation_interval.sum_of(self.window_rows).format
 
     @property
     def recovered_format(self) -> IntFormat:
         """P = gain * S - reference_weight * X, X itself, and one above either: a threshold that is never reached."""
-        cells = Interval(0, (1 << self.cell_bits) - 1)
-        reference = Interval(-(1 << (self.cell_bits - 1)), 0)
-        factors = Interval.hull(Interval(-1, 1), cells, cells + reference)
-        interval = (factors * self.activation_interval).sum_of(self.rows)
+        shapes = [(self.cell_bits, self.activation_interval, self.rows)]
+        if self.engine == "mac":
+            shapes = [
+                (precision.weight_bits, precision.activation.interval, self.rows * elements_of(self.unit, precision))
+                for precision in self.precisions
+            ]
+        sums: list[Interval] = []
+        for bits, activations, rows in shapes:
+            cells, reference = Interval(0, (1 << bits) - 1), Interval(-(1 << (bits - 1)), 0)
+            factors = Interval.hull(Interval(-1, 1), cells, cells + reference)
+            sums.append((factors * activations).sum_of(rows))
+        interval = Interval.hull(*sums)
         return Interval(min(interval.lo, -1), interval.hi + 1).format
 
     @property
@@ -257,11 +240,12 @@ class Configuration:
             element_bits=self.element_bits,
             map_size=self.map_size,
             kernel_size=self.kernel_size,
-            rows=self.rows,
+            rows=self.window_rows,
             banks=self.banks,
             steps_bits=self.steps_bits,
             address_bits=self.address_bits,
             position_bits=self.position_bits,
+            precisions=len(self.precisions) if self.engine == "mac" else 0,
         )
 
     @property
@@ -279,14 +263,23 @@ class Configuration:
 
     @property
     def tile(self) -> StructLayout:
-        """Where the weights of an instruction stand: `rows` row words from `base` on; whether it is the program's
-        last."""
-        return StructLayout({"base": range(max(2, self.weight_rows)), "rows": range(self.rows + 1), "last": 1})
+        """Where the weights of an instruction stand: `rows` row words from `base` on; whether it is the last
+        of its mode."""
+        precision = {"precision": range(max(2, len(self.precisions)))} if self.engine == "mac" else {}
+        return StructLayout(
+            {"base": range(max(2, self.weight_rows)), "rows": range(self.window_rows + 1), "last": 1, **precision}
+        )
+
+    @property
+    def mode_row(self) -> StructLayout:
+        """A mode: its first instruction, which those after follow up to that which is the `last`."""
+        return StructLayout({"first": range(max(2, self.weight_tiles))})
 
     @property
     def weight_row(self) -> StructLayout:
-        """One row word of each bank, with its reference cell."""
-        return StructLayout({"cells": self.banks * self.all_columns * self.cell_bits, "reference": self.banks})
+        """One row word of each bank, with its reference cell; an array needs none."""
+        cells = {"cells": self.banks * self.all_columns * self.cell_bits}
+        return StructLayout(cells | ({"reference": self.banks} if self.engine == "cim" else {}))
 
     @property
     def destination(self) -> StructLayout:

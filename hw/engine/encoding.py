@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from typing import Any
 
 from amaranth import Shape
@@ -16,29 +16,31 @@ from quadrille.algo.spec.converter import Ladder, MultiplyShift, ladders_of, sha
 from .configuration import Configuration
 from .instructions import instructions, store_rows, unit_rows
 from .layers import Layer
-from .mapping import PADDING, ColumnStep, Plan, Tile
+from .mapping import PADDING, ColumnStep, Plan, Tile, precision_of
 from .packing import pack
 from .tables import Datapath
 from .targets import Destination, Target
 from .tiles import WeightTiles
 
-__all__ = ["Converters", "encode", "tile_words"]
+__all__ = ["Converters", "Start", "encode_all", "tile_words"]
 
 
 class Converters:
-    """The converter of every column of a plan: exact, or ladders and, where they agree, multiplications.
+    """The converter of every column of the plans of all modes: exact, or ladders and, if they agree, multiplications.
 
     Attributes
     ----------
     bits : of the widest ADC code, 0 if all sums are exact
-    ladders : per layer, those of its columns, all with as many thresholds; none for an exact layer
+    ladders : per layer of all plans, those of its columns, all with as many thresholds; none for an exact layer
+    starts : per layer, the columns before it
     multiply_shift : one multiplier and offset per column of all ladders, or None if that cannot equal the ladders; with
         a shift of at least `least_shift`, that of hardware which is there
     """
 
-    def __init__(self, plan: Plan, least_shift: int = 0):
-        self.bits = max((layer.matrix.adc.bits for layer in plan.layers if layer.matrix.adc), default=0)
-        self.ladders = [_ladders(layer, (1 << self.bits) - 1) for layer in plan.layers]
+    def __init__(self, plans: Sequence[Plan], least_shift: int = 0):
+        layers = [layer for plan in plans for layer in plan.layers]
+        self.bits = max((layer.matrix.adc.bits for layer in layers if layer.matrix.adc), default=0)
+        self.ladders = [_ladders(layer, (1 << self.bits) - 1) for layer in layers]
         self.multiply_shift = shared_multiply_shift(chain.from_iterable(self.ladders)) if self.bits else None
         if self.multiply_shift is not None and self.multiply_shift.shift < least_shift:
             self.multiply_shift = _at_shift(self.multiply_shift, least_shift)
@@ -89,26 +91,48 @@ def _extended(ladder: Ladder, levels: int) -> Ladder:
     return replace(ladder, thresholds=own + (ladder.interval.hi + 1,) * (levels - len(own)))
 
 
-def encode(
-    plan: Plan, configuration: Configuration, converters: Converters, parts: Datapath, weights: WeightTiles
+@dataclass(frozen=True)
+class Start:
+    """Where the part of a mode begins: in the converters its layers, in tables its instructions, column steps, slots
+    of biases and routes."""
+
+    layer: int = 0
+    instruction: int = 0
+    step: int = 0
+    bias: int = 0
+    route: int = 0
+
+    def after(self, plan: Plan) -> Start:
+        """Where that of the mode behind `plan` begins."""
+        return Start(
+            self.layer + len(plan.layers),
+            self.instruction + len(plan.tiles),
+            self.step + sum(len(tile.steps) for tile in plan.tiles),
+            self.bias + sum(-(-layer.matrix.outputs // plan.lanes) for layer in plan.layers),
+            self.route + len(plan.routes),
+        )
+
+
+def encode_all(
+    plans: Sequence[Plan], configuration: Configuration, converters: Converters, parts: Datapath, weights: WeightTiles
 ) -> dict[int, list[int]]:
-    """The rows of every table, by target; `weights` are those of `tile_words`.
+    """The rows of every table, by target, those of the modes one behind the other; `weights` are those of `tile_words`.
 
     Raises
     ------
     InvalidInput
         If a table is longer than its memory, or a number wider than its field; says what would be needed.
     """
-    images: dict[int, list[int]] = {
-        Target.WEIGHTS: list(weights.rows),
-        Target.TILES: weights.table(configuration.tile, [len(plan.tiles) - 1]),
-        Target.CONVERTER: list(_converter_rows(plan, configuration, converters, parts.converter.row)),
-        Target.MANTISSAS: list(_mantissa_rows(plan, configuration, parts.dequantizer.row)),
-        Target.BIASES: list(_bias_rows(plan, configuration)),
-        Target.PROGRAM: list(instructions(plan, configuration)),
-        **store_rows(plan, configuration, parts),
-        **unit_rows(plan, parts),
-    }
+    images: dict[int, list[int]] = {}
+    starts = [*accumulate(plans, Start.after, initial=Start())]
+    for plan, start in zip(plans, starts, strict=False):
+        for target, rows in encode(plan, configuration, converters, parts, start).items():
+            images.setdefault(target, []).extend(rows)
+    images[Target.WEIGHTS] = list(weights.rows)
+    fields = (field for plan in plans for field in _tile_fields(plan, configuration))
+    images[Target.TILES] = weights.table(configuration.tile, fields)
+    if configuration.modes > 1:
+        images[Target.MODES] = [pack(configuration.mode_row, {"first": start.instruction}) for start in starts[:-1]]
     for target, parameter in (
         (Target.MANTISSAS, "table_rows"),
         (Target.BIASES, "bias_rows"),
@@ -119,19 +143,53 @@ def encode(
         if len(images[target]) > getattr(configuration, parameter):
             raise InvalidInput(
                 f"Parameter {parameter} of accelerator must be at least {len(images[target])} "
-                f"for network {plan.network.name!r}, not {getattr(configuration, parameter)}"
+                f"for network {plans[0].network.name!r}, not {getattr(configuration, parameter)}"
             )
     return images
 
 
-def tile_words(plan: Plan, configuration: Configuration) -> Iterable[list[int]]:
-    """For each instruction, `rows` row words of every bank; rows and columns that hold no weight are 0."""
+def encode(
+    plan: Plan, configuration: Configuration, converters: Converters, parts: Datapath, start: Start
+) -> dict[int, list[int]]:
+    """The rows of a mode in every table but those of its weights, by target.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is wider than its field.
+    """
+    return {
+        Target.CONVERTER: list(_converter_rows(plan, configuration, converters, parts.converter.row, start)),
+        Target.MANTISSAS: list(_mantissa_rows(plan, configuration, parts.dequantizer.row, start)),
+        Target.BIASES: list(_bias_rows(plan, configuration)),
+        Target.PROGRAM: list(instructions(plan, configuration, start.step)),
+        **store_rows(plan, configuration, parts),
+        **unit_rows(plan, parts),
+    }
+
+
+def _tile_fields(plan: Plan, configuration: Configuration) -> Iterable[dict[str, int]]:
+    """What the tile table says of each instruction beside the place of its weights."""
+    for number, tile in enumerate(plan.tiles):
+        precision = configuration.precisions.index(precision_of(plan.layers[tile.layer])) if plan.unit else None
+        last = {"last": int(number == len(plan.tiles) - 1)}
+        yield last if precision is None else last | {"precision": precision}
+
+
+def tile_words(plan: Plan, configuration: Configuration) -> Iterable[tuple[list[int], int]]:
+    """For each instruction, `rows` row words of every bank, and the mask of the bits that it reads.
+
+    Rows and columns that hold no weight are 0.
+    """
+    every = (1 << configuration.weight_row.size) - 1
     everything = [layer.matrix.cell_values() for layer in plan.layers]
     pitch = configuration.all_columns
     for tile in plan.tiles:
         matrix, cells = plan.layers[tile.layer].matrix, everything[tile.layer]
-        words = [0] * configuration.rows
-        references = [0] * configuration.rows
+        # An array is given the rows that there are, the first bit of a weight first whatever its width.
+        above = configuration.cell_bits - matrix.cell_value_bits if plan.unit else 0
+        words = [0] * (len(plan.row_order(tile, 0)) if plan.unit else configuration.rows)
+        references = [0] * len(words)
         for bank in range(plan.banks):
             order = plan.row_order(tile, bank)
             base = bank * pitch * configuration.cell_bits
@@ -148,15 +206,14 @@ def tile_words(plan: Plan, configuration: Configuration) -> Iterable[list[int]]:
                     for row, index in enumerate(order):
                         value = cells[step.slice, output, index]
                         for bit in range(matrix.cell_value_bits):
-                            words[row] |= (value >> bit & 1) << (bit * pitch + column)
-        yield [
-            pack(configuration.weight_row, {"cells": word, "reference": reference})
-            for word, reference in zip(words, references, strict=True)
-        ]
+                            words[row] |= (value >> bit & 1) << ((above + bit) * pitch + column)
+        held = {"cells": words, **({} if plan.unit else {"reference": references})}
+        mask = every >> above * pitch << above * pitch
+        yield [pack(configuration.weight_row, {name: held[name][n] for name in held}) for n in range(len(words))], mask
 
 
 def _converter_rows(
-    plan: Plan, configuration: Configuration, converters: Converters, row: StructLayout
+    plan: Plan, configuration: Configuration, converters: Converters, row: StructLayout, start: Start
 ) -> Iterable[int]:
     """For each column step, how its sums are recovered and converted."""
     for tile, step in plan.steps():
@@ -178,7 +235,7 @@ def _converter_rows(
             for output in step.outputs
         ]
         common["low"] = adc.low if adc else 0
-        ladders = converters.ladders[tile.layer]
+        ladders = converters.ladders[start.layer + tile.layer]
         if configuration.converter == "ladder":
             idle = [0] * ((1 << configuration.adc_bits) - 1)
             lanes = [
@@ -188,7 +245,7 @@ def _converter_rows(
         else:
             line = converters.multiply_shift
             assert line is not None
-            base = converters.starts[tile.layer]
+            base = converters.starts[start.layer + tile.layer]
             lanes = [
                 {"multiplier": 0, "offset": 0}
                 if c is None
@@ -203,7 +260,7 @@ def _reachable(threshold: int, sums: Interval) -> int:
     return min(max(threshold, sums.lo), sums.hi + 1)
 
 
-def _mantissa_rows(plan: Plan, configuration: Configuration, row: StructLayout) -> Iterable[int]:
+def _mantissa_rows(plan: Plan, configuration: Configuration, row: StructLayout, begin: Start) -> Iterable[int]:
     """For each column step, its mantissas and what becomes of the sums."""
     bases = _bias_bases(plan)
     for tile, step in plan.steps():
@@ -221,16 +278,16 @@ def _mantissa_rows(plan: Plan, configuration: Configuration, row: StructLayout) 
                 "first": int(step.first),
                 "last": int(step.last),
                 "group": step.accumulator,
-                "bias": bases[tile.layer] + step.slot,
+                "bias": begin.bias + bases[tile.layer] + step.slot,
                 "shift": node.shift,
                 "low": node.format.interval.lo,
                 "high": node.format.interval.hi,
-                "destination": _destination(plan, configuration, tile, step) if step.last else 0,
+                "destination": _destination(plan, configuration, tile, step, begin) if step.last else 0,
             },
         )
 
 
-def _destination(plan: Plan, configuration: Configuration, tile: Tile, step: ColumnStep) -> int:
+def _destination(plan: Plan, configuration: Configuration, tile: Tile, step: ColumnStep, begin: Start) -> int:
     """What becomes of the slot that `step` completes: its route above its `Configuration.destination`."""
     layer, final = plan.layers[tile.layer], tile.layer == len(plan.layers) - 1
     assert tile.route is not None
@@ -246,7 +303,7 @@ def _destination(plan: Plan, configuration: Configuration, tile: Tile, step: Col
         "last": int(step.slot == slots - 1),
         "acts": sum(1 << n for n, node in enumerate(layer.behind) if node is not None),
     }
-    return pack(configuration.destination, fields) | tile.route << configuration.destination.size
+    return pack(configuration.destination, fields) | (begin.route + tile.route) << configuration.destination.size
 
 
 def _bias_bases(plan: Plan) -> list[int]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from quadrille.algo.spec import Interval, InvalidInput, Network
+from quadrille.algo.spec.array_precision import text_of
 
-from .configuration import PARAMETERS, Configuration
+from .configuration import Configuration
 from .encoding import Converters
 from .layers import Layer
 from .layouts import check_array
 from .mapping import Plan
+from .parameters import PARAMETERS
 
-__all__ = ["check_fit", "check_given", "needed"]
+__all__ = ["check_fit", "check_given", "needed_by_all"]
 
 NOTHING = Interval(-1, 0)
 """What every signed field holds at least."""
@@ -32,8 +35,25 @@ def check_given(given: dict[str, int], per_data_word: int) -> None:
     check_array(given, per_data_word)
 
 
-def needed(layout: Plan, converters: Converters, converter: str | None) -> dict[str, Any]:
-    """The parameters that follow from a network's numbers and from how it is cut."""
+ADDED = ("weight_tiles", "table_rows", "bias_rows", "routes")
+"""What the modes of a program have one behind the other; of everything else they share the most that one needs."""
+
+
+def needed_by_all(layouts: Sequence[Plan], converters: Converters, converter: str | None) -> dict[str, Any]:
+    """The parameters that follow from the numbers of all modes of a network and from how they are cut."""
+    needs = [needed(layout) for layout in layouts]
+    together: dict[str, Any] = {"modes": len(layouts)}
+    for name in needs[0]:
+        values = [need[name] for need in needs]
+        if name in ("functions", "precisions"):
+            together[name] = tuple(dict.fromkeys(item for items in values for item in items))
+        else:
+            together[name] = sum(values) if name in ADDED else max(values)
+    return together | converters.parameters(converter)
+
+
+def needed(layout: Plan) -> dict[str, Any]:
+    """The parameters that follow from a network's numbers and from how it is cut, but for those of its converters."""
     layers = layout.layers
     accumulator = _accumulator_bits(layout)
     values = Interval.hull(NOTHING, *(interval for layer in layers for interval in _values(layout.network, layer)))
@@ -52,6 +72,7 @@ def needed(layout: Plan, converters: Converters, converter: str | None) -> dict[
     return {
         "activation_bits": max(form.bits for form in sources),
         "signed": any(form.signed for form in sources),
+        "precisions": layout.precisions if layout.unit else Configuration.defaults()["precisions"],
         "cell_bits": max(layer.matrix.cell_value_bits for layer in layers),
         "mantissa_bits": max(2, Interval.hull(NOTHING, *mantissas).format.bits),
         "accumulator_bits": accumulator,
@@ -79,7 +100,7 @@ def needed(layout: Plan, converters: Converters, converter: str | None) -> dict[
         "steps": max(len(tile.steps) for tile in layout.tiles),
         "map_size": max(size for sizes in maps for size in sizes),
         "kernel_size": max(size for sizes in (*kernels, *pads) for size in sizes),
-    } | converters.parameters(converter)
+    }
 
 
 def _accumulator_bits(layout: Plan) -> int:
@@ -140,6 +161,14 @@ def check_fit(network: Network, wanted: dict[str, Any], configuration: Configura
                 raise InvalidInput(
                     f"Network {network.name!r} must have functions that the accelerator has, and "
                     f"{len(set(need) - set(given[name]))} of its {len(need)} are none of those"
+                )
+            continue
+        elif name == "precisions":
+            missing = [str(precision) for precision in need if precision not in given[name]]
+            if missing and configuration.engine == "mac":
+                raise InvalidInput(
+                    f"Network {network.name!r} must have precisions that the accelerator has, {text_of(given[name])}, "
+                    f"and {', '.join(missing)} is none of those"
                 )
             continue
         elif name == "converter":

@@ -13,7 +13,7 @@ from quadrille.algo.spec import MaxPool
 from .activation import ActivationUnit
 from .configuration import Configuration
 from .layers import Layer
-from .mapping import Plan, Route, Tile
+from .mapping import Plan, Route, Tile, precision_of
 from .packing import pack
 from .placement import Place
 from .pooling import PoolingKind
@@ -32,9 +32,8 @@ def slides(layer: Layer, tile: Tile) -> bool:
     )
 
 
-def instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
-    """For each tile its instruction."""
-    table = 0
+def instructions(plan: Plan, configuration: Configuration, table: int) -> Iterable[int]:
+    """For each tile its instruction; the column steps of the first stand from row `table` of their tables on."""
     modulus = 1 << configuration.element_bits
     for number, tile in enumerate(plan.tiles):
         layer = plan.layers[tile.layer]
@@ -82,6 +81,7 @@ def instructions(plan: Plan, configuration: Configuration) -> Iterable[int]:
                 "slide_column": shared if slide else 0,
                 "planes": layer.edge.format.bits,
                 "negative": int(layer.edge.format.signed),
+                **({"precision": configuration.precisions.index(precision_of(layer))} if plan.unit else {}),
                 "steps": len(tile.steps),
                 "table": table,
                 "accumulators": tile.accumulators,

@@ -24,10 +24,12 @@ def instruction_layout(
     steps_bits: int,
     address_bits: int,
     position_bits: int,
+    precisions: int = 0,
 ) -> StructLayout:
     """One tile of one layer, for all windows of a batch; addresses count elements, modulo the memory.
 
-    `planes`, `map_size`, `kernel_size`, `rows` are the greatest values of the fields that count those.
+    `planes`, `map_size`, `kernel_size`, `rows` are the greatest values of the fields that count those. An array of
+    multiply-accumulate units has `precisions`.
     """
     element, size, kernel, row = element_bits, range(map_size + 1), range(kernel_size + 1), range(rows + 1)
     bank = StructLayout(
@@ -65,6 +67,7 @@ def instruction_layout(
             "slide_column": kernel,  # the first new tap column
             "planes": range(planes + 1),
             "negative": 1,  # the most significant plane is subtracted
+            **({"precision": range(max(2, precisions))} if precisions else {}),  # that windows are multiplied in
             "steps": steps_bits,
             "table": address_bits,
             "accumulators": position_bits,  # of a window

@@ -29,14 +29,17 @@ class Loader(wiring.Component):
     Target FRAMES brings a batch of `count` images of `address` words each; it waits until one of the two halves of the
     input memory is free. START has no data words: it starts the program of `count` instructions, whose result has
     `address` windows. The other targets write `count` rows from row `address` of their table on, each row in
-    `row_words(width)` words, low word first. A packet other than a batch waits while the accelerator is `busy`, so a
-    new program may follow the last batch of the old one at once.
+    `row_words(width)` words, low word first; they and START wait while the accelerator is `busy`, so a new program may
+    follow the last batch of the old one at once. MODE and SEED have no data words and wait for nothing: they are for
+    the ModeRegister, which sees every header that is `accepted`.
 
     Members
     -------
     i : stream of data words
     rows_1, ... : for each writable table the stream {address, row}, by target number
     word, word_valid, word_address : a data word for the input memory, words counted through both halves
+    header, accepted : the word that stands there, and that it is taken as a header
+    fills : for each half of the input memory, whether the batch that has arrived goes there and it is free
     filled, count : for each half of the input memory, whether a batch stands ready and of how many images
     release : clears `filled`
     busy : a batch is waiting or being played, or weights are being copied
@@ -48,6 +51,9 @@ class Loader(wiring.Component):
     word: Signal
     word_valid: Signal
     word_address: Signal
+    header: Any
+    accepted: Signal
+    fills: Signal
     filled: Signal
     count: Any
     release: Signal
@@ -68,6 +74,9 @@ class Loader(wiring.Component):
                 "word": Out(PORT_BITS),
                 "word_valid": Out(1),
                 "word_address": Out(range(max(2, 2 * configuration.half_words))),
+                "header": Out(HEADER),
+                "accepted": Out(1),
+                "fills": Out(2),
                 "filled": Out(2),
                 "count": Out(range(configuration.frames + 1)).array(2),
                 "release": In(2),
@@ -82,7 +91,7 @@ class Loader(wiring.Component):
         """Header, rows, images: one state each."""
         m = Module()
         header: Any = Signal(HEADER)
-        arriving: Any = Signal(HEADER)
+        arriving: Any = self.header
         remaining = Signal(32)
         length = Signal.like(self.length, init=self.initial_length)
         windows = Signal.like(self.windows, init=self.initial_windows)
@@ -93,9 +102,13 @@ class Loader(wiring.Component):
 
         with m.FSM():
             with m.State("header"):
-                m.d.comb += self.i.ready.eq((arriving.target == Target.FRAMES) | ~self.busy)
+                chooses = (arriving.target == Target.MODE) | (arriving.target == Target.SEED)
+                m.d.comb += [
+                    self.i.ready.eq((arriving.target == Target.FRAMES) | chooses | ~self.busy),
+                    self.accepted.eq(self.i.valid & self.i.ready & (arriving.count != 0)),
+                ]
                 m.d.sync += [header.eq(arriving), remaining.eq(arriving.count)]
-                with m.If(self.i.valid & self.i.ready & (arriving.count != 0)):
+                with m.If(self.accepted & ~chooses):
                     with m.If(arriving.target == Target.START):
                         m.d.sync += [length.eq(arriving.count), windows.eq(arriving.address), self.start.eq(1)]
                     with m.Elif(arriving.target == Target.FRAMES):
@@ -112,7 +125,10 @@ class Loader(wiring.Component):
                         m.next = "header"
 
             with m.State("frames"):
-                m.d.comb += self.i.ready.eq(~self.filled.bit_select(self.half, 1))
+                m.d.comb += [
+                    self.i.ready.eq(~self.filled.bit_select(self.half, 1)),
+                    self.fills.eq(Mux(self.i.ready, Mux(self.half, 0b10, 0b01), 0)),
+                ]
                 with m.If(self.i.valid & self.i.ready):
                     m.d.comb += self.word_valid.eq(1)
                     self.next_word(m, header.address)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from quadrille.algo.spec import Argmax, InvalidInput, Network
+from quadrille.algo.spec.array_precision import ArrayPrecision, elements_of
 
 from .layers import Layer, layers_of
 from .placement import Placement, place_all
 
-__all__ = ["PADDING", "Channels", "ColumnStep", "Plan", "Route", "Tile", "TileUse", "plan"]
+__all__ = ["PADDING", "Channels", "ColumnStep", "Plan", "Route", "Tile", "TileUse", "plan", "precision_of", "rows_of"]
 
 PADDING = -1
 
@@ -100,7 +101,10 @@ class TileUse:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network laid out on `columns` columns of `rows` rows in each bank, for `frames` images at a time."""
+    """A network laid out on `columns` columns of `rows` rows in each bank, for `frames` images at a time.
+
+    In an array of multiply-accumulate units, `unit`, a column has `rows` of those.
+    """
 
     network: Network
     rows: int
@@ -113,6 +117,12 @@ class Plan:
     tiles: tuple[Tile, ...]
     routes: tuple[Route, ...]
     placement: Placement
+    unit: str | None = None
+
+    @cached_property
+    def precisions(self) -> tuple[ArrayPrecision, ...]:
+        """Those of the layers, in the order in which they come."""
+        return tuple(dict.fromkeys(precision_of(layer) for layer in self.layers))
 
     @property
     def argmax(self) -> Argmax | None:
@@ -160,8 +170,21 @@ class Plan:
     @property
     def utilization(self) -> tuple[float, ...]:
         """For each instruction, the share of the macros' cells that hold a weight."""
-        cells = self.rows * self.columns * self.banks
-        return tuple(sum(use.rows * use.columns for use in self.uses(tile)) / cells for tile in self.tiles)
+        return tuple(
+            sum(use.rows * use.columns for use in self.uses(tile))
+            / (rows_of(self.layers[tile.layer], self.rows, self.unit) * self.columns * self.banks)
+            for tile in self.tiles
+        )
+
+
+def precision_of(layer: Layer) -> ArrayPrecision:
+    """Weights by activations of a layer."""
+    return ArrayPrecision(layer.matrix.weight_bits, layer.edge.format)
+
+
+def rows_of(layer: Layer, rows: int, unit: str | None) -> int:
+    """Rows of a macro, or what a column of `rows` units holds at the layer's precision."""
+    return rows if unit is None else rows * elements_of(unit, precision_of(layer))
 
 
 def plan(
@@ -174,6 +197,7 @@ def plan(
     frames: int,
     word: int,
     per_data_word: int,
+    unit: str | None = None,
 ) -> Plan:
     """Lay `network` out: layers in order, for each the chunks of slots that fit, for each chunk its row tiles.
 
@@ -192,10 +216,11 @@ def plan(
         raise InvalidInput(f"Lanes must be at most the {columns} columns of the macros, not {lanes}")
     layers = layers_of(network)
     for layer in layers:
-        tallest = max(layer.matrix.tile_rows)
-        if tallest > rows:
+        tallest, most = max(layer.matrix.tile_rows), rows_of(layer, rows, unit)
+        if tallest > most:
+            what = "a macro" if unit is None else f"{rows} units"
             raise InvalidInput(
-                f"Node {layer.matrix.name!r}: row tiles must have at most the {rows} rows of a macro, not {tallest}"
+                f"Node {layer.matrix.name!r}: row tiles must have at most the {most} rows of {what}, not {tallest}"
             )
     placement = place_all(network, layers, lanes=lanes, word=word, per_data_word=per_data_word, frames=frames)
     tiles: list[Tile] = []
@@ -212,7 +237,9 @@ def plan(
                     routes.append(Route(number, done[0], len(done)))
                 tiles.append(Tile(number, *tile.place, tile.steps, end - begin, barrier, route))
                 barrier = False
-    return Plan(network, rows, columns, banks, lanes, frames, word, layers, tuple(tiles), tuple(routes), placement)
+    return Plan(
+        network, rows, columns, banks, lanes, frames, word, layers, tuple(tiles), tuple(routes), placement, unit
+    )
 
 
 def _chunks(layer: Layer, lanes: int, room: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The patch reader: walks the windows of a map in an activation memory and plays each, plane by plane, to the macro."""
+"""The patch reader: walks the windows of a map in an activation memory and hands each on, plane by plane or whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from quadrille.hw.cim.macro import plane_layout
+from quadrille.hw.mac.array import window_layout
 
 from .configuration import Configuration
 from .walker import WindowWalker
@@ -24,12 +25,13 @@ class PatchReader(wiring.Component):
     stand on rows that follow one another, the taps on rows in the order of reading. A window that slides takes over the
     taps that it shares with the one before it; what lies in the padding is 0. One word of memory is read in a cycle,
     while the window before is played, most significant plane first: a window takes as many cycles as it has planes or
-    reads, whichever are more.
+    reads, whichever are more. An array of multiply-accumulate units takes a window whole, and when it is ready.
 
     Members
     -------
     i : stream of jobs (`Configuration.job`)
-    o : stream of planes (`plane_layout`), the rows of one bank after those of the other
+    o : stream of planes (`plane_layout`), the rows of one bank after those of the other, or of windows
+        (`window_layout`)
     address, enable : read ports of both memories; input_planes, feature_planes : what they return a cycle later
     handed : a window is handed over to be played
     release : for each half of the input memory, whether the last word of a batch that stands there is read
@@ -49,17 +51,25 @@ class PatchReader(wiring.Component):
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
         self.walker = WindowWalker(configuration)
-        self.plane = plane_layout(
-            rows=configuration.rows * configuration.banks,
-            signed=configuration.signed,
-            planes=configuration.weight_planes,
-            tag_bits=configuration.tag.size,
-        )
+        rows, planes, tag_bits = configuration.window_rows, configuration.weight_planes, configuration.tag.size
+        if configuration.engine == "mac":
+            precisions = len(configuration.precisions)
+            self.payload = window_layout(
+                rows=rows,
+                bits=configuration.activation_bits,
+                precisions=precisions,
+                planes=planes,
+                tag_bits=tag_bits,
+            )
+        else:
+            self.payload = plane_layout(
+                rows=rows * configuration.banks, signed=configuration.signed, planes=planes, tag_bits=tag_bits
+            )
         width = configuration.word * configuration.activation_bits
         super().__init__(
             {
                 "i": In(stream.Signature(configuration.job)),
-                "o": Out(stream.Signature(self.plane)),
+                "o": Out(stream.Signature(self.payload)),
                 "address": Out(self.walker.address.shape()),
                 "enable": Out(1),
                 "input_planes": In(width),
@@ -79,7 +89,7 @@ class PatchReader(wiring.Component):
         m = Module()
         m.submodules.walker = walker = self.walker
         configuration = self.configuration
-        bits, rows = range(configuration.activation_bits), configuration.rows
+        bits, rows = range(configuration.activation_bits), configuration.window_rows
 
         # Walk: one read in each cycle in which the word before it finds its place.
         moves = Signal()
@@ -128,15 +138,33 @@ class PatchReader(wiring.Component):
                 with m.If(moves & (reads.tag.planes > b)):
                     m.d.sync += held.eq(Mux(reads.begin, slid, held) | placed)
 
-        # Play: the planes of a patch, one in each cycle, without a gap between patches.
+        waiting: Any = Signal(walker.tag)  # the tag of the patch that is complete
+        with m.If(moves & reads.end):
+            m.d.sync += waiting.eq(reads.tag)
+        if configuration.engine == "mac":
+            whole: Any = self.o.payload
+            m.d.comb += [
+                self.o.valid.eq(full),
+                player_free.eq(self.o.ready),
+                whole.elements.eq(Cat(*(Cat(plane) for plane in patch))),
+                whole.precision.eq(waiting.precision),
+                whole.tag.eq(waiting.tag),
+            ]
+            if configuration.weight_planes == 2:
+                m.d.comb += whole.swap.eq(waiting.swap)
+        else:
+            self.elaborate_player(m, patch, waiting, player_free)
+        return m
+
+    def elaborate_player(self, m: Module, patch: list[list[Signal]], waiting: Any, free: Signal) -> None:
+        """Play: the planes of a patch, one in each cycle, without a gap between patches."""
+        configuration = self.configuration
+        bits, rows = range(configuration.activation_bits), configuration.window_rows
         playing = [Signal(rows * configuration.banks, name=f"playing_{b}", reset_less=True) for b in bits]
         left = Signal(range(configuration.activation_bits + 1))  # planes left, 0: idle
         first = Signal()
-        tag: Any = Signal(walker.tag)
-        waiting: Any = Signal(walker.tag)  # the tag of the patch that is complete
-        m.d.comb += [player_free.eq((left == 0) | ((left == 1) & self.o.ready)), self.o.valid.eq(left != 0)]
-        with m.If(moves & reads.end):
-            m.d.sync += waiting.eq(reads.tag)
+        tag: Any = Signal(self.walker.tag)
+        m.d.comb += [free.eq((left == 0) | ((left == 1) & self.o.ready)), self.o.valid.eq(left != 0)]
         with m.If(self.handed):
             m.d.sync += [tag.eq(waiting), left.eq(waiting.planes), first.eq(1)]
             m.d.sync += [playing[b].eq(Cat(patch[b])) for b in bits]
@@ -152,4 +180,3 @@ class PatchReader(wiring.Component):
             m.d.comb += plane.negative.eq(first & tag.negative)
         if configuration.weight_planes == 2:
             m.d.comb += plane.swap.eq(first & tag.swap)
-        return m

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from quadrille.algo.spec import Network, Node
+from quadrille.algo.spec import Modes, Network, Node
 
 from .accelerator import Accelerator
 from .configuration import Configuration
-from .encoding import Converters, encode, tile_words
-from .fitting import check_fit, check_given, needed
-from .layers import layers_of
 from .loader import HEADER
-from .mapping import Plan, Tile, plan
+from .mapping import Plan, Tile
 from .packing import packet
-from .placement import power_of_two
-from .tables import Datapath, datapath
-from .targets import PORT_BITS, Target, elements_per_data_word
+from .tables import Datapath
+from .targets import PORT_BITS, Target
 from .tiles import WeightTiles
 from .timing import Timing
 from .value_path import TAPS
 
-__all__ = ["Program", "compile_network"]
+__all__ = ["Program"]
 
 POOLED = (Target.POOLING, Target.REQUANTIZER)
 """Whose taps show windows after the pool."""
@@ -34,11 +30,12 @@ POOLED = (Target.POOLING, Target.REQUANTIZER)
 
 @dataclass(frozen=True)
 class Program:
-    """The contents of an accelerator's memories for one network.
+    """The contents of an accelerator's memories for one network, or for several modes of one.
 
     Attributes
     ----------
-    plan : the layout of the network on the macros
+    modes : the networks
+    plans : the layout of each mode on the macros, one behind the other in the tables
     configuration : the accelerator that it is for
     parts : its datapath, to be asked about widths and latencies
     images : the rows of every table, by Target
@@ -46,7 +43,8 @@ class Program:
     baked : whether the tables are part of the hardware and nothing has to be loaded
     """
 
-    plan: Plan
+    modes: Modes
+    plans: tuple[Plan, ...]
     configuration: Configuration
     parts: Datapath
     images: dict[int, list[int]]
@@ -58,9 +56,19 @@ class Program:
         return Accelerator(**self.configuration.values, images=self.images if self.baked else None)
 
     @property
+    def plan(self) -> Plan:
+        """The layout of the first mode."""
+        return self.plans[0]
+
+    @property
     def network(self) -> Network:
-        """The network that it computes."""
-        return self.plan.network
+        """The network of the first mode."""
+        return self.modes.default
+
+    @property
+    def instructions(self) -> int:
+        """Of all modes."""
+        return len(self.weights.places)
 
     @cached_property
     def words(self) -> list[int]:
@@ -72,7 +80,7 @@ class Program:
             for target, rows in self.images.items()
             if target != Target.START
         ]
-        start = packet(Target.START, self.images[Target.START][0], [0] * len(self.plan.tiles), 0)
+        start = packet(Target.START, self.images[Target.START][0], [0] * self.instructions, 0)
         return [*chain.from_iterable(packets), start[0]]
 
     @cached_property
@@ -99,80 +107,66 @@ class Program:
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
         rows = [count for _, count in self.weights.places]
-        return Timing.of(self.plan, self.configuration, self.input_words, self.parts, rows)
+        return Timing.of(self.plans, self.configuration, self.input_words, self.parts, rows)
 
     def description(self) -> dict[str, Any]:
         """What simulation needs to know to feed it and to read its taps: the file program.json."""
-        plan_, configuration = self.plan, self.configuration
+        configuration = self.configuration
         return {
-            "schema": 2,
-            "network": plan_.network.name,
+            "schema": 3,
+            "network": self.modes.name,
             "content_hash": hashlib.sha256(self.data).hexdigest(),
             "port_bits": PORT_BITS,
             "frames": configuration.frames,
             "header": {name: [HEADER[name].offset, HEADER[name].width] for name in ("target", "address", "count")},
+            "packets": {"frames": Target.FRAMES, "mode": Target.MODE, "seed": Target.SEED},
+            "switches": configuration.modes > 1,
             "input": {
-                "node": plan_.network.input.name,
+                "node": self.network.input.name,
                 "element_bits": configuration.activation_bits,
                 "elements_per_word": configuration.elements_per_word,
                 "words_per_frame": self.input_words,
                 "order": self.input_slots,
             },
-            "steps": [self._step(tile) for tile in plan_.tiles],
-            "results": [self._slots(tile, plan_.layers[tile.layer].dequantize) for tile in plan_.tiles],
+            "modes": [
+                {"mode": mode, **self._shown(layout), "cycles": {"batch": self._cycles(number)}}
+                for number, (mode, layout) in enumerate(zip(self.modes.names, self.plans, strict=True))
+            ],
+        }
+
+    def _cycles(self, mode: int) -> list[int]:
+        """Of a batch of one image and of a full one."""
+        return [self.timing.batch_cycles(count, mode) for count in (1, self.configuration.frames)]
+
+    def _shown(self, layout: Plan) -> dict[str, Any]:
+        """What a mode shows on every tap, and what leaves."""
+        return {
+            "steps": [_step(layout, tile) for tile in layout.tiles],
+            "results": [_slots(layout, tile, layout.layers[tile.layer].dequantize) for tile in layout.tiles],
             "taps": {
                 tap: [
-                    self._slots(tile, layer.behind[unit], pooled=target in POOLED)
-                    for tile in plan_.tiles
-                    for layer in [plan_.layers[tile.layer]]
+                    _slots(layout, tile, layout.layers[tile.layer].behind[unit], pooled=target in POOLED)
+                    for tile in layout.tiles
                 ]
                 for unit, (target, tap) in enumerate(TAPS.items())
                 if target in self.parts.units
             },
-            "output": self._output(),
-            "cycles": {"batch": [self.timing.batch_cycles(n) for n in (1, configuration.frames)]},
+            "output": self._output(layout),
         }
 
-    def _step(self, tile: Tile) -> dict[str, Any]:
-        """What an instruction shows on the tap of codes, at every window."""
-        layer = self.plan.layers[tile.layer]
-        down, across = layer.windows
-        return {
-            "node": layer.matrix.name,
-            "row_sum": layer.row_sum.name if layer.row_sum else None,
-            "group": tile.group,
-            "planes": layer.edge.format.bits,
-            "windows": down * across,
-            "columns": [{"tile": step.tile, "slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
-        }
-
-    def _slots(self, tile: Tile, node: Node | None, *, pooled: bool = False) -> dict[str, Any]:
-        """The slots that an instruction completes at every window, as elements of `node`."""
-        layer = self.plan.layers[tile.layer]
-        down, across = layer.pooled if pooled else layer.windows
-        lanes, outputs = self.plan.lanes, layer.matrix.outputs
-        done = [step.slot for step in tile.steps if step.last and node]
-        slots = [range(slot * lanes, (slot + 1) * lanes) for slot in done]
-        return {
-            "windows": down * across,
-            "groups": [
-                {"node": node and node.name, "outputs": [o if o < outputs else -1 for o in slot]} for slot in slots
-            ],
-        }
-
-    def _output(self) -> dict[str, Any]:
+    def _output(self, layout: Plan) -> dict[str, Any]:
         """Words that leave, in the order of `results`; a group of values fills words of its own."""
-        configuration, argmax = self.configuration, self.plan.argmax
-        if argmax is not None:
+        configuration = self.configuration
+        if layout.argmax is not None:
             return {
-                "node": argmax.name,
+                "node": layout.argmax.name,
                 "kind": "index",
                 "element_bits": PORT_BITS,
                 "signed": False,
                 "elements_per_word": 1,
             }
         return {
-            "node": self.plan.layers[-1].result,
+            "node": layout.layers[-1].result,
             "kind": "values",
             "element_bits": configuration.result_bits,
             "signed": True,
@@ -180,89 +174,28 @@ class Program:
         }
 
 
-def compile_network(
-    network: Network,
-    *,
-    rows: int = 128,
-    columns: int = 128,
-    macros: int = 1,
-    banks: int = 1,
-    lanes: int | None = None,
-    word: int | None = None,
-    frames: int | None = None,
-    weight_planes: int = 2,
-    cuts: int = 1,
-    activation_cuts: int = 3,
-    converter: str | None = None,
-    baked: bool = False,
-    configuration: Configuration | None = None,
-) -> Program:
-    """The program that runs `network`, and the least accelerator with macros of that shape that can hold it.
+def _step(layout: Plan, tile: Tile) -> dict[str, Any]:
+    """What an instruction shows on the tap of codes, at every window."""
+    layer = layout.layers[tile.layer]
+    down, across = layer.windows
+    return {
+        "node": layer.matrix.name,
+        "row_sum": layer.row_sum.name if layer.row_sum else None,
+        "group": tile.group,
+        "planes": layer.edge.format.bits,
+        "windows": down * across,
+        "columns": [{"tile": step.tile, "slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
+    }
 
-    With `configuration` given the accelerator is that one, and the network must fit it. `lanes` is by default a quarter
-    of the columns of a macro, to a power of two: with 4-bit activations the lanes then take as many cycles as the
-    array. `word`, the activations in a word of memory, is by default the most channels that a pixel has, up to the rows
-    of a macro. `frames`, the images of a batch, is by default 1 for a network of convolutions, whose windows share each
-    tile, and 32 for others.
 
-    Raises
-    ------
-    InvalidInput
-        If the network cannot run on such an accelerator: names the node, or the parameter and what it would have to be.
-    """
-    if configuration is not None:
-        layout = plan(
-            network,
-            rows=configuration.rows,
-            columns=configuration.all_columns,
-            banks=configuration.banks,
-            lanes=configuration.lanes,
-            frames=configuration.frames,
-            word=configuration.word,
-            per_data_word=configuration.elements_per_word,
-        )
-        converters = Converters(layout, configuration.converter_shift)
-        check_fit(network, needed(layout, converters, configuration.converter), configuration)
-        weights = WeightTiles.of(tile_words(layout, configuration))
-    else:
-        layers = layers_of(network)
-        chosen = power_of_two(max(1, columns // 4)) if lanes is None else lanes
-        if frames is None:
-            frames = 32 if all(layer.windows == (1, 1) for layer in layers) else 1
-        activation_bits = max(layer.edge.format.bits for layer in layers)
-        per_data_word = elements_per_data_word(activation_bits)
-        if word is None:
-            channels = max(layer.shape[0] for layer in layers)
-            word = max(power_of_two(min(channels, rows)), per_data_word, chosen)
-        given = {
-            "rows": rows,
-            "columns": columns,
-            "macros": macros,
-            "banks": banks,
-            "lanes": chosen,
-            "word": word,
-            "frames": frames,
-            "weight_planes": weight_planes,
-            "cuts": cuts,
-            "activation_cuts": activation_cuts,
-        }
-        check_given(given, per_data_word)
-        layout = plan(
-            network,
-            rows=rows,
-            columns=columns * macros,
-            banks=banks,
-            lanes=chosen,
-            frames=frames,
-            word=word,
-            per_data_word=per_data_word,
-        )
-        converters = Converters(layout)
-        values: dict[str, Any] = Configuration.defaults() | given | needed(layout, converters, converter)
-        configuration = Configuration(**values)
-        weights = WeightTiles.of(tile_words(layout, configuration))
-        configuration = replace(configuration, weight_rows=len(weights.rows))
-    parts = datapath(configuration, {}).inspected()
-    images = encode(layout, configuration, converters, parts, weights)
-    down, across = layout.layers[-1].pooled
-    return Program(layout, configuration, parts, {**images, Target.START: [down * across]}, weights, baked)
+def _slots(layout: Plan, tile: Tile, node: Node | None, *, pooled: bool = False) -> dict[str, Any]:
+    """The slots that an instruction completes at every window, as elements of `node`."""
+    layer = layout.layers[tile.layer]
+    down, across = layer.pooled if pooled else layer.windows
+    lanes, outputs = layout.lanes, layer.matrix.outputs
+    done = [step.slot for step in tile.steps if step.last and node]
+    slots = [range(slot * lanes, (slot + 1) * lanes) for slot in done]
+    return {
+        "windows": down * across,
+        "groups": [{"node": node and node.name, "outputs": [o if o < outputs else -1 for o in slot]} for slot in slots],
+    }

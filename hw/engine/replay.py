@@ -70,7 +70,7 @@ class Replay:
         macro, converter, dequantizer, *units = (Pipeline(latency) for latency in timing.latencies)
         self.macro, self.converter, self.dequantizer, self.units = macro, converter, dequantizer, units
         self.end = Pipeline(timing.settling)  # what stands still while the last unit's output waits
-        self.packing = any(stage.words for stage in timing.stages)
+        self.packing = any(stage.words for stages in timing.modes for stage in stages)
         self.half = 0
         self.header = 0
         self.words_free = [0, 0]  # the halves of the input memory can be written from these cycles on
@@ -82,11 +82,13 @@ class Replay:
         self.reader_free = 0  # the column reader can take sums
         self.packer_free = 0
         self.done = -1  # the last window's last step left the dequantizer
-        self.stored = -1  # the last slot of results left the dequantizer
+        self.stored = -1 - timing.settling  # the last slot of results left the dequantizer
         self.output = -1  # the last output word left
-        self.tiles = 1  # tiles loaded, at most as many as there are planes
-        self.load_start = 3
-        self.weights_ready = 3 + timing.stages[0].rows
+        self.tiles = 0  # tiles loaded, at most as many as there are planes
+        self.loader_free = 1 if timing.switches else 0  # it can go on to another tile
+        self.load_start = self.weights_ready = 0
+        if not timing.switches:
+            self.load(timing.modes[0][0])
         self.resident = False
         self.swapped = 0
 
@@ -103,6 +105,7 @@ class Replay:
         "stored",
         "output",
         "weights_ready",
+        "loader_free",
     )
 
     def state(self) -> tuple[object, ...]:
@@ -127,13 +130,20 @@ class Replay:
         for pipeline in (self.macro, self.converter, self.dequantizer, self.end, *self.units):
             pipeline.frozen = deque(((a + cycles, b + cycles) for a, b in pipeline.frozen), maxlen=64)
 
-    def batch(self, count: int) -> None:
-        """Replay a batch of `count` images."""
+    def batch(self, count: int, mode: int = 0, packets: int = 0) -> None:
+        """Replay a batch of `count` images in a mode, which comes behind `packets` packets of one word."""
         timing, half = self.timing, self.half
-        last_word = max(self.header + 1, self.words_free[half]) + count * timing.input_words - 1
+        stages = timing.modes[mode]
+        self.header += packets
+        vacant = max(self.header + 1, self.words_free[half])
+        if timing.switches:
+            # Two cycles after the header, or one after its half is free, the loader knows the first tile.
+            self.loader_free = max(self.loader_free, vacant + 1)
+            self.load(stages[0])
+        last_word = vacant + count * timing.input_words - 1
         self.header = last_word + 1
         at = max(self.sequencer, last_word + 1) + 2  # the first cycle in state "wait"
-        for number, stage in enumerate(timing.stages):
+        for number, stage in enumerate(stages):
             claimed = max(at, self.weights_ready)
             if stage.barrier:
                 claimed = max(claimed, self.settled)
@@ -142,7 +152,11 @@ class Replay:
             self.job(accepted, stage, count)
             if self.spans is not None:
                 self.spans.append(Span(number, stage.layer, *loaded, accepted, self.done + 1))
-            self.prefetch(claimed, timing.stages[(number + 1) % len(timing.stages)])
+            self.loader_free = claimed + 1 if timing.weight_planes == 1 else self.swapped
+            if number + 1 < len(stages):
+                self.load(stages[number + 1])
+            elif not timing.switches:
+                self.load(stages[0])
             at = accepted + 2
             self.sequencer = accepted + 1
         self.words_free[half] = self.walker_free + 1
@@ -153,20 +167,20 @@ class Replay:
         """The first cycle in which every result so far is written."""
         return max(self.done + 1, self.end.enabled(self.stored + 1, self.timing.settling) + 1)
 
-    def prefetch(self, claimed: int, following: Stage) -> None:
-        """When the weights of the `following` instruction will be there."""
+    def load(self, stage: Stage) -> None:
+        """When the weights of the next instruction, `stage`, will be there."""
         timing = self.timing
-        if self.resident:
+        planes, stages = timing.weight_planes, timing.modes[0]
+        if not timing.switches and len(stages) <= planes and self.tiles == len(stages):
+            if not self.resident:
+                self.resident = True
+                self.weights_ready = self.loader_free + 1
             return
-        single = timing.weight_planes == 1
-        after = claimed + 1 if single else self.swapped
-        if len(timing.stages) <= timing.weight_planes and self.tiles == len(timing.stages):
-            self.resident = True
-            self.weights_ready = after + 1
-            return
-        self.load_start = max(after + 2, self.settled) + 1 if single else after + 3
-        self.weights_ready = self.load_start + following.rows
-        self.tiles = min(self.tiles + 1, timing.weight_planes)
+        self.load_start = self.loader_free + 3
+        if planes == 1:
+            self.load_start = max(self.load_start, self.settled + 1)
+        self.weights_ready = self.load_start + stage.rows
+        self.tiles = min(self.tiles + 1, planes)
 
     def job(self, accepted: int, stage: Stage, frames: int) -> None:
         """All windows of an instruction."""
@@ -182,6 +196,9 @@ class Replay:
                     self.walker_free = end - 1 if reads > 1 else issued
                     self.placed = issued = end
                     self.handed = max(end + 1, self.planes_end)
+                    if self.timing.whole:
+                        # No player stands between: the array itself must be moving.
+                        self.handed = self.macro.enabled(self.handed)
                     if first:
                         self.swapped = self.macro.enabled(self.handed + 1)
                         first = False

@@ -26,6 +26,7 @@ class Sequencer(wiring.Component):
     o : stream of jobs (`Configuration.job`)
     length : instructions of the program; 0: stand still
     filled, count : the batches in the two halves of the input memory (Loader)
+    first : with several modes, the first instruction of each (ModeRegister)
     pc, instruction : read port of the program, one cycle later, held
     weights_ready, weights_swap, claim : from and to the WeightLoader
     settled : every result of the jobs so far is written
@@ -36,6 +37,7 @@ class Sequencer(wiring.Component):
     length: Signal
     filled: Signal
     count: Any
+    first: Any
     pc: Signal
     instruction: Any
     weights_ready: Signal
@@ -46,8 +48,11 @@ class Sequencer(wiring.Component):
 
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
+        self.several = configuration.modes > 1
+        first = {"first": In(configuration.mode_row["first"].shape).array(2)} if self.several else {}
         super().__init__(
             {
+                **first,
                 "o": Out(stream.Signature(configuration.job)),
                 "length": In(range(configuration.weight_tiles + 1)),
                 "filled": In(2),
@@ -81,7 +86,7 @@ class Sequencer(wiring.Component):
         ]
         with m.FSM():
             with m.State("batch"):
-                m.d.sync += self.pc.eq(0)
+                m.d.sync += self.pc.eq(Mux(half, self.first[1], self.first[0]) if self.several else 0)
                 m.d.comb += self.quiet.eq(self.settled & (self.filled == 0))
                 with m.If((self.length != 0) & self.filled.bit_select(half, 1)):
                     m.next = "fetch"
@@ -108,7 +113,8 @@ class WeightLoader(wiring.Component):
 
     With two weight planes it fills the inactive one while the other computes, and the first plane of the next
     instruction exchanges them. With one plane it waits until nothing is under way. A program of no more tiles than
-    planes is loaded once and stays.
+    planes is loaded once and stays. With several modes nothing stays: after the last tile of a batch it goes on with
+    the first of the next as soon as the mode of that is known.
 
     Members
     -------
@@ -116,8 +122,10 @@ class WeightLoader(wiring.Component):
     length : instructions of the program; 0: stand still
     number, tile : read port of the tile table, one cycle later: where the row words of an instruction are
     address, row : read port of the weight memory, one cycle later
-    ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started. A new
-        program comes only while `ready` is high
+    known, first : with several modes, for each half of the input memory, whether the mode of its batch is known, and
+        the first instruction of that (ModeRegister)
+    ready, swap, claim : the next instruction's weights are there; it has to exchange the planes; it has started
+    rests : there is nothing to do before a batch comes, so that a new program may come instead
     swapped : the macro has exchanged its planes
     idle : no job is under way
     restart : a new program has come; its first tile is loaded
@@ -129,7 +137,10 @@ class WeightLoader(wiring.Component):
     tile: Any
     address: Signal
     row: Any
+    known: Signal
+    first: Any
     ready: Signal
+    rests: Signal
     swap: Signal
     claim: Signal
     swapped: Signal
@@ -138,9 +149,12 @@ class WeightLoader(wiring.Component):
 
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
-        row = {"row": range(max(2, configuration.rows)), **dict(configuration.weight_row.members)}
+        self.several = configuration.modes > 1
+        row = {"row": range(max(2, configuration.window_rows)), **dict(configuration.weight_row.members)}
+        modes = {"known": In(2), "first": In(configuration.mode_row["first"].shape).array(2)} if self.several else {}
         super().__init__(
             {
+                **modes,
                 "o": Out(stream.Signature(StructLayout(row))),
                 "length": In(range(configuration.weight_tiles + 1)),
                 "number": Out(range(max(2, configuration.weight_tiles))),
@@ -148,6 +162,7 @@ class WeightLoader(wiring.Component):
                 "address": Out(range(max(2, configuration.weight_rows))),
                 "row": In(configuration.weight_row),
                 "ready": Out(1),
+                "rests": Out(1),
                 "swap": Out(1),
                 "claim": In(1),
                 "swapped": In(1),
@@ -159,9 +174,10 @@ class WeightLoader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Fetch, stream the rows, offer; resident programs stay at the offer."""
         m = Module()
+        several = self.several
         configuration = self.configuration
         planes = configuration.weight_planes
-        row = Signal(range(configuration.rows + 1))  # the row whose word the memory shows
+        row = Signal(range(configuration.window_rows + 1))  # the row whose word the memory shows
         number = Signal.like(self.number)
         pointer = Signal.like(self.address)  # of that word
         loaded = Signal(range(planes + 1))  # tiles loaded since the start, at most as many as there are planes
@@ -172,19 +188,37 @@ class WeightLoader(wiring.Component):
             *(getattr(beat, name).eq(getattr(self.row, name)) for name in configuration.weight_row.members),
             moves.eq(self.o.valid & self.o.ready),
             self.number.eq(number),
+            self.rests.eq(self.ready),
             # The address runs one row ahead of the word that is offered.
             self.address.eq(pointer + moves),
         ]
+        half = Signal()  # of the batch to come
+        ends = Signal()  # the next tile is that batch's first
+        known = Signal()
+        if several:
+            m.d.comb += known.eq(self.known.bit_select(half, 1))
+            with m.If(ends):
+                m.d.comb += self.number.eq(Mux(half, self.first[1], self.first[0]))
 
         with m.FSM():
             with m.State("start"):
-                m.d.comb += self.number.eq(0)
-                m.d.sync += [number.eq(0), loaded.eq(0)]
+                m.d.sync += [number.eq(0), loaded.eq(0), ends.eq(1)]
+                if not several:
+                    m.d.comb += self.number.eq(0)
                 with m.If(self.length != 0):
-                    m.next = "fetch"
+                    m.next = "batch" if several else "fetch"
+            if several:
+                with m.State("batch"):
+                    m.d.comb += self.rests.eq(1)
+                    with m.If(known):
+                        m.next = "fetch"
+                    with m.If(self.restart):
+                        m.next = "start"
             with m.State("fetch"):
                 # The table has been read while the tile before was used, and holds its row until this one is loaded.
-                m.d.sync += [row.eq(0), pointer.eq(self.tile.base)]
+                m.d.sync += [row.eq(0), pointer.eq(self.tile.base), number.eq(self.number), ends.eq(0)]
+                if several:
+                    m.d.sync += half.eq(half ^ ends)
                 m.next = "read"
             with m.State("read"):
                 # With one plane, the tile that is in use must be finished with.
@@ -195,7 +229,7 @@ class WeightLoader(wiring.Component):
                 with m.If(self.o.ready):
                     m.d.sync += [row.eq(row + 1), pointer.eq(pointer + 1)]
                     with m.If(row + 1 == self.tile.rows):
-                        m.d.sync += number.eq(Mux(self.tile.last, 0, number + 1))
+                        m.d.sync += [number.eq(Mux(self.tile.last, 0, number + 1)), ends.eq(self.tile.last)]
                         with m.If(loaded != planes):
                             m.d.sync += loaded.eq(loaded + 1)
                         m.next = "offer"
@@ -208,11 +242,12 @@ class WeightLoader(wiring.Component):
             with m.State("claimed"):
                 with m.If(self.swapped if planes == 2 else 1):
                     m.next = "fetch"
-                    with m.If(loaded == self.length):
-                        m.next = "resident"
-            with m.State("resident"):
-                # Two tiles in two planes take turns; one tile stays where it is.
-                m.d.comb += [self.ready.eq(1), self.swap.eq(self.length == 2)]
-                with m.If(self.restart):
-                    m.next = "start"
+                    with m.If((ends & ~known) if several else (loaded == self.length)):
+                        m.next = "batch" if several else "resident"
+            if not several:
+                with m.State("resident"):
+                    # Two tiles in two planes take turns; one tile stays where it is.
+                    m.d.comb += [self.ready.eq(1), self.swap.eq(self.length == 2)]
+                    with m.If(self.restart):
+                        m.next = "start"
         return m

@@ -10,6 +10,7 @@ from amaranth.lib.data import StructLayout
 from quadrille.hw.base.table import table_write
 from quadrille.hw.cim import CimMacro, ColumnReader, ExactConverter, LadderConverter, MultiplyShiftConverter
 from quadrille.hw.dequant import ColumnDequantizer
+from quadrille.hw.mac import MacArray
 
 from .activation import ActivationUnit
 from .configuration import Configuration
@@ -31,13 +32,13 @@ class Datapath:
 
     Attributes
     ----------
-    macros : one for each bank, in step with one another; the tag travels through the first
+    macros : one for each bank, in step with one another, whose tag travels through the first; or one array of units
     units : residual unit, activation unit, pooling unit, requantizer, those that there are, in this order, by Target
     feature_store : where results go in the feature memory; residual_store : in the residual memory, if there is one
     writes : for each table that the data port writes, by Target, the payload {address, row}
     """
 
-    macros: tuple[CimMacro, ...]
+    macros: tuple[CimMacro | MacArray, ...]
     reader: ColumnReader
     converter: Converter
     dequantizer: ColumnDequantizer
@@ -78,19 +79,7 @@ class Datapath:
 
 def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) -> Datapath:
     """The datapath of `configuration`, its tables holding `images` from the start."""
-    macros = tuple(
-        CimMacro(
-            rows=configuration.rows,
-            columns=configuration.all_columns,
-            activation_bits=configuration.activation_bits,
-            signed=configuration.signed,
-            cell_bits=configuration.cell_bits,
-            planes=configuration.weight_planes,
-            cuts=configuration.cuts,
-            tag_bits=configuration.tag.size if bank == 0 else 0,
-        )
-        for bank in range(configuration.banks)
-    )
+    macros = _macros(configuration)
     partial, reference = macros[0].partial_format, macros[0].reference_format
     reader = ColumnReader(
         columns=configuration.read_columns,
@@ -167,11 +156,42 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         Target.TILES: table_write(configuration.tile, configuration.weight_tiles),
         Target.STORES: table_write(feature_store.row, configuration.routes),
     }
+    if configuration.modes > 1:
+        writes[Target.MODES] = table_write(configuration.mode_row, configuration.modes)
     if residual_store is not None:
         writes[Target.RESIDUAL_STORES] = table_write(residual_store.row, configuration.routes)
     for target, unit in units.items():
         writes[target] = table_write(unit.row, configuration.routes)
     return Datapath(macros, reader, converter, dequantizer, units, feature_store, residual_store, writes)
+
+
+def _macros(configuration: Configuration) -> tuple[CimMacro | MacArray, ...]:
+    """What multiplies: a macro for each bank, or an array of units."""
+    if configuration.engine == "mac":
+        array = MacArray(
+            unit=configuration.unit,
+            units=configuration.rows,
+            columns=configuration.all_columns,
+            weight_bits=configuration.cell_bits,
+            precisions=configuration.precisions,
+            planes=configuration.weight_planes,
+            cuts=configuration.cuts,
+            tag_bits=configuration.tag.size,
+        )
+        return (array,)
+    return tuple(
+        CimMacro(
+            rows=configuration.rows,
+            columns=configuration.all_columns,
+            activation_bits=configuration.activation_bits,
+            signed=configuration.signed,
+            cell_bits=configuration.cell_bits,
+            planes=configuration.weight_planes,
+            cuts=configuration.cuts,
+            tag_bits=configuration.tag.size if bank == 0 else 0,
+        )
+        for bank in range(configuration.banks)
+    )
 
 
 def _units(configuration: Configuration, images: Mapping[int, Sequence[int]]) -> dict[int, ValueUnit]:

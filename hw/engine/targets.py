@@ -22,8 +22,11 @@ class Target:
     REQUANTIZER = 9
     RESIDUAL_STORES = 10
     ACTIVATION = 11
+    MODE = 12
+    SEED = 13
     TILES = 14
     START = 15
+    MODES = 16
 
 
 class Destination:

@@ -1,25 +1,29 @@
 """The exact cycle count of a Program: the accelerator's handshakes replayed event by event, not cycle by cycle.
 
 Nothing waits outside the accelerator: a data word is always offered, an output word always taken. Cycle 0 is that in
-which the first batch's header word is accepted, straight after the word that starts the program.
+which the first batch's header word is accepted, or that of a packet before it, straight after the word that starts the
+program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from quadrille.algo.spec.array_precision import UNIT_SCHEMES
+
 from .configuration import Configuration
 from .instructions import slides
-from .mapping import Plan, Tile
+from .layers import Layer
+from .mapping import Plan, Tile, precision_of
 from .replay import Replay, Span
 
 if TYPE_CHECKING:
     from .tables import Datapath
 
-__all__ = ["Stage", "Timing"]
+__all__ = ["Batch", "Stage", "Timing"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Stage:
     ----------
     first_reads, next_reads : words read for the first window of a row, and for each of the others
     down, across : windows
-    planes : cycles of the macro
+    planes : cycles of the macro or array
     rows : row words of the tile, a cycle each
     completes : for each column step, whether it completes a slot of results
     words : data words of each completed slot, where the results leave packed; else empty
@@ -58,12 +62,23 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """`images` images that run in the mode of number `mode`, behind `packets` packets that choose or draw modes."""
+
+    images: int
+    mode: int = 0
+    packets: int = 0
+
+
+@dataclass(frozen=True)
 class Timing:
     """Cycle counts for batches of images.
 
     Attributes
     ----------
-    stages : the instructions
+    modes : of each the instructions
+    switches : whether the hardware has several modes: then nothing is loaded before a batch's mode is known, and a run
+        begins with a packet that chooses it
     frames : most images of a batch
     input_words : data words of an image
     weight_planes : 1 or 2
@@ -72,7 +87,9 @@ class Timing:
     settling : cycles from a result of the dequantizer until it is stored
     """
 
-    stages: tuple[Stage, ...]
+    modes: tuple[tuple[Stage, ...], ...]
+    switches: bool
+    whole: bool
     frames: int
     input_words: int
     weight_planes: int
@@ -82,12 +99,21 @@ class Timing:
 
     @classmethod
     def of(
-        cls, plan: Plan, configuration: Configuration, input_words: int, parts: Datapath, rows: Sequence[int]
+        cls,
+        plans: Sequence[Plan],
+        configuration: Configuration,
+        input_words: int,
+        parts: Datapath,
+        rows: Sequence[int],
     ) -> Timing:
-        """The timing of `plan` on an accelerator with the datapath `parts`; `rows` are the row words of each tile."""
+        """The timing of the modes `plans` on an accelerator with the datapath `parts`; `rows` are the row words of the
+        tiles of all instructions."""
         units = [type(unit).__name__ for unit in parts.units.values()]
+        left = iter(rows)
         return cls(
-            tuple(_stage(plan, configuration, tile, count) for tile, count in zip(plan.tiles, rows, strict=True)),
+            tuple(tuple(_stage(plan, configuration, tile, next(left)) for tile in plan.tiles) for plan in plans),
+            configuration.modes > 1,
+            configuration.engine == "mac",
             configuration.frames,
             input_words,
             configuration.weight_planes,
@@ -101,8 +127,15 @@ class Timing:
         full, rest = divmod(images, self.frames)
         return [self.frames] * full + [rest] * (rest > 0)
 
-    def cycles(self, images: int) -> int:
-        """Cycles from the first header word to the last output word, both included, for `images` images.
+    def run(self, batches: Iterable[Batch]) -> int:
+        """Cycles of one batch after the other, from the first header word or packet to the last output word."""
+        replay = Replay(self)
+        for batch in batches:
+            replay.batch(batch.images, batch.mode, batch.packets)
+        return replay.output + 1
+
+    def cycles(self, images: int, mode: int = 0) -> int:
+        """Cycles from the first header word to the last output word, both included, for `images` images in one mode.
 
         Once two full batches have left the accelerator in the same state, all further full batches take as long as
         the second did: that many cycles are added, not replayed.
@@ -110,8 +143,10 @@ class Timing:
         replay = Replay(self)
         full, rest = divmod(images, self.frames)
         before, state = 0, None
+        packets = int(self.switches)
         while full:
-            replay.batch(self.frames)
+            replay.batch(self.frames, mode, packets)
+            packets = 0
             full -= 1
             now = replay.state()
             if now == state and full:
@@ -123,21 +158,24 @@ class Timing:
                 continue
             before, state = replay.output, now
         if rest:
-            replay.batch(rest)
+            replay.batch(rest, mode, packets)
         return replay.output + 1
 
-    def batch_cycles(self, images: int) -> int:
+    def batch_cycles(self, images: int, mode: int = 0) -> int:
         """Cycles that one batch of `images` images takes alone."""
-        replay = Replay(self)
-        replay.batch(images)
-        return replay.output + 1
+        return self.run([Batch(images, mode, int(self.switches))])
 
-    def schedule(self, images: int | None = None) -> tuple[Span, ...]:
+    def schedule(self, images: int | None = None, mode: int = 0) -> tuple[Span, ...]:
         """For one batch (by default a full one), when each instruction's weights are loaded and when it computes."""
         replay = Replay(self, spans=[])
-        replay.batch(self.frames if images is None else images)
+        replay.batch(self.frames if images is None else images, mode, int(self.switches))
         assert replay.spans is not None
         return tuple(replay.spans)
+
+
+def _cycles(layer: Layer, unit: str | None) -> int:
+    """Cycles of a window: a plane each in a macro, what the unit takes in an array."""
+    return layer.edge.format.bits if unit is None else UNIT_SCHEMES[unit].cycles(precision_of(layer).mode)
 
 
 def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> Stage:
@@ -176,7 +214,7 @@ def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> S
         next_reads=reads(shared),
         down=down,
         across=across,
-        planes=layer.edge.format.bits,
+        planes=_cycles(layer, plan.unit),
         rows=rows,
         completes=tuple(step.last for step in tile.steps),
         words=tuple(-(-count // configuration.results_per_word) for count in members) if packed else (),

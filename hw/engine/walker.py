@@ -34,12 +34,12 @@ class WindowWalker(wiring.Component):
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
         instruction = configuration.instruction
-        row = range(configuration.rows + 1)
+        row = range(configuration.window_rows + 1)
         self.bank = StructLayout(
             {
                 "offset": range(max(2, configuration.word)),  # of the first element in the word
                 "count": range(configuration.word + 1),  # elements
-                "row": range(max(2, configuration.rows)),  # of the first element
+                "row": range(max(2, configuration.window_rows)),  # of the first element
             }
         )
         self.tag = StructLayout(
@@ -48,6 +48,7 @@ class WindowWalker(wiring.Component):
                 "slide_rows": ArrayLayout(row, configuration.banks),
                 "planes": instruction["planes"].shape,
                 "negative": 1,
+                **{name: instruction[name].shape for name in ("precision",) if name in instruction.members},
                 "swap": 1,
                 "tag": configuration.tag,
             }
@@ -147,6 +148,7 @@ class WindowWalker(wiring.Component):
             *(read.tag.slide_rows[n].eq(code.banks[n].slide_rows) for n in range(configuration.banks)),
             read.tag.planes.eq(code.planes),
             read.tag.negative.eq(code.negative),
+            *(read.tag[name].eq(code[name]) for name in ("precision",) if name in self.tag.members),
             read.tag.swap.eq(swap),
             read.tag.tag.steps.eq(code.steps),
             read.tag.tag.address.eq(code.table),
