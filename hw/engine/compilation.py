@@ -9,7 +9,8 @@ from typing import Any
 from quadrille.algo.spec import InvalidInput, Modes, Network, retile, whole_weights
 
 from .configuration import Configuration
-from .encoding import Converters, encode_all, tile_words
+from .conversions import Converters
+from .encoding import encode_all, tile_words
 from .fitting import check_fit, check_given, needed_by_all
 from .layers import layers_of
 from .mapping import Plan, plan, precision_of, rows_of

@@ -9,7 +9,7 @@ from quadrille.algo.spec import Interval, InvalidInput, Network
 from quadrille.algo.spec.array_precision import text_of
 
 from .configuration import Configuration
-from .encoding import Converters
+from .conversions import Converters
 from .layers import Layer
 from .layouts import check_array
 from .mapping import Plan
