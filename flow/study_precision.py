@@ -78,9 +78,7 @@ def study_precision(
     modes = read_modes(source)
     notes = modes.default.notes
     if "dataset" not in notes:
-        raise InvalidInput(
-            f"Network {modes.name!r} must say in its notes which data set it was trained on, and does not"
-        )
+        raise InvalidInput(f"Network {modes.name!r} must note the data set that it was trained on, and does not")
     if seeds < 0:
         raise InvalidInput(f"Seeds of the comparison must be 0 or more, not {seeds}")
     data = dataset(notes["dataset"])
