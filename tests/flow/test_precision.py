@@ -174,7 +174,11 @@ def test_an_interrupted_study_goes_on_where_it_was(
         study_precision(network, tmp_path, progress=interrupt, **settings)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "checkpoint.pt", "checkpoint.json"}
     done: list[str] = []
-    again = study_precision(network, tmp_path, progress=lambda label, *_: done.append(label), **settings)
+
+    def tell(label: str, at: int = 0, total: int = 0) -> None:
+        done.append(label)
+
+    again = study_precision(network, tmp_path, progress=tell, **settings)
     assert not [label for label in done if label.startswith(("mode", "training 8 bits"))]
     assert again.records == studied.records
     for path in studied.files:
@@ -224,7 +228,7 @@ def test_findings_are_of_the_numbers() -> None:
     ],
 )
 def test_impossible_studies_are_refused(
-    settings: dict[str, int], message: str, trained: ModesTraining, tmp_path: Path
+    settings: dict[str, Any], message: str, trained: ModesTraining, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
         study_precision(trained.folder / "network.safetensors", tmp_path / "none", **settings)
@@ -234,9 +238,7 @@ def test_impossible_studies_are_refused(
 def test_a_plain_network_has_one_mode_and_no_comparison(tmp_path: Path) -> None:
     study = study_precision(EXAMPLE, tmp_path / "study", images=50)
     assert [record["mode"] for record in study.records] == ["default"] and not study.findings
-    with pytest.raises(
-        InvalidInput, match=r"^Network 'digits-mlp' must be of a recipe of several precisions to"
-    ):
+    with pytest.raises(InvalidInput, match=r"^Network 'digits-mlp' must be of a recipe of several precisions to"):
         study_precision(EXAMPLE, tmp_path / "study", images=50, seeds=1)
     network = read_network(EXAMPLE)
     network.notes.clear()
