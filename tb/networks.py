@@ -11,11 +11,14 @@ from typing import Any
 from quadrille.algo.spec import (
     Argmax,
     CellEncoding,
+    Conv2d,
     Dequantize,
     Flatten,
     Input,
     IntFormat,
+    IntTensor,
     Linear,
+    Modes,
     Network,
     Node,
     RowSum,
@@ -24,7 +27,7 @@ from quadrille.algo.spec import (
 
 from .growth import Growth, cut, random_tensor, random_weights, wide_adc
 
-__all__ = ["random_convolutional_network", "random_linear_network", "random_network"]
+__all__ = ["random_convolutional_network", "random_linear_network", "random_network", "truncated_modes"]
 
 
 def random_network(seed: int, **settings: Any) -> Network:
@@ -173,3 +176,26 @@ def random_convolutional_network(
         if argmax:
             growth.add(Argmax(name="class", inputs=(last,)))
     return Network("random", tuple(growth.nodes))
+
+
+def truncated_modes(network: Network, bits: Sequence[int]) -> Modes:
+    """`network`, of weights of one width in one slice, at every width of `bits`: weights and hidden activations cut.
+
+    A weight of mode k is the first k bits of the network's own, `q >> s`, or `2 * (q >> s) + 1` of one bit.
+    """
+    last = next(node for node in reversed(network.nodes) if isinstance(node, Dequantize))
+    modes: dict[str, Network] = {}
+    for width in bits:
+        nodes: list[Node] = []
+        for node in network.nodes:
+            if isinstance(node, Linear | Conv2d):
+                weight = [q >> (node.weight_bits - width) for q in node.weight.flat]
+                weight = [2 * q + 1 for q in weight] if width == 1 else weight
+                table = IntTensor.of(weight, node.weight.shape)
+                nodes.append(replace(node, weight=table, weight_bits=width, cell_bits=width))
+            elif isinstance(node, Dequantize) and node is not last:
+                nodes.append(replace(node, format=IntFormat(min(width, node.format.bits), node.format.signed)))
+            else:
+                nodes.append(node)
+        modes[str(width)] = replace(network, nodes=tuple(nodes))
+    return Modes(network.name, modes)

@@ -10,7 +10,7 @@ from quadrille.algo.spec import InvalidInput, Modes, Network, retile, whole_weig
 
 from .configuration import Configuration
 from .conversions import Converters
-from .encoding import encode_all, tile_words
+from .encoding import encode_all
 from .fitting import check_fit, check_given, needed_by_all
 from .layers import layers_of
 from .mapping import Plan, plan, precision_of, rows_of
@@ -19,6 +19,7 @@ from .program import Program
 from .tables import datapath
 from .targets import Target, elements_per_data_word
 from .tiles import WeightTiles
+from .weights import weights_of
 
 __all__ = ["compile_network"]
 
@@ -132,7 +133,7 @@ def compile_network(
 
 def _weights(plans: Sequence[Plan], configuration: Configuration) -> WeightTiles:
     """The tiles of all modes."""
-    return WeightTiles.of(words for layout in plans for words in tile_words(layout, configuration))
+    return WeightTiles.of(part for layout in plans for part in weights_of(layout, configuration))
 
 
 def for_array(modes: Modes, rows: int, unit: str) -> Modes:

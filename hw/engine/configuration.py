@@ -263,12 +263,10 @@ class Configuration:
 
     @property
     def tile(self) -> StructLayout:
-        """Where the weights of an instruction stand: `rows` row words from `base` on; whether it is the last
-        of its mode."""
-        precision = {"precision": range(max(2, len(self.precisions)))} if self.engine == "mac" else {}
-        return StructLayout(
-            {"base": range(max(2, self.weight_rows)), "rows": range(self.window_rows + 1), "last": 1, **precision}
-        )
+        """Where the weights of an instruction stand (Strip), whether it is the last of its mode; their precision."""
+        address, count = range(max(2, self.weight_rows)), range(self.window_rows + 1)
+        cut = {"run": count, "jump": address, "precision": range(max(2, len(self.precisions)))}
+        return StructLayout({"base": address, "rows": count, "last": 1, **(cut if self.engine == "mac" else {})})
 
     @property
     def mode_row(self) -> StructLayout:

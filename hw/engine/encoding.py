@@ -21,7 +21,7 @@ from .tables import Datapath
 from .targets import Destination, Target
 from .tiles import WeightTiles
 
-__all__ = ["Start", "encode_all", "tile_words"]
+__all__ = ["Start", "encode_all"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Start:
 def encode_all(
     plans: Sequence[Plan], configuration: Configuration, converters: Converters, parts: Datapath, weights: WeightTiles
 ) -> dict[int, list[int]]:
-    """The rows of every table, by target, those of the modes one behind the other; `weights` are those of `tile_words`.
+    """The rows of every table, by target, those of the modes one behind the other.
 
     Raises
     ------
@@ -107,42 +107,6 @@ def _tile_fields(plan: Plan, configuration: Configuration) -> Iterable[dict[str,
         precision = configuration.precisions.index(precision_of(plan.layers[tile.layer])) if plan.unit else None
         last = {"last": int(number == len(plan.tiles) - 1)}
         yield last if precision is None else last | {"precision": precision}
-
-
-def tile_words(plan: Plan, configuration: Configuration) -> Iterable[tuple[list[int], int]]:
-    """For each instruction, `rows` row words of every bank, and the mask of the bits that it reads.
-
-    Rows and columns that hold no weight are 0.
-    """
-    every = (1 << configuration.weight_row.size) - 1
-    everything = [layer.matrix.cell_values() for layer in plan.layers]
-    pitch = configuration.all_columns
-    for tile in plan.tiles:
-        matrix, cells = plan.layers[tile.layer].matrix, everything[tile.layer]
-        # An array is given the rows that there are, the first bit of a weight first whatever its width.
-        above = configuration.cell_bits - matrix.cell_value_bits if plan.unit else 0
-        words = [0] * (len(plan.row_order(tile, 0)) if plan.unit else configuration.rows)
-        references = [0] * len(words)
-        for bank in range(plan.banks):
-            order = plan.row_order(tile, bank)
-            base = bank * pitch * configuration.cell_bits
-            for row in range(len(order)):
-                references[row] |= 1 << bank
-            # Reference sums come last and have no columns.
-            for place, step in enumerate(tile.steps[bank :: plan.banks]):
-                if step.slice is None:
-                    continue
-                for lane, output in enumerate(step.outputs):
-                    if output == PADDING:
-                        continue
-                    column = base + place * plan.lanes + lane
-                    for row, index in enumerate(order):
-                        value = cells[step.slice, output, index]
-                        for bit in range(matrix.cell_value_bits):
-                            words[row] |= (value >> bit & 1) << ((above + bit) * pitch + column)
-        held = {"cells": words, **({} if plan.unit else {"reference": references})}
-        mask = every >> above * pitch << above * pitch
-        yield [pack(configuration.weight_row, {name: held[name][n] for name in held}) for n in range(len(words))], mask
 
 
 def _converter_rows(

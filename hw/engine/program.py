@@ -68,7 +68,7 @@ class Program:
     @property
     def instructions(self) -> int:
         """Of all modes."""
-        return len(self.weights.places)
+        return len(self.weights.strips)
 
     @cached_property
     def words(self) -> list[int]:
@@ -106,7 +106,7 @@ class Program:
     @property
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
-        rows = [count for _, count in self.weights.places]
+        rows = [strip.rows for strip in self.weights.strips]
         return Timing.of(self.plans, self.configuration, self.input_words, self.parts, rows)
 
     def description(self) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class WeightLoader(wiring.Component):
         pointer = Signal.like(self.address)  # of that word
         loaded = Signal(range(planes + 1))  # tiles loaded since the start, at most as many as there are planes
         beat: Any = self.o.payload
-        moves = Signal()
+        moves, following = Signal(), Signal.like(self.address)
         m.d.comb += [
             beat.row.eq(row),
             *(getattr(beat, name).eq(getattr(self.row, name)) for name in configuration.weight_row.members),
@@ -190,8 +190,18 @@ class WeightLoader(wiring.Component):
             self.number.eq(number),
             self.rests.eq(self.ready),
             # The address runs one row ahead of the word that is offered.
-            self.address.eq(pointer + moves),
+            self.address.eq(Mux(moves, following, pointer)),
         ]
+        if "run" in self.tile.shape().members:
+            # An array's tile: channels of each tap, which stand between others.
+            left = Signal.like(self.tile.run)  # rows of this run, this one included
+            m.d.comb += following.eq(pointer + Mux(left == 1, self.tile.jump, 1))
+            with m.If(moves):
+                m.d.sync += left.eq(Mux(left == 1, self.tile.run, left - 1))
+            with m.Elif(row == 0):
+                m.d.sync += left.eq(self.tile.run)
+        else:
+            m.d.comb += following.eq(pointer + 1)
         half = Signal()  # of the batch to come
         ends = Signal()  # the next tile is that batch's first
         known = Signal()
@@ -227,7 +237,7 @@ class WeightLoader(wiring.Component):
             with m.State("load"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
-                    m.d.sync += [row.eq(row + 1), pointer.eq(pointer + 1)]
+                    m.d.sync += [row.eq(row + 1), pointer.eq(following)]
                     with m.If(row + 1 == self.tile.rows):
                         m.d.sync += [number.eq(Mux(self.tile.last, 0, number + 1)), ends.eq(self.tile.last)]
                         with m.If(loaded != planes):

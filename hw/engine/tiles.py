@@ -1,15 +1,40 @@
-"""The weight memory: tiles of row words one behind the other, equal ones once, and where that of an instruction is."""
+"""The weight memory: row words that instructions share where they can, and where those of an instruction are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amaranth.lib.data import StructLayout
 
 from .packing import pack
 
-__all__ = ["WeightTiles"]
+__all__ = ["Strip", "WeightTiles", "Weights"]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The row words of an instruction's tile: `rows` from `base` on, each behind the other, but that after every `run`
+    of them the next one stands `jump` further."""
+
+    base: int
+    rows: int
+    run: int
+    jump: int = 1
+
+    @classmethod
+    def of(cls, rows: int) -> Strip:
+        """`rows` row words in one run."""
+        return cls(0, rows, rows)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Row words that stand one behind the other, the mask of their bits that are read, and the tiles cut of them."""
+
+    words: Sequence[int]
+    mask: int
+    strips: tuple[Strip, ...]
 
 
 @dataclass(frozen=True)
@@ -19,37 +44,39 @@ class WeightTiles:
     Attributes
     ----------
     rows : row words
-    places : for each instruction the row where its tile begins, and how many row words it has
+    strips : those of each instruction
     """
 
     rows: tuple[int, ...]
-    places: tuple[tuple[int, int], ...]
+    strips: tuple[Strip, ...]
 
     @classmethod
-    def of(cls, tiles: Iterable[tuple[Sequence[int], int]]) -> WeightTiles:
-        """Of the row words of each instruction's tile, in their order: any number of them, one at least.
+    def of(cls, parts: Iterable[Weights]) -> WeightTiles:
+        """Of the weights of consecutive instructions.
 
-        Each comes with a mask of the bits that its instruction reads. A tile that stands there already in those bits,
-        if only as a part of others, is not stored again: so the weights of a truncated mode are those of the first.
+        Words that stand there already in the bits that are read, if only as a part of others, are not stored again: so
+        the weights of a truncated mode are those of the first.
         """
         rows: list[int] = []
-        places: list[tuple[int, int]] = []
+        strips: list[Strip] = []
         indices: dict[int, dict[int, list[int]]] = {}  # by mask, and by masked word, where that stands
-        for words, mask in tiles:
-            index = indices.setdefault(mask, {})
+        for part in parts:
+            index = indices.setdefault(part.mask, {})
             for at in range(sum(map(len, index.values())), len(rows)):
-                index.setdefault(rows[at] & mask, []).append(at)
-            wanted = [word & mask for word in words]
-            starts = index.get(wanted[0], [])
-            at = next((at for at in starts if [row & mask for row in rows[at : at + len(wanted)]] == wanted), len(rows))
-            if at == len(rows):
-                rows += words
-            places.append((at, len(wanted)))
-        return cls(tuple(rows), tuple(places))
+                index.setdefault(rows[at] & part.mask, []).append(at)
+            wanted = [word & part.mask for word in part.words]
+            for at in index.get(wanted[0], []):
+                if [row & part.mask for row in rows[at : at + len(wanted)]] == wanted:
+                    break
+            else:
+                at = len(rows)
+                rows += part.words
+            strips += (replace(strip, base=at + strip.base) for strip in part.strips)
+        return cls(tuple(rows), tuple(strips))
 
     def table(self, layout: StructLayout, fields: Iterable[Mapping[str, int]]) -> list[int]:
         """The rows of the tile table, in `Configuration.tile`; `fields` are those that say nothing of the place."""
         return [
-            pack(layout, {"base": base, "rows": count, **field})
-            for (base, count), field in zip(self.places, fields, strict=True)
+            pack(layout, {name: (vars(strip) | dict(field))[name] for name in layout.members})
+            for strip, field in zip(self.strips, fields, strict=True)
         ]
