@@ -39,6 +39,9 @@ __all__ = [
 RULES: dict[str, type[UnitWeights]] = {each.rule: each for each in (TruncatedWeights, DorefaWeights)}
 """How float weights become codes, by name."""
 
+ModesObjective = Callable[[SwitchableClassifier, Tensor, Tensor, torch.Generator], Tensor]
+"""From a model, integer images, their labels and the epoch's generator to the loss of a batch."""
+
 NETWORK = "network"
 CALIBRATION = 1000  # training images that a precision which was not trained takes its statistics from
 
@@ -47,8 +50,8 @@ CALIBRATION = 1000  # training images that a precision which was not trained tak
 class ModesRecipe(TrainingRecipe):
     """A network of several precisions: `network` builds it at one, `bits` are those of its modes, the greatest first.
 
-    All are trained together, each batch through every mode, by cascade distillation of weight `distillation`.
-    `precision` holds what the modes have in common.
+    All are trained together, each batch through every mode, by cascade distillation of weight `distillation`, unless
+    another `objective` is given. `precision` holds what the modes have in common.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class ModesRecipe(TrainingRecipe):
     bits: tuple[int, ...] = (8, 4, 2)
     precision: Precision = field(default_factory=Precision)
     distillation: float = 1.0
+    objective: ModesObjective | None = None
 
     def model(self, bits: Sequence[int] | None = None, rule: str = TruncatedWeights.rule) -> SwitchableClassifier:
         """The untrained network of modes `bits`, its weights quantized by `rule`.
@@ -139,6 +143,8 @@ def train_modes(
 
     def objective(model: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         assert isinstance(model, SwitchableClassifier)
+        if recipe.objective is not None:
+            return recipe.objective(model, images, labels, generator)
         return cascade_loss(model, images, labels, weight=recipe.distillation, label_smoothing=recipe.label_smoothing)
 
     with threads(1):
