@@ -173,13 +173,13 @@ def test_an_interrupted_study_goes_on_where_it_was(
     with pytest.raises(Interrupted):
         study_precision(network, tmp_path, progress=interrupt, **settings)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "checkpoint.pt", "checkpoint.json"}
-    done: list[str] = []
+    told: list[str] = []
 
-    def tell(label: str, at: int = 0, total: int = 0) -> None:
-        done.append(label)
+    def tell(label: str, done: int = 0, total: int = 0) -> None:
+        told.append(label)
 
     again = study_precision(network, tmp_path, progress=tell, **settings)
-    assert not [label for label in done if label.startswith(("mode", "training 8 bits"))]
+    assert not [label for label in told if label.startswith(("mode", "training 8 bits"))]
     assert again.records == studied.records
     for path in studied.files:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
