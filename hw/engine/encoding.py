@@ -56,14 +56,11 @@ def encode_all(
     InvalidInput
         If a table is longer than its memory, or a number wider than its field; says what would be needed.
     """
-    images: dict[int, list[int]] = {}
+    images: dict[int, list[int]] = {Target.WEIGHTS: list(weights.rows)}
     starts = [*accumulate(plans, Start.after, initial=Start())]
     for plan, start in zip(plans, starts, strict=False):
         for target, rows in encode(plan, configuration, converters, parts, start).items():
             images.setdefault(target, []).extend(rows)
-    images[Target.WEIGHTS] = list(weights.rows)
-    fields = (field for plan in plans for field in _tile_fields(plan, configuration))
-    images[Target.TILES] = weights.table(configuration.tile, fields)
     if configuration.modes > 1:
         images[Target.MODES] = [pack(configuration.mode_row, {"first": start.instruction}) for start in starts[:-1]]
     for target, parameter in (
@@ -78,6 +75,8 @@ def encode_all(
                 f"Parameter {parameter} of accelerator must be at least {len(images[target])} "
                 f"for network {plans[0].network.name!r}, not {getattr(configuration, parameter)}"
             )
+    fields = (field for plan in plans for field in _tile_fields(plan, configuration))
+    images[Target.TILES] = weights.table(configuration.tile, fields)
     return images
 
 
