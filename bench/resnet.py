@@ -126,7 +126,7 @@ def measure(folder: Path | None) -> dict[str, float | str]:
         if result.mismatches:
             raise RuntimeError(f"Hardware and integers differ: {result.first}")
         parameters = json.loads((hardware / "generation.json").read_text())["parameters"]
-        predicted = predicted_cycles(network, parameters, [count for count, _ in result.spans])
+        predicted = predicted_cycles(network, parameters, result.schedules)
         macros = parameters["macros"] * parameters["banks"]
         shape = f"{macros} x {parameters['rows']} x {parameters['columns']}"
 

@@ -14,6 +14,7 @@ __all__ = ["inspect_command"]
 
 @click.command("inspect", short_help="Show a network, and how it lies on macros.")
 @click.argument("network", type=FILE)
+@click.option("--mode", help="The mode of a network of several [default: the first].")
 @click.option("--rows", type=int, help="Rows of a macro [default: 128].")
 @click.option("--columns", type=int, help="Columns of a macro [default: 128].")
 @click.option("--macros", type=int, help="Macros side by side [default: 1].")
@@ -22,6 +23,7 @@ __all__ = ["inspect_command"]
 @json_option
 def inspect_command(
     network: Path,
+    mode: str | None,
     rows: int | None,
     columns: int | None,
     macros: int | None,
@@ -38,6 +40,13 @@ def inspect_command(
 
     with shown(as_json) as progress:
         result = inspect(
-            network, rows=rows, columns=columns, macros=macros, settings=settings, output=output, progress=progress
+            network,
+            mode=mode,
+            rows=rows,
+            columns=columns,
+            macros=macros,
+            settings=settings,
+            output=output,
+            progress=progress,
         )
     emit(result, as_json)

@@ -165,16 +165,30 @@ def generate_command(
 @click.option("--images", type=int, help="Only the first IMAGES held-out images [default: all].")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes that simulate.")
 @click.option("--wave", type=FILE, help="Write a waveform of the first image (.vcd, or .fst).")
+@click.option("--mode", help="The mode of a network of several; all, or random for each image [default: the first].")
+@click.option("--seed", type=int, help="Where the register starts that random modes are drawn from [default: 1].")
 @json_option
-def verify_command(folder: Path, images: int | None, jobs: int, wave: Path | None, as_json: bool) -> int:
+def verify_command(
+    folder: Path,
+    images: int | None,
+    jobs: int,
+    wave: Path | None,
+    mode: str | None,
+    seed: int | None,
+    as_json: bool,
+) -> int:
     """Simulate the accelerator in FOLDER on held-out images, and compare every integer with the reference.
 
     Exit status 1 on any mismatch; the first one is named.
     """
+    from .modes_verification import ALL, verify_modes
     from .verification import verify
 
     with shown(as_json) as progress:
-        result = verify(folder, images=images, jobs=jobs, wave=wave, progress=progress)
+        if mode == ALL and seed is None and wave is None:
+            result = verify_modes(folder, images=images, jobs=jobs, progress=progress)
+        else:
+            result = verify(folder, images=images, jobs=jobs, wave=wave, mode=mode, seed=seed, progress=progress)
     emit(result, as_json)
     return 0 if result.passed else MISMATCH
 

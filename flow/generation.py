@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from quadrille.algo.spec import InvalidInput, as_thresholds, retile
+from quadrille.algo.spec import DEFAULT_MODE, InvalidInput, Modes, Network, as_thresholds, retile
 
 from .inspection import network_file
 from .progress import Report, silent
@@ -18,8 +18,11 @@ from .results import Result, digest, listed, plain, size
 
 if TYPE_CHECKING:
     from quadrille.hw.engine import Configuration
+    from quadrille.hw.engine.timing import Timing
 
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
+
+T = TypeVar("T")
 
 TOP = "accelerator"
 SETTINGS = ("banks", "lanes", "word", "frames", "weight_planes", "cuts", "activation_cuts", "converter")
@@ -37,9 +40,11 @@ class Generation(Result):
     columns: int
     macros: int
     parameters: dict[str, Any]
+    modes: tuple[str, ...]
     tiles: int
     utilization: float
     cycles_per_image: float
+    mode_cycles: tuple[float, ...]
     latency: int
     verilog_bytes: int
     program_bytes: int
@@ -67,6 +72,11 @@ class Generation(Result):
             (
                 "cycles per image",
                 f"{self.cycles_per_image:.1f} in batches of {parameters['frames']} back to back; {self.latency} alone",
+            ),
+            *(
+                (f"mode {mode}", f"{cycles:.1f} cycles per image")
+                for mode, cycles in zip(self.modes, self.mode_cycles, strict=True)
+                if len(self.modes) > 1
             ),
             *([] if self.retiled is None else [("cut anew", ", ".join(self.retiled) or "nothing that could be")]),
             *([] if self.thresholds is None else [("thresholds", ", ".join(self.thresholds) or "nowhere cheaper")]),
@@ -105,19 +115,21 @@ def generate(
         If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, or the
         folder cannot be written.
     """
-    from quadrille.algo.integer.network_file import network_bytes, read_network
+    from quadrille.algo.integer.network_file import modes_bytes, network_bytes, read_modes
     from quadrille.hw.engine import compile_network
     from quadrille.hw.export import design_files, publish
 
     source = network_file(network)
-    loaded, contents, rewritten, tilings = read_network(source), source.read_bytes(), None, None
+    loaded, contents, rewritten, tilings = read_modes(source), source.read_bytes(), None, None
     if retiled:
-        loaded, tilings = retile(loaded, rows if accelerator is None else configuration_of(Path(accelerator)).rows)
-        contents = network_bytes(loaded)
+        most = rows if accelerator is None else configuration_of(Path(accelerator)).rows
+        loaded, tilings = _rewritten(loaded, lambda network: retile(network, most))
     if thresholds:
-        loaded, choices = as_thresholds(loaded)
-        contents = network_bytes(loaded)
-        rewritten = tuple(choice.name for choice in choices if choice.cheaper)
+        loaded, choices = _rewritten(loaded, as_thresholds)
+        rewritten = tuple(dict.fromkeys(choice.name for choice in choices if choice.cheaper))
+    if retiled or thresholds:
+        plain_network = loaded.names == (DEFAULT_MODE,)
+        contents = network_bytes(loaded.default) if plain_network else modes_bytes(loaded)
     chosen = checked_settings(settings or {})
     progress("mapping", 0, 3)
     started = time.perf_counter()
@@ -136,7 +148,7 @@ def generate(
         files["training.json"] = metrics.read_bytes()
     files |= pictures_beside(source)
     seconds = time.perf_counter() - started
-    frames = configuration.frames
+    used = [share for plan in program.plans for share in plan.utilization]
     folder = Path(folder)
     result = Generation(
         network=loaded.name,
@@ -144,16 +156,18 @@ def generate(
         columns=configuration.columns,
         macros=configuration.macros,
         parameters=configuration.record(),
-        tiles=len(program.plan.tiles),
-        utilization=sum(program.plan.utilization) / len(program.plan.tiles),
-        cycles_per_image=(program.timing.cycles(4 * frames) - program.timing.cycles(3 * frames)) / frames,
+        modes=loaded.names,
+        tiles=program.instructions,
+        utilization=sum(used) / len(used),
+        cycles_per_image=_cycles_per_image(program.timing, 0),
+        mode_cycles=tuple(_cycles_per_image(program.timing, number) for number in range(len(loaded.names))),
         latency=program.timing.batch_cycles(1),
         verilog_bytes=len(files[f"{TOP}.v"]),
         program_bytes=len(program.data),
         seconds=seconds,
         network_hash=digest(contents),
         thresholds=rewritten,
-        retiled=None if tilings is None else tuple(tiling.name for tiling in tilings),
+        retiled=None if tilings is None else tuple(dict.fromkeys(tiling.name for tiling in tilings)),
         content_hash=json.loads(files[f"{TOP}.json"])["content_hash"],
         folder=folder,
         files=tuple(folder / name for name in sorted([*files, "generation.json"])),
@@ -165,6 +179,21 @@ def generate(
     publish(folder, files)
     progress("writing files", 3, 3)
     return result
+
+
+def _cycles_per_image(timing: Timing, mode: int) -> float:
+    """In batches back to back."""
+    frames = timing.frames
+    return (timing.cycles(4 * frames, mode) - timing.cycles(3 * frames, mode)) / frames
+
+
+def _rewritten(
+    modes: Modes, rewrite: Callable[[Network], tuple[Network, tuple[T, ...]]]
+) -> tuple[Modes, tuple[T, ...]]:
+    """Every mode's network rewritten, and what was done to all of them."""
+    results = {mode: rewrite(network) for mode, network in modes.networks.items()}
+    networks = {mode: network for mode, (network, _) in results.items()}
+    return Modes(modes.name, networks), tuple(change for _, changes in results.values() for change in changes)
 
 
 def configuration_of(folder: Path) -> Configuration:
@@ -195,7 +224,7 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
     InvalidInput
         If one is not in SETTINGS or its value is impossible.
     """
-    from quadrille.hw.engine.configuration import PARAMETERS
+    from quadrille.hw.engine.parameters import PARAMETERS
 
     known = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in SETTINGS}
     for name in settings:

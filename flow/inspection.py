@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from quadrille.algo.spec import (
+    DEFAULT_MODE,
     Add,
     Argmax,
     Conv2d,
@@ -18,6 +19,7 @@ from quadrille.algo.spec import (
     InvalidInput,
     Linear,
     MaxPool,
+    Modes,
     Network,
     Node,
     PiecewiseQuadratic,
@@ -36,7 +38,7 @@ from .tables import table_html, table_text
 if TYPE_CHECKING:
     from quadrille.hw.engine import Configuration
 
-__all__ = ["Inspection", "NodeDescription", "inspect", "network_file"]
+__all__ = ["Inspection", "ModeDescription", "NodeDescription", "inspect", "network_file"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,24 @@ class NodeDescription:
 
 
 @dataclass(frozen=True)
+class ModeDescription:
+    """A mode: the bits of its weights and of what its layers read, layer by layer."""
+
+    mode: str
+    weight_bits: tuple[int, ...]
+    activation_bits: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """In words."""
+
+        def bits(widths: tuple[int, ...]) -> str:
+            return str(widths[0]) if len({*widths}) == 1 else ", ".join(map(str, widths))
+
+        return f"weights of {bits(self.weight_bits)} bits, activations of {bits(self.activation_bits)} bits"
+
+
+@dataclass(frozen=True)
 class Inspection(Result):
     """A Network: its nodes in the order of execution, with formats, ranges and accumulators from the actual weights."""
 
@@ -67,6 +87,8 @@ class Inspection(Result):
     weights: int
     nodes: tuple[NodeDescription, ...]
     layout: Layout | None = None
+    mode: str = DEFAULT_MODE
+    modes: tuple[ModeDescription, ...] = ()
 
     headings: ClassVar[tuple[str, ...]] = (
         "node",
@@ -80,8 +102,13 @@ class Inspection(Result):
     )
 
     def summary(self) -> Sequence[tuple[str, str]]:
-        """Name, size and notes; the nodes are a table of their own."""
-        return [("name", self.name), ("weights", f"{self.weights:,}"), *self.notes.items()]
+        """Name, modes, size and notes; the nodes are a table of their own."""
+        lines = [("name", self.name), ("weights", f"{self.weights:,}"), *self.notes.items()]
+        if len(self.modes) > 1:
+            lines[1:1] = [
+                (f"mode {each.mode}{' (shown)' * (each.mode == self.mode)}", each.text) for each in self.modes
+            ]
+        return lines
 
     def cells(self) -> list[list[str]]:
         """The table of the nodes."""
@@ -115,8 +142,9 @@ def network_file(path: Path | str) -> Path:
 
 
 def inspect(
-    source: Network | Path | str,
+    source: Network | Modes | Path | str,
     *,
+    mode: str | None = None,
     rows: int | None = None,
     columns: int | None = None,
     macros: int | None = None,
@@ -124,7 +152,7 @@ def inspect(
     output: Path | str | None = None,
     progress: Report = silent,
 ) -> Inspection:
-    """Describe the Network `source`, or the one in a file or folder.
+    """Describe the Network `source`, or the one in a file or folder, in `mode`, by default its first.
 
     With a shape of macros (by default one of 128 x 128), with `settings` as of `generate` or an `output`, also how it
     lies on them, and into the folder `output` pictures of that; for the folder of an accelerator, on that one.
@@ -132,27 +160,37 @@ def inspect(
     Raises
     ------
     InvalidInput
-        If the file is missing or no valid Network, or the network cannot run on such macros.
+        If the file is missing or no valid Network or has not the mode, or the network cannot run on such macros.
     """
-    if isinstance(source, Network):
-        path, network = None, source
+    if isinstance(source, (Network, Modes)):
+        path, modes = None, source if isinstance(source, Modes) else Modes.of(source)
     else:
-        from quadrille.algo.integer.network_file import read_network
+        from quadrille.algo.integer.network_file import read_modes
 
         path = network_file(source)
-        network = read_network(path)
+        modes = read_modes(path)
+    network = modes.default if mode is None else modes.network(mode)
     weights = sum(len(node.weight.flat) for node in (*network.of_kind(Linear), *network.of_kind(Conv2d)))
     described = tuple(describe(network, node) for node in network.nodes)
     shape = {"rows": rows, "columns": columns, "macros": macros}
     given = {name: value for name, value in shape.items() if value is not None}
-    configuration = None if isinstance(source, Network) else configuration_beside(Path(source))
+    configuration = None if isinstance(source, (Network, Modes)) else configuration_beside(Path(source))
     layout = None
     if configuration is not None and (given or settings):
         raise InvalidInput(f"Shape and settings must be left out for the accelerator in {source}, which has its own")
     if configuration is not None or given or settings or output is not None:
         progress("mapping", 0, 0)
-        layout = lay_out(network, settings=settings, configuration=configuration, output=output, **given)
-    return Inspection(network.name, path, dict(network.notes), weights, described, layout)
+        number = modes.index(mode or modes.names[0])
+        layout = lay_out(modes, number, settings=settings, configuration=configuration, output=output, **given)
+    each = tuple(_mode(name, other) for name, other in modes.networks.items())
+    shown = mode or modes.names[0]
+    return Inspection(modes.name, path, dict(network.notes), weights, described, layout, shown, each)
+
+
+def _mode(name: str, network: Network) -> ModeDescription:
+    layers = [node for node in network.nodes if isinstance(node, (Linear, Conv2d))]
+    reads = tuple(network.edges[layer.inputs[0]].format.bits for layer in layers)
+    return ModeDescription(name, tuple(layer.weight_bits for layer in layers), reads)
 
 
 def configuration_beside(folder: Path) -> Configuration | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from quadrille.algo.spec import Network
+from quadrille.algo.spec import Modes, Network
 
 from .occupancy import Span, TileUse, occupancy_picture, schedule_picture, spans_of, tile_uses
 from .results import Result
@@ -74,7 +74,8 @@ class Layout(Result):
 
 
 def lay_out(
-    network: Network,
+    network: Network | Modes,
+    mode: int = 0,
     *,
     rows: int = 128,
     columns: int = 128,
@@ -85,7 +86,8 @@ def lay_out(
 ) -> Layout:
     """Lay `network` out on macros of that shape, or on the accelerator of `configuration`; `settings` as of `generate`.
 
-    With `output`, a folder, the pictures go there: occupancy.png and schedule.png.
+    What is said is of the mode of number `mode`, on an accelerator for all. With `output`, a folder, the pictures go
+    there: occupancy.png and schedule.png.
 
     Raises
     ------
@@ -103,9 +105,9 @@ def lay_out(
     else:
         program = compile_network(network, configuration=configuration)
     if output is None:
-        return layout_of(program)
+        return layout_of(program, mode)
     folder = Path(output)
-    layout = layout_of(program, (folder / OCCUPANCY, folder / SCHEDULE))
+    layout = layout_of(program, mode, (folder / OCCUPANCY, folder / SCHEDULE))
     pictures: dict[str, str | bytes] = {
         OCCUPANCY: occupancy_picture(layout.tiles, layout.rows, layout.columns, utilization=layout.utilization),
         SCHEDULE: schedule_picture(layout.spans, title=f"One batch of {layout.frames}"),
@@ -114,11 +116,11 @@ def lay_out(
     return layout
 
 
-def layout_of(program: Program, pictures: tuple[Path, ...] = ()) -> Layout:
-    """The layout of a compiled program."""
-    plan, configuration = program.plan, program.configuration
+def layout_of(program: Program, mode: int = 0, pictures: tuple[Path, ...] = ()) -> Layout:
+    """The layout of a mode of a compiled program."""
+    plan, configuration = program.plans[mode], program.configuration
     used = ((use.layer, use.tile, use.rows, use.columns) for use in plan.occupancy())
-    schedule = program.timing.schedule()
+    schedule = program.timing.schedule(mode=mode)
     instructions = ((span.layer, span.load_start, span.load_end, span.start, span.end) for span in schedule)
     return Layout(
         rows=plan.rows,
@@ -126,7 +128,7 @@ def layout_of(program: Program, pictures: tuple[Path, ...] = ()) -> Layout:
         macros=configuration.macros,
         banks=plan.banks,
         frames=configuration.frames,
-        cycles=program.timing.batch_cycles(configuration.frames),
+        cycles=program.timing.batch_cycles(configuration.frames, mode),
         utilization=sum(plan.utilization) / len(plan.utilization),
         tiles=tile_uses(used, plan.rows, plan.columns),
         spans=spans_of(instructions),

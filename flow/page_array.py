@@ -89,6 +89,9 @@ def schedule(
         ("Cycles of one image alone", f"{generation['latency']:,}"),
         ("Share in which array or lanes are the limit", f"{100 * busy / batch:.0f} %"),
     ]
+    if len(generation["modes"]) > 1:
+        modes = zip(generation["modes"], generation["mode_cycles"], strict=True)
+        listed += [(f"Cycles per image in mode {mode}", f"{cycles:,.1f}") for mode, cycles in modes]
     if verified is not None:
         pair = f"{verified['cycles_predicted']:,} and {verified['cycles_simulated']:,}"
         listed.append((f"All {verified['images']:,} images, predicted and simulated", pair))

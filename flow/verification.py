@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from quadrille.algo.spec import InvalidInput, Network
+from quadrille.algo.spec import DEFAULT_MODE, InvalidInput, Modes, Network
 
 from .generation import TOP
 from .progress import Report, silent
@@ -19,8 +19,12 @@ from .tables import table_html, table_text
 
 if TYPE_CHECKING:
     from quadrille.sim.comparison import Agreement, Mismatch
+    from quadrille.sim.schedule import Schedule
 
-__all__ = ["NodeAgreement", "Verification", "verify"]
+__all__ = ["RANDOM", "NodeAgreement", "Verification", "verify"]
+
+RANDOM = "random"
+"""The mode that is drawn anew for each image."""
 
 RANDOM_IMAGES = 256
 RANDOM_SEED = 2026
@@ -45,6 +49,9 @@ class Verification(Result):
     headings: ClassVar[tuple[str, ...]] = ("node", "kind", "shape", "integers compared", "mismatches")
 
     network: str
+    mode: str
+    seed: int | None
+    drawn: dict[str, int] | None
     dataset: str
     images: int
     integers: int
@@ -77,6 +84,7 @@ class Verification(Result):
         predicted, simulated = (cycles / self.images for cycles in (self.cycles_predicted, self.cycles_simulated))
         equal = "equal" if self.cycles_predicted == self.cycles_simulated else "DIFFERENT"
         lines = [
+            *self.modes(),
             *self.quality(),
             ("images compared", f"{self.images:,} of {self.dataset}"),
             ("integers compared", f"{self.integers:,}"),
@@ -91,6 +99,13 @@ class Verification(Result):
         if self.wave is not None:
             lines.append(("waveform", str(self.wave)))
         return lines
+
+    def modes(self) -> list[tuple[str, str]]:
+        """The mode, where there are several, and how often each was drawn."""
+        if self.drawn is not None:
+            counts = ", ".join(f"{mode} for {count:,}" for mode, count in self.drawn.items())
+            return [("mode", f"drawn for each image from seed {self.seed}: {counts}")]
+        return [] if self.mode == DEFAULT_MODE else [("mode", self.mode)]
 
     def quality(self) -> list[tuple[str, str]]:
         """Accuracies, or how near a rendered picture comes to the original."""
@@ -134,6 +149,8 @@ def verify(
     labels: Any = None,
     jobs: int = 1,
     wave: Path | str | None = None,
+    mode: str | None = None,
+    seed: int | None = None,
     progress: Report = silent,
 ) -> Verification:
     """Run images through the simulated accelerator in `folder`, and compare every integer with the reference.
@@ -141,32 +158,42 @@ def verify(
     `images` is a number (the first so many held-out images of the data set in the network's notes), None (all of them),
     or an array (n, *shape) of integers with its `labels`. A network that represents a picture gets the
     coordinates of its points, and draws it into `folder`; one without a data set gets random images. The result
-    is also kept in `folder`, for the report.
+    is also kept in `folder`, for the report. Of a network of several modes the images run in `mode`, by default the
+    first; in mode RANDOM each in one that is drawn for it from a register that starts at `seed`, by default 1.
 
     Raises
     ------
     InvalidInput
-        If `folder` holds no whole accelerator, or there are not so many images.
+        If `folder` holds no whole accelerator or not the mode, or there are not so many images.
     MissingTool
         If the compiler is missing.
     """
-    from quadrille.algo.integer.network_file import read_network
+    from quadrille.algo.integer.network_file import read_modes
     from quadrille.hw.export import publish
     from quadrille.sim.verification import verify as compare
 
     folder = Path(folder)
     generation = read_json(folder / "generation.json", "Accelerator's description")
-    network = read_network(folder / "network.safetensors")
+    modes = read_modes(folder / "network.safetensors")
+    if seed is not None and mode != RANDOM:
+        raise InvalidInput(f"Seed must be given for mode {RANDOM} alone, not for mode {mode or modes.names[0]}")
+    register = (1 if seed is None else seed) if mode == RANDOM else None
+    named = modes.names[0] if mode is None or mode == RANDOM else mode
+    network = modes.network(named)
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     dataset, pictures, truth = ("images given", images, labels)
     if images is None or isinstance(images, int):
         dataset, pictures, truth = held_out(network, images)
-    found = compare(folder, pictures, jobs=jobs, wave=wave, progress=progress, labels=truth)
+    fixed = named if register is None else None
+    found = compare(folder, pictures, jobs=jobs, wave=wave, progress=progress, labels=truth, mode=fixed, seed=register)
     if renders(network) and (picture := rendered(network, found.values)):
         publish(folder, {RENDERED: picture})
     progress("predicting cycles", 0, 0)
     result = Verification(
-        network=network.name,
+        network=modes.name,
+        mode=mode or named,
+        seed=register,
+        drawn=None if register is None else drawn_modes(modes, found.schedules),
         dataset=dataset,
         images=found.images,
         integers=found.integers,
@@ -176,7 +203,7 @@ def verify(
         float_accuracy=float_accuracy(folder),
         integer_accuracy=found.integer_accuracy,
         rtl_accuracy=found.rtl_accuracy,
-        cycles_predicted=predicted_cycles(network, generation["parameters"], [count for count, _ in found.spans]),
+        cycles_predicted=predicted_cycles(modes, generation["parameters"], found.schedules),
         cycles_simulated=found.cycles,
         rtl_images_per_second=found.rtl_rate,
         reference_images_per_second=found.reference_rate,
@@ -191,6 +218,12 @@ def verify(
     )
     publish(folder, {"verification.json": json.dumps(plain(result), indent=1) + "\n"})
     return result
+
+
+def drawn_modes(modes: Modes, schedules: Sequence[Schedule]) -> dict[str, int]:
+    """How many images ran in each mode."""
+    counts = Counter(number for schedule in schedules for number in schedule.modes)
+    return {mode: counts[number] for number, mode in enumerate(modes.names)}
 
 
 def node_agreements(network: Network, compared: Mapping[str, Agreement]) -> tuple[NodeAgreement, ...]:
@@ -260,10 +293,14 @@ def float_accuracy(folder: Path) -> float | None:
     return read_json(path, "Training metrics").get("accuracies", {}).get("float twin")
 
 
-def predicted_cycles(network: Network, parameters: dict[str, Any], spans: Sequence[int]) -> int:
-    """Cycles that the program predicts for continuous runs of so many images each."""
+def predicted_cycles(network: Network | Modes, parameters: dict[str, Any], schedules: Sequence[Schedule]) -> int:
+    """Cycles that the program predicts for continuous runs of images in the modes of those schedules."""
     from quadrille.hw.engine import Configuration, compile_network
+    from quadrille.hw.engine.timing import Batch
 
     timing = compile_network(network, configuration=Configuration.from_record(parameters)).timing
     # Long verifications consist of many runs of a few sizes.
-    return sum(timing.cycles(images) * count for images, count in Counter(spans).items())
+    runs = Counter((len(each.modes), each.constant_mode(timing.frames)) for each in schedules)
+    total = sum(timing.cycles(images, mode) * count for (images, mode), count in runs.items() if mode is not None)
+    changing = [each for each in schedules if each.constant_mode(timing.frames) is None]
+    return total + sum(timing.run(Batch(*batch) for batch in each.batches()) for each in changing)

@@ -12,24 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrille.algo.integer.network_file import read_network
-from quadrille.algo.spec import Flatten, InvalidInput, Network, Subsample
+from quadrille.algo.integer.network_file import read_modes
+from quadrille.algo.spec import InvalidInput, Modes, Network
 
 from .beats import PADDING, Beats
-from .description import code_beats, ends, output_beats, reference_beats, result_beats
 from .manifest import Manifest, read_manifest
-from .payload import empty_field
+from .schedule import Schedule
+from .shown import Shown, shown_of
 
 __all__ = ["Accelerator", "read_accelerator"]
 
-SCHEMA = 2
-
-CYCLE_BYTES = 8
-TENSOR_BYTES = 9
-"""Of each element: an int64, and whether it is wrong."""
-
-EXEMPT = (Subsample, Flatten)
-"""Nodes that only address what other nodes made, which is shown."""
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -40,41 +33,56 @@ class Accelerator:
     ----------
     program : uint64 words that load and start it
     frames : most images of a batch
-    codes, references : what leaves on the tap `o_codes`: codes, and the sum of a row tile's inputs
-    taps : what leaves on the other taps by name: `o_results`, and those of the units that the hardware has
-    output, ends : what leaves on the stream `o`: words, and the flag beside each
+    switches : whether the hardware has several modes, and a packet chooses one
+    shown : for each mode its network, and what it shows
     """
 
     folder: Path
     manifest: Manifest
-    network: Network
+    modes: Modes
     program: NDArray[np.uint64]
     description: dict[str, Any]
     frames: int
-    codes: Beats
-    references: Beats
-    taps: dict[str, Beats]
-    output: Beats
-    ends: Beats
+    switches: bool
+    shown: tuple[Shown, ...]
+
+    @property
+    def network(self) -> Network:
+        """That of the first mode; in others input and kind of result are the same."""
+        return self.modes.default
 
     @property
     def delivered(self) -> dict[str, Beats]:
-        """What leaves on each tap and stream."""
-        return {"o_codes": self.codes, **self.taps, "o": self.output}
+        """What leaves on each tap and stream in the first mode."""
+        return self.shown[0].delivered
+
+    @property
+    def output(self) -> Beats:
+        """What leaves on the stream `o` in the first mode."""
+        return self.shown[0].output
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        """Of an image's result."""
+        return self.network.edges[self.network.result.name].shape
 
     @property
     def bytes_per_image(self) -> int:
-        """Memory that an image takes while it is compared: what was captured, and the reference's tensors."""
-        captured = 0
-        for name, beats in self.delivered.items():
-            fields = self.manifest.output(name).fields
-            row = sum(empty_field(field, 1).nbytes for field in fields)
-            captured += beats.per_image * (row + CYCLE_BYTES)
-        tensors = sum(prod(edge.shape) for edge in self.network.edges.values())
-        return captured + TENSOR_BYTES * tensors
+        """Memory that an image takes while it is compared, in the mode that takes the most."""
+        return max(shown.bytes_per_image(self.manifest) for shown in self.shown)
 
-    def input_words(self, images: NDArray[Any]) -> NDArray[np.uint64]:
-        """The data-port words of all batches of `images` (n, *shape): a header word and the images of each."""
+    def expected(self, schedule: Schedule) -> dict[str, int]:
+        """The beats on each tap and stream for images in those modes."""
+        counts = [schedule.modes.count(number) for number in range(len(self.shown))]
+        return {
+            name: sum(shown.delivered[name].per_image * count for shown, count in zip(self.shown, counts, strict=True))
+            for name in self.delivered
+        }
+
+    def input_words(self, images: NDArray[Any], schedule: Schedule | None = None) -> NDArray[np.uint64]:
+        """The data-port words of all batches of `images` (n, *shape): a header word and the images of each, and the
+        packets of the schedule; by default all run in the first mode."""
+        schedule = schedule or Schedule.constant(len(images), 0, self.frames, switches=self.switches)
         inputs = self.description["input"]
         bits, per_image = inputs["element_bits"], inputs["words_per_frame"]
         order = np.asarray(inputs["order"], np.intp)
@@ -85,19 +93,22 @@ class Accelerator:
         shifts = np.arange(inputs["elements_per_word"], dtype=np.uint64) * np.uint64(bits)
         words = np.bitwise_or.reduce(elements << shifts, axis=2)
         pieces: list[NDArray[np.uint64]] = []
-        for start in range(0, len(images), self.frames):
-            batch = words[start : start + self.frames]
-            pieces += [np.array([self.header(per_image, len(batch))], np.uint64), batch.reshape(-1)]
+        for start in range(0, len(images), schedule.frames):
+            batch = words[start : start + schedule.frames]
+            packet = schedule.packets.get(start)
+            headers = [] if packet is None else [self.header(packet.value, 1, packet.kind)]
+            headers.append(self.header(per_image, len(batch)))
+            pieces += [np.array(headers, np.uint64), batch.reshape(-1)]
         return np.concatenate(pieces) if pieces else np.zeros(0, np.uint64)
 
-    def header(self, address: int, count: int) -> int:
-        """The header word of a packet for the input memory, target 0."""
-        fields = self.description["header"]
-        return address << fields["address"][0] | count << fields["count"][0]
+    def header(self, address: int, count: int, kind: str = "frames") -> int:
+        """The header word of a packet, by default of one for the input memory."""
+        fields, target = self.description["header"], self.description["packets"][kind]
+        return target << fields["target"][0] | address << fields["address"][0] | count << fields["count"][0]
 
     def output_values(self, words: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The elements of output words, (words, elements per word)."""
-        output = self.description["output"]
+        """The elements of output words, (words, elements per word); they stand alike in all modes."""
+        output = self.shown[0].words
         bits = output["element_bits"]
         shifts = np.arange(output["elements_per_word"], dtype=np.uint64) * np.uint64(bits)
         spare = np.uint64(64 - bits)
@@ -124,9 +135,9 @@ def read_accelerator(folder: Path | str) -> Accelerator:
     if found != description.get("content_hash"):
         wanted = str(description.get("content_hash"))[:12]
         raise InvalidInput(f"Program {folder / 'program.bin'} must have the content hash {wanted}, not {found[:12]}")
-    network = read_network(folder / "network.safetensors")
+    modes = read_modes(folder / "network.safetensors")
     try:
-        return _accelerator(folder, manifest, network, np.frombuffer(data, "<u8"), description)
+        return _accelerator(folder, manifest, modes, np.frombuffer(data, "<u8"), description)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         if isinstance(error, InvalidInput):
             raise
@@ -150,50 +161,25 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _accelerator(
-    folder: Path, manifest: Manifest, network: Network, program: NDArray[np.uint64], description: dict[str, Any]
+    folder: Path, manifest: Manifest, modes: Modes, program: NDArray[np.uint64], description: dict[str, Any]
 ) -> Accelerator:
-    steps, results, taps = description["steps"], description["results"], description.get("taps", {})
-    leaving = output_beats(results, list(taps.values()), description["output"], network)
+    names = tuple(entry["mode"] for entry in description["modes"])
+    if names != modes.names:
+        raise InvalidInput(
+            f"Program of {folder} must have the modes of its network, {', '.join(modes.names)}, not {', '.join(names)}"
+        )
     accelerator = Accelerator(
         folder=folder,
         manifest=manifest,
-        network=network,
+        modes=modes,
         program=program,
         description=description,
         frames=description["frames"],
-        codes=code_beats(steps, network),
-        references=reference_beats(steps, network),
-        taps={name: result_beats(shown, network) for name, shown in {"o_results": results, **taps}.items()},
-        output=leaving,
-        ends=ends(leaving),
+        switches=description["switches"],
+        shown=tuple(shown_of(folder, modes.networks[entry["mode"]], entry) for entry in description["modes"]),
     )
-    _check(accelerator)
-    return accelerator
-
-
-def _check(accelerator: Accelerator) -> None:
-    """The program must be one for this network, and show every node's tensor whole."""
-    network, inputs = accelerator.network, accelerator.description["input"]
-    size = prod(network.input.shape)
+    inputs, size = description["input"], prod(modes.default.input.shape)
     order = inputs["order"]
     if len(order) != inputs["words_per_frame"] * inputs["elements_per_word"] or {*order} - {PADDING} != {*range(size)}:
-        raise InvalidInput(f"Program of {accelerator.folder} must take every element of an image of {size} elements")
-    seen: dict[str, NDArray[np.bool_]] = {}
-    for beats in (*accelerator.delivered.values(), accelerator.references):
-        for elements, windows in ((part, step.windows) for step in beats.steps for part in step.elements):
-            tensor = elements.tensor
-            if windows != prod(tensor.windows):
-                raise InvalidInput(
-                    f"Program of {accelerator.folder} must show {prod(tensor.windows)} windows of node "
-                    f"{tensor.node!r}, not {windows}"
-                )
-            seen.setdefault(tensor.node, np.zeros(tensor.places * windows, bool)).reshape(-1, windows)[
-                elements.places
-            ] = True
-    for node in network.nodes[1:]:
-        want = prod(network.edges[node.name].shape)
-        have = int(np.count_nonzero(seen.get(node.name, ())))
-        if have != want and not isinstance(node, EXEMPT):
-            raise InvalidInput(
-                f"Program of {accelerator.folder} must show {want} integers of node {node.name!r}, not {have}"
-            )
+        raise InvalidInput(f"Program of {folder} must take every element of an image of {size} elements")
+    return accelerator

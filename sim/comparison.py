@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,14 @@ from quadrille.algo.spec import Conv2d, Linear, Network, RowSum
 from .accelerator import Accelerator
 from .beats import Beats, Block, Elements
 from .description import END, row_sum_of
-from .model import Model, Run, SimulationFault
+from .model import Capture, Model, Run, SimulationFault
+from .schedule import Schedule
+from .shown import Shown
 
 __all__ = ["Agreement", "Chunk", "Mismatch", "Reference", "Tally", "compare", "simulate"]
+
+REGISTER = "mode register"
+"""Where a node is named, the mode of the last batch and the register that modes are drawn from, after all batches."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What came of the images `start` to `start + images - 1`.
+    """What came of the images `start` to `start + images - 1`, in the modes of `schedule`.
 
     `cycles` counts from the first data word of a batch to the last output word, both included. `values` are those of
     the network's result as they left the hardware, `reference` as they must be.
@@ -79,6 +84,7 @@ class Chunk:
 
     start: int
     images: int
+    schedule: Schedule
     nodes: dict[str, Agreement]
     first: Mismatch | None
     cycles: int
@@ -90,17 +96,17 @@ class Chunk:
 
 
 class Reference:
-    """The integer reference of an accelerator's network, with the row sums that the hardware shows besides."""
+    """The integer reference of a mode's network, with the row sums that the hardware shows besides."""
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        self.network = accelerator.network
+    def __init__(self, shown: Shown) -> None:
+        self.network = shown.network
         self.executor = Executor(self.network)
         present = {node.name for node in self.network.nodes}
         sums = [
             row_sum_of(self.network, node.name) for node in self.network.nodes if isinstance(node, (Linear, Conv2d))
         ]
         self.row_sums = [(node, _summing(self.network, node)) for node in sums if node.name not in present]
-        self.windows = max(step.windows for step in accelerator.output.steps if step.columns)
+        self.windows = max(step.windows for step in shown.output.steps if step.columns)
 
     def tensors(self, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
         """Every tensor by node, (images, ...)."""
@@ -123,17 +129,21 @@ def simulate(
     accelerator: Accelerator,
     model: Model,
     images: NDArray[Any],
+    schedule: Schedule,
     *,
     wave: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
-    """Reset, load the program, and run `images` through in one go; `progress` is told the share that is done."""
-    words = np.concatenate([accelerator.program, accelerator.input_words(images)])
-    count = len(images)
-    expected = {name: beats.per_image * count for name, beats in accelerator.delivered.items()}
+    """Reset, load the program, and run `images` through in one go, in the modes of `schedule`; `progress` is told the
+    share that is done."""
+    words = np.concatenate([accelerator.program, accelerator.input_words(images, schedule)])
     # The waveform begins when the program is loaded, which takes a cycle or more for each word.
     run = model.run(
-        {"i": words[:, np.newaxis]}, expected, wave=wave, wave_from=len(accelerator.program), progress=progress
+        {"i": words[:, np.newaxis]},
+        accelerator.expected(schedule),
+        wave=wave,
+        wave_from=len(accelerator.program),
+        progress=progress,
     )
     for name, capture in run.streams.items():
         if capture.surplus:
@@ -144,42 +154,84 @@ def simulate(
 def compare(
     accelerator: Accelerator,
     model: Model,
-    reference: Reference,
+    references: Sequence[Reference],
     start: int,
     images: NDArray[Any],
+    schedule: Schedule | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Chunk:
-    """Simulate `images`, the first of which is number `start`, and compare every integer that leaves."""
+    """Simulate `images`, the first of which is number `start`, and compare every integer that leaves.
+
+    `references` are those of the modes; by default all images run in the first.
+    """
+    schedule = schedule or Schedule.constant(len(images), 0, accelerator.frames, switches=accelerator.switches)
     begin = time.perf_counter()
-    tensors = reference.tensors(images)
+    modes = np.array(schedule.modes)
+    members = {number: np.flatnonzero(modes == number) for number in sorted({*schedule.modes})}
+    tensors = {number: references[number].tensors(images[where]) for number, where in members.items()}
     executed = time.perf_counter()
-    run = simulate(accelerator, model, images, progress=progress)
+    run = simulate(accelerator, model, images, schedule, progress=progress)
     simulated = time.perf_counter()
-    count, frames = len(images), accelerator.frames
-    codes, output = run.streams["o_codes"], run.streams["o"]
-    values = accelerator.output_values(output.fields["data"].view(np.uint64))
-    tally = Tally(tensors, count, frames)
-    tally.take(accelerator.codes, codes.fields["codes"], codes.cycles)
-    tally.take(accelerator.references, codes.fields["reference"][:, np.newaxis], codes.cycles)
-    for name, beats in accelerator.taps.items():
-        tally.take(beats, run.streams[name].fields["values"], run.streams[name].cycles)
-    tally.take(accelerator.output, values, output.cycles)
-    tally.take(accelerator.ends, output.fields["last"][:, np.newaxis], output.cycles)
-    first = tally.first and replace(tally.first, image=tally.first.image + start)
+    output = run.streams["o"]
+    agreements: dict[str, Agreement] = {}
+    mismatches: list[Mismatch] = []
+    values, reference = (np.zeros((len(images), *accelerator.result_shape), np.int64) for _ in range(2))
+    for number, where in members.items():
+        shown, net = accelerator.shown[number], references[number].network
+        tally = Tally(tensors[number], len(where), schedule.frames)
+        streams = {name: _of_mode(accelerator, run, name, modes, number) for name in shown.delivered}
+        codes, words = streams["o_codes"], streams["o"]
+        lanes = accelerator.output_values(words.fields["data"].view(np.uint64))
+        tally.take(shown.codes, codes.fields["codes"], codes.cycles)
+        tally.take(shown.references, codes.fields["reference"][:, np.newaxis], codes.cycles)
+        for name, beats in shown.taps.items():
+            tally.take(beats, streams[name].fields["values"], streams[name].cycles)
+        tally.take(shown.output, lanes, words.cycles)
+        tally.take(shown.ends, words.fields["last"][:, np.newaxis], words.cycles)
+        reference[where] = tensors[number][net.result.name]
+        values[where] = _gathered(shown.output, lanes, reference[where], schedule.frames)
+        for name, agreement in tally.nodes.items():
+            agreements[name] = agreements.get(name, Agreement()) + agreement
+        if tally.first is not None:
+            mismatches.append(replace(tally.first, image=start + int(where[tally.first.image])))
+    if accelerator.switches:
+        register = _register(schedule, run, start)
+        agreements[REGISTER] = Agreement(len(register), sum(found.expected != found.got for found in register))
+        mismatches += [found for found in register if found.expected != found.got]
     accepted = run.input_cycles["i"][len(accelerator.program)]
-    reference_values = tensors[accelerator.network.result.name]
     return Chunk(
         start=start,
-        images=count,
-        nodes=tally.nodes,
-        first=first,
+        images=len(images),
+        schedule=schedule,
+        nodes=agreements,
+        first=min(mismatches, key=lambda found: found.cycle, default=None),
         cycles=int(output.cycles[-1] - accepted) + 1,
         rtl_seconds=time.perf_counter() - executed,
         simulation_seconds=simulated - executed,
         reference_seconds=executed - begin,
-        values=_gathered(accelerator.output, values, reference_values, frames),
-        reference=reference_values,
+        values=values,
+        reference=reference,
     )
+
+
+def _of_mode(accelerator: Accelerator, run: Run, name: str, modes: NDArray[Any], number: int) -> Capture:
+    """The beats of a stream that belong to the images of one mode."""
+    capture = run.streams[name]
+    if (modes == number).all():
+        return capture
+    per_image = np.array([shown.delivered[name].per_image for shown in accelerator.shown])
+    chosen = np.repeat(modes == number, per_image[modes])
+    fields = {field: values[chosen] for field, values in capture.fields.items()}
+    return replace(capture, fields=fields, cycles=capture.cycles[chosen])
+
+
+def _register(schedule: Schedule, run: Run, start: int) -> list[Mismatch]:
+    """What the registers of the modes should be in the end, and what they are."""
+    pairs = (("mode", schedule.modes[-1]), ("seed", schedule.seed))
+    image, cycle = start + len(schedule.modes) - 1, run.total_cycles
+    return [
+        Mismatch(REGISTER, (n,), (name,), 0, image, cycle, want, run.pins[name]) for n, (name, want) in enumerate(pairs)
+    ]
 
 
 def _gathered(output: Beats, values: NDArray[Any], like: NDArray[np.int64], frames: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from .accelerator import Accelerator, read_accelerator
 from .build import build
 from .comparison import Agreement, Chunk, Mismatch, Reference, compare, simulate
 from .model import Model
+from .schedule import Schedule, Schedules
 from .workers import Workers
 
 __all__ = ["Mismatch", "Progress", "Verification", "verify"]
@@ -46,7 +47,7 @@ class Verification:
     nodes : the same by node, with row sums that the network does not have, and the flag of an image's end
     first : the mismatch that left the hardware first, in the first chunk that has one
     cycles : simulated, from the first data word of a batch to the last output word, summed over `spans`
-    spans : images and cycles of each continuous simulation
+    spans : images and cycles of each continuous simulation; schedules : the modes of its images
     build_seconds : until the model was there; next to nothing when the cache has it
     rtl_seconds : wall time of simulation and comparison, of the busiest process
     simulation_seconds : of the simulation alone
@@ -62,6 +63,7 @@ class Verification:
     first: Mismatch | None
     cycles: int
     spans: tuple[tuple[int, int], ...]
+    schedules: tuple[Schedule, ...]
     build_seconds: float
     rtl_seconds: float
     simulation_seconds: float
@@ -106,8 +108,13 @@ def verify(
     wave: Path | str | None = None,
     progress: Progress | None = None,
     labels: Any = None,
+    mode: str | Sequence[str] | None = None,
+    seed: int | None = None,
 ) -> Verification:
     """Run `images` (n, *shape), integers in the input's format, through the accelerator in `folder`.
+
+    They run in `mode`, by default the network's first; or each in a batch of its own, in the mode that `mode` names for
+    it, or in one that is drawn for it, by hardware and reference alike, from the register that starts at `seed`.
 
     Every tensor of every node is compared in every element with `algo.integer`. Batches are split over `jobs`
     processes. The first mismatch is located, and its image run once more with a waveform: `wave`, by default
@@ -130,6 +137,7 @@ def verify(
     if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
         raise InvalidInput(f"Number of jobs must be a positive integer, not {jobs!r}")
     truth = _labels(accelerator, labels, len(pictures))
+    schedules = Schedules(accelerator, len(pictures), mode, seed)
     wave = None if wave is None else Path(wave)
     if wave is not None and wave.suffix not in (".vcd", ".fst"):
         raise InvalidInput(f"Waveform file must end in .vcd or .fst, not {wave.name!r}")
@@ -139,12 +147,12 @@ def verify(
     build(accelerator.manifest, progress=lambda message: tell(message, 0, 0))
     build_seconds = time.perf_counter() - begin
 
-    chunks = _run(accelerator, pictures, jobs, tell)
+    chunks = _run(accelerator, pictures, schedules, jobs, tell)
     first = next((chunk.first for chunk in chunks if chunk.first is not None), None)
     if first is not None or wave is not None:
         target = wave or Path(folder) / "mismatch.vcd"
         tell(f"writing {target.name}", 0, 0)
-        first, wave = _write_wave(accelerator, pictures, first, target)
+        first, wave = _write_wave(accelerator, pictures, schedules, first, target)
     values = np.concatenate([chunk.values for chunk in chunks])
     reference = np.concatenate([chunk.reference for chunk in chunks])
     return Verification(
@@ -153,6 +161,7 @@ def verify(
         first=first,
         cycles=sum(chunk.cycles for chunk in chunks),
         spans=tuple((chunk.images, chunk.cycles) for chunk in chunks),
+        schedules=tuple(chunk.schedule for chunk in chunks),
         build_seconds=build_seconds,
         rtl_seconds=_busiest(chunks, jobs, "rtl_seconds"),
         simulation_seconds=_busiest(chunks, jobs, "simulation_seconds"),
@@ -194,7 +203,9 @@ def _shares(images: int, accelerator: Accelerator, jobs: int) -> list[range]:
     return [range(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False) if stop > start]
 
 
-def _run(accelerator: Accelerator, images: NDArray[Any], jobs: int, tell: Progress) -> list[Chunk]:
+def _run(
+    accelerator: Accelerator, images: NDArray[Any], schedules: Schedules, jobs: int, tell: Progress
+) -> list[Chunk]:
     """All chunks, in order."""
     shares = _shares(len(images), accelerator, jobs)
     done = 0
@@ -212,14 +223,16 @@ def _run(accelerator: Accelerator, images: NDArray[Any], jobs: int, tell: Progre
 
     if jobs > 1 and len(shares) > 1:
         with Workers(min(jobs, len(shares)), accelerator.folder) as workers:
-            return workers.run([(share.start, images[share.start : share.stop]) for share in shares], finished)
+            requests = [(share.start, images[share.start : share.stop], schedules.of(share)) for share in shares]
+            return workers.run(requests, finished)
     chunks: list[Chunk] = []
-    reference = Reference(accelerator)
+    references = [Reference(shown) for shown in accelerator.shown]
     with Model(accelerator.manifest) as model:
         for share in shares:
             part = images[share.start : share.stop]
             within = partial(_within, told, len(part))
-            chunks.append(compare(accelerator, model, reference, share.start, part, within))
+            schedule = schedules.of(share)
+            chunks.append(compare(accelerator, model, references, share.start, part, schedule, within))
             finished(chunks[-1])
     return chunks
 
@@ -247,7 +260,7 @@ def _busiest(chunks: list[Chunk], jobs: int, seconds: str) -> float:
 
 
 def _write_wave(
-    accelerator: Accelerator, images: NDArray[Any], first: Mismatch | None, target: Path
+    accelerator: Accelerator, images: NDArray[Any], schedules: Schedules, first: Mismatch | None, target: Path
 ) -> tuple[Mismatch | None, Path]:
     """Run the image of the first mismatch, or image 0, with a waveform.
 
@@ -258,18 +271,23 @@ def _write_wave(
     if not target.absolute().parent.is_dir():
         raise InvalidInput(f"Waveform must be in a folder that exists, not {target}")
     start = number - number % accelerator.frames
-    span = slice(number, number + 1)
+    span = range(number, number + 1)
     part = target.with_name(f".writing-{target.name}")
     try:
         with Model(accelerator.manifest, trace=target.suffix.removeprefix(".")) as model:
             if first is not None:
-                reference = Reference(accelerator)
-                again = compare(accelerator, model, reference, number, images[span]).first
-                if again is None:
-                    span = slice(start, start + accelerator.frames)
-                    again = compare(accelerator, model, reference, start, images[span]).first
-                first = replace(again or first, wave=target)
-            simulate(accelerator, model, images[span], wave=part)
+                references = [Reference(shown) for shown in accelerator.shown]
+
+                def again(span: range) -> Mismatch | None:
+                    part = images[span.start : span.stop]
+                    return compare(accelerator, model, references, span.start, part, schedules.of(span)).first
+
+                found = again(span)
+                if found is None:
+                    span = range(start, min(start + accelerator.frames, len(images)))
+                    found = again(span)
+                first = replace(found or first, wave=target)
+            simulate(accelerator, model, images[span.start : span.stop], schedules.of(span), wave=part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from typing import IO, Any
 from .accelerator import read_accelerator
 from .comparison import Chunk, Reference, compare
 from .model import Model, SimulationFault
+from .schedule import Schedule
 
 __all__ = ["Workers", "serve"]
 
@@ -45,8 +46,8 @@ class Workers:
                         pipe.close()
             process.wait()
 
-    def run(self, shares: list[tuple[int, Any]], finished: Callable[[Chunk], None]) -> list[Chunk]:
-        """Compare `shares`, pairs of the first image's number and the images; the chunks in the same order.
+    def run(self, shares: list[tuple[int, Any, Schedule]], finished: Callable[[Chunk], None]) -> list[Chunk]:
+        """Compare `shares`, each the first image's number, the images and their schedule; the chunks in this order.
 
         Raises
         ------
@@ -57,7 +58,7 @@ class Workers:
         for process in self.processes:
             idle.put(process)
 
-        def one(share: tuple[int, Any]) -> Chunk:
+        def one(share: tuple[int, Any, Schedule]) -> Chunk:
             process = idle.get()
             assert process.stdin is not None and process.stdout is not None
             try:
@@ -90,15 +91,15 @@ class Workers:
 def serve(folder: str, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each pickled share with its Chunk, or with the exception, until there are no more."""
     accelerator = read_accelerator(folder)
-    reference = Reference(accelerator)
+    references = [Reference(shown) for shown in accelerator.shown]
     with Model(accelerator.manifest) as model:
         while True:
             try:
-                start, images = pickle.load(requests)
+                start, images, schedule = pickle.load(requests)
             except EOFError:
                 return
             try:
-                answer: Any = compare(accelerator, model, reference, start, images)
+                answer: Any = compare(accelerator, model, references, start, images, schedule)
             except Exception as error:
                 answer = error
             pickle.dump(answer, answers)

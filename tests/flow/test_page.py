@@ -58,6 +58,8 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
         "tiles": 3,
         "utilization": 0.6,
         "cycles_per_image": 20.5,
+        "modes": ["default"],
+        "mode_cycles": [20.5],
         "latency": 150,
         "verilog_bytes": 345_678,
         "content_hash": "abc",
@@ -81,7 +83,7 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
         for node in small_network.of_kind(Linear)
         for tile in range(len(node.tile_rows))
     ]
-    (tmp_path / "program.json").write_text(json.dumps({"steps": steps}))
+    (tmp_path / "program.json").write_text(json.dumps({"modes": [{"steps": steps}]}))
     return tmp_path
 
 
@@ -177,7 +179,7 @@ def test_page_of_a_deep_network(folder: Path, make_convolutional_network: Callab
         if isinstance(node, (Conv2d, Linear))
         for tile in range(len(node.tile_rows))
     ]
-    (folder / "program.json").write_text(json.dumps({"steps": steps * 2}))
+    (folder / "program.json").write_text(json.dumps({"modes": [{"steps": steps * 2}]}))
     found = verification() | {"dataset": "random", "answers": [], "rtl_accuracy": None, "integer_accuracy": None}
     (folder / "verification.json").write_text(json.dumps(found))
     text = report(folder).path.read_text()

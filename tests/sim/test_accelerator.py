@@ -35,21 +35,21 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
         lambda f: (f / "program.json").write_text("{"),
         r"^Program .*program\.json must be the one that was generated, and is not: Expecting",
     ),
-    (lambda f: (f / "program.json").write_text("[]"), r"^Program .*program\.json must have schema 2, not None$"),
+    (lambda f: (f / "program.json").write_text("[]"), r"^Program .*program\.json must have schema 3, not None$"),
     (
         lambda f: edit_description(f, lambda d: d.update(schema=7)),
-        r"^Program .*program\.json must have schema 2, not 7$",
+        r"^Program .*program\.json must have schema 3, not 7$",
     ),
     (
-        lambda f: edit_description(f, lambda d: d.pop("steps")),
+        lambda f: edit_description(f, lambda d: d["modes"][0].pop("steps")),
         r"^Program .*program\.json must be the one that was generated, and is not: key 'steps' is missing$",
     ),
     (
-        lambda f: edit_description(f, lambda d: d["results"][-1]["groups"].pop()),
+        lambda f: edit_description(f, lambda d: d["modes"][0]["results"][-1]["groups"].pop()),
         r"^Program of .* must show 3 integers of node 'layer2', not \d$",
     ),
     (
-        lambda f: edit_description(f, lambda d: d["steps"][0].update(windows=2)),
+        lambda f: edit_description(f, lambda d: d["modes"][0]["steps"][0].update(windows=2)),
         r"^Program of .* must show 1 windows of node 'linear1', not 2$",
     ),
     (
@@ -86,7 +86,7 @@ def test_images_become_words(folder: Path) -> None:
 @pytest.mark.parametrize("signed", [False, True])
 def test_output_words_become_values(folder: Path, signed: bool) -> None:
     accelerator = read_accelerator(folder)
-    output = accelerator.description["output"] | {"element_bits": 16, "elements_per_word": 4, "signed": signed}
-    accelerator = dataclasses.replace(accelerator, description=accelerator.description | {"output": output})
+    words = accelerator.shown[0].words | {"element_bits": 16, "elements_per_word": 4, "signed": signed}
+    accelerator = dataclasses.replace(accelerator, shown=(dataclasses.replace(accelerator.shown[0], words=words),))
     values = accelerator.output_values(np.array([0xFFFF_0001_8000_7FFF], np.uint64))
     assert values.tolist() == [[0x7FFF, -0x8000, 1, -1] if signed else [0x7FFF, 0x8000, 1, 0xFFFF]]

@@ -23,6 +23,7 @@ from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.beats import Beats
 from quadrille.sim.comparison import Reference, compare, simulate
 from quadrille.sim.model import Model, SimulationFault
+from quadrille.sim.schedule import Schedule
 from quadrille.sim.verification import _shares, verify
 from quadrille.sim.workers import Workers
 
@@ -173,7 +174,7 @@ def test_a_broken_adder_is_found(
     )
     accelerator = read_accelerator(broken)
     with Model(accelerator.manifest) as model:
-        chunk = compare(accelerator, model, Reference(accelerator), 100, IMAGES)
+        chunk = compare(accelerator, model, [Reference(accelerator.shown[0])], 100, IMAGES)
     assert chunk.nodes["linear1"].mismatches > 0 and chunk.first is not None
     assert chunk.first.node == "linear1"
     assert chunk.first.image >= 100
@@ -184,7 +185,9 @@ def test_beats_beyond_the_program_are_a_fault(folder: Path) -> None:
     accelerator = read_accelerator(folder)
     message = r"^Stream o_results delivered \d+ beats more than the program says$"
     with Model(accelerator.manifest) as model, pytest.raises(SimulationFault, match=message):
-        simulate(dataclasses.replace(accelerator, taps={"o_results": Beats(())}), model, IMAGES)
+        fewer = dataclasses.replace(accelerator.shown[0], taps={"o_results": Beats(())})
+        schedule = Schedule.constant(len(IMAGES), 0, accelerator.frames, switches=False)
+        simulate(dataclasses.replace(accelerator, shown=(fewer,)), model, IMAGES, schedule)
 
 
 @pytest.mark.parametrize(
@@ -211,13 +214,13 @@ def test_a_worker_that_dies_is_noticed(folder: Path) -> None:
     with Workers(1, folder) as workers:
         workers.processes[0].kill()
         with pytest.raises(SimulationFault, match=r"^Simulation process ended with status -9$"):
-            workers.run([(0, IMAGES)], lambda chunk: None)
+            workers.run([(0, IMAGES, Schedule((0,) * 23, 4, {}))], lambda chunk: None)
 
 
 @pytest.mark.verilator
 def test_a_workers_exception_is_raised_here(folder: Path) -> None:
     with Workers(1, folder) as workers, pytest.raises(InvalidInput, match=r"^Images must have shape \[n, 6\]"):
-        workers.run([(0, IMAGES[:, :4])], lambda chunk: None)
+        workers.run([(0, IMAGES[:, :4], Schedule((0,) * 23, 4, {}))], lambda chunk: None)
 
 
 @pytest.mark.verilator

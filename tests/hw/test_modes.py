@@ -1,0 +1,191 @@
+"""Programs of several modes: every integer and every cycle, whatever follows whatever, on the exported Verilog."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quadrille.algo.integer import write_modes
+from quadrille.algo.spec import Dequantize, InvalidInput, Modes
+from quadrille.algo.spec.random_mode import draws
+from quadrille.hw.engine import Target, compile_network
+from quadrille.hw.engine.replay import Replay
+from quadrille.hw.engine.timing import Batch
+from quadrille.hw.export import design_files, publish
+from quadrille.sim.accelerator import read_accelerator
+from quadrille.sim.model import Model
+from quadrille.sim.schedule import Schedule
+from quadrille.sim.verification import verify
+from quadrille.tb.networks import random_linear_network, random_network
+
+Settings = dict[str, Any]
+
+CASES: dict[str, tuple[dict[str, Settings], Settings]] = {
+    "weights of 3, 1 and 2 bits, converters of several widths": (
+        {
+            "3": {"sizes": (20, 19, 6), "weight_bits": 3, "cell_bits": 1, "adc_bits": 3},
+            "1": {"sizes": (20, 9, 12, 6), "adc_bits": 4, "row_sums": False},
+            "2": {"sizes": (20, 13, 6), "weight_bits": 2, "cell_bits": 2},
+        },
+        {"rows": 8, "columns": 12, "lanes": 4, "frames": 4},
+    ),
+    "one weight plane, a mode of one tile, values leave": (
+        {
+            "large": {"sizes": (6, 7, 9), "weight_bits": 2, "argmax": False, "result_bits": 16, "tile_rows": 4},
+            "small": {"sizes": (6, 9), "argmax": False, "result_bits": 16},
+        },
+        {"rows": 8, "columns": 10, "lanes": 4, "frames": 2, "weight_planes": 1},
+    ),
+    "maps of 4 and 2 bits behind images of 8": (
+        {
+            "4": {"weight_bits": 4, "cell_bits": 4, "activation_bits": 4, "pool": "max"},
+            "2": {"weight_bits": 2, "cell_bits": 2, "activation_bits": 2, "pool": "max"},
+            "deep": {"channels": (3, 4, 5), "activation_bits": 3, "residual": "projection", "pool": "sum"},
+        },
+        {"rows": 32, "columns": 32, "lanes": 4, "word": 16, "frames": 1},
+    ),
+}
+
+MAPS: Settings = {"shape": (2, 5, 5), "channels": (4, 5), "exact_first": True, "rows": 18}
+
+
+def modes_of(name: str) -> Modes:
+    settings, _ = CASES[name]
+    maps = MAPS if name.startswith("maps") else {}
+    networks = {
+        mode: random_network(len(name) + number, **maps | each) for number, (mode, each) in enumerate(settings.items())
+    }
+    return Modes("several", networks)
+
+
+def make_case(name: str, **hardware: Any):
+    """The modes, their program, some images."""
+    modes = modes_of(name)
+    interval = modes.default.input.format.interval
+    images = np.random.default_rng(1).integers(interval.lo, interval.hi + 1, (14, *modes.default.input.shape))
+    return modes, compile_network(modes, **CASES[name][1] | hardware), images
+
+
+def write_folder(program, folder):
+    files = dict(design_files(program.accelerator(), "accelerator"))
+    files["program.bin"] = program.data
+    files["program.json"] = json.dumps(program.description())
+    publish(folder, files)
+    write_modes(program.modes, folder / "network.safetensors")
+    return folder
+
+
+def every_pair(modes: tuple[str, ...]) -> list[str]:
+    """A walk in which every mode follows every mode, itself too."""
+    walk, left = [modes[0]], {(a, b) for a in modes for b in modes}
+    while left:
+        ways = [pair for pair in left if pair[0] == walk[-1]]
+        step = max(ways, key=lambda pair: sum(a == pair[1] for a, _ in left)) if ways else min(left)
+        walk += [step[1]] if ways else [step[0]]
+        left.discard((walk[-2], walk[-1]))
+    assert {*pairwise(walk)} == {(a, b) for a in modes for b in modes}
+    return walk
+
+
+def check(program, result) -> None:
+    """No integer wrong, and not one cycle more or less than predicted."""
+    assert (result.first, result.mismatches) == (None, 0)
+    for schedule, (_, cycles) in zip(result.schedules, result.spans, strict=True):
+        assert cycles == program.timing.run(Batch(*batch) for batch in schedule.batches())
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("name", CASES)
+def test_every_integer_and_every_cycle(tmp_path, name):
+    modes, program, images = make_case(name)
+    folder = write_folder(program, tmp_path / "hw")
+    for number, mode in enumerate(modes.names):
+        result = verify(folder, images, mode=mode)
+        check(program, result)
+        assert [cycles for _, cycles in result.spans] == [program.timing.cycles(n, number) for n, _ in result.spans]
+    assert verify(folder, images[:3]).schedules[0].modes == (0, 0, 0)
+
+    # A packet between two images changes the mode from any to any.
+    walk = every_pair(modes.names)
+    result = verify(folder, images[: len(walk)], mode=walk)
+    check(program, result)
+    shown = {n.name for network in modes.networks.values() for n in network.nodes[1:]}
+    assert shown - {*result.nodes} <= {n for n in shown if n.startswith("flat")}
+
+    # Drawn from a register, whose state is compared in the end.
+    result = verify(folder, images, seed=7)
+    check(program, result)
+    assert sum((s.modes for s in result.schedules), ()) == draws(7, len(modes.names), len(images))[0]
+    assert result.nodes["mode register"].integers == 2 * len(result.schedules)
+
+
+@pytest.mark.verilator
+def test_a_baked_program_changes_modes(tmp_path):
+    modes, program, images = make_case("weights of 3, 1 and 2 bits, converters of several widths", baked=True)
+    assert program.data == b""
+    folder = write_folder(program, tmp_path / "hw")
+    check(program, verify(folder, images, mode=[modes.names[n % 3] for n in range(14)]))
+    check(program, verify(folder, images, seed=0xACE1, jobs=2))
+
+    # Images before any packet run in the first mode, and those of a whole batch in the mode that its header found.
+    accelerator = read_accelerator(folder)
+    schedule = Schedule((0,) * 4 + (2,) * 4 + (1,) * 3, 4, {4: Schedule.sequence([2]).packets[0]})
+    words = accelerator.input_words(images[:8], replace(schedule, modes=schedule.modes[:8]))
+    with Model(folder) as model:
+        run = model.run({"i": words[:, np.newaxis]}, {"o": 8})
+        assert (run.pins["mode"], run.pins["seed"]) == (2, 1)
+    expected = [verify(folder, images[:8], mode=mode).values.tolist() for mode in ("3", "2")]
+    assert run.streams["o"].fields["data"].tolist() == expected[0][:4] + expected[1][4:]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cycles_that_repeat_are_those_of_every_batch(name):
+    _, program, _ = make_case(name)
+    timing = program.timing
+    for mode in range(len(timing.modes)):
+        for images in (1, 9, 30):
+            replay = Replay(timing)
+            for number, count in enumerate(timing.batches(images)):
+                replay.batch(count, mode, int(number == 0))
+            assert timing.cycles(images, mode) == replay.output + 1
+
+
+def test_equal_tiles_stand_once():
+    network = random_linear_network(Random(3), sizes=(20, 19, 6), tile_rows=8)
+    nodes = tuple(replace(n, shift=n.shift + 1) if isinstance(n, Dequantize) else n for n in network.nodes)
+    alone = compile_network(network, rows=8, columns=8, lanes=4)
+    both = compile_network(Modes("two", {"a": network, "b": replace(network, nodes=nodes)}), rows=8, columns=8, lanes=4)
+    assert both.instructions == 2 * alone.instructions == both.configuration.weight_tiles
+    assert both.configuration.weight_rows == alone.configuration.weight_rows == len(both.images[Target.WEIGHTS])
+    places = both.weights.strips
+    assert places[: alone.instructions] == places[alone.instructions :] == alone.weights.strips
+    assert both.configuration.table_rows == 2 * alone.configuration.table_rows
+
+
+def test_the_same_modes_give_the_same_bytes():
+    one, two = (make_case("maps of 4 and 2 bits behind images of 8")[1] for _ in range(2))
+    assert one.data == two.data and one.description() == two.description()
+    assert design_files(one.accelerator(), "accelerator") == design_files(two.accelerator(), "accelerator")
+
+
+def refused(message: str):
+    return pytest.raises(InvalidInput, match=f"^{re.escape(message.removeprefix(chr(94)))}$")
+
+
+def test_modes_that_do_not_fit():
+    modes, program, _ = make_case("one weight plane, a mode of one tile, values leave")
+    with refused("^Parameter modes of accelerator must be at least 2 for network 'random', not 1"):
+        compile_network(modes, configuration=replace(program.configuration, modes=1))
+    rows = program.configuration.weight_rows
+    with refused(f"^Parameter weight_rows of accelerator must be at least {rows} for network 'random', not {rows - 1}"):
+        compile_network(modes, configuration=replace(program.configuration, weight_rows=rows - 1))
+    vector = random_network(1, shape=(2, 5, 5), channels=(4,))
+    flat = replace(vector, nodes=(vector.input, *vector.nodes[-4:]))
+    assert flat
