@@ -160,6 +160,9 @@ CASES: tuple[Case, ...] = (
     *_cases("sub-word-mac", "test_mac", {"units": 2}, {"units": 2, "apart": True}),
     *_cases("activation-serial-mac", "test_mac", {"units": 3}),
     *_cases("weight-serial-mac", "test_mac", {"units": 5}),
+    *_cases("carry-save-mac", "test_mac", {"units": 1}, {"units": 3, "accumulator_bits": 40}),
+    *_cases("same-weight-mac", "test_mac", {"units": 2}),
+    *_cases("sparse-digit-mac", "test_mac", {"units": 1}, {"units": 3, "columns": 2}),
     *_cases("serial-serial-mac", "test_mac", {"units": 1}, {"units": 2}),
     AcceleratorCase(
         "accelerator",

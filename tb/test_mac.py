@@ -8,8 +8,9 @@ from typing import Any
 import cocotb
 import numpy
 
-from quadrille.algo.integer.mac import DotProducts, dot_product, dot_products, pack
+from quadrille.algo.integer.mac import DotProduct, DotProducts, dot_product, dot_products, pack, sparse_digit_mac
 from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec.digits import SignedBytes, SparseDigits
 from quadrille.algo.spec.mac_schemes import (
     ActivationSerial,
     BitFusion,
@@ -28,10 +29,13 @@ __all__ = ["MacTraffic"]
 
 SCHEMES: Mapping[str, Callable[[Mapping[str, Any]], Scheme]] = {
     "activation-serial-mac": lambda parameters: ActivationSerial(),
+    "carry-save-mac": lambda parameters: SignedBytes(),
     "fusion-mac": lambda parameters: BitFusion(),
     "packed-mac": lambda parameters: Packed(),
     "plain-mac": lambda parameters: Plain(parameters["width"]),
+    "same-weight-mac": lambda parameters: SignedBytes(),
     "serial-serial-mac": lambda parameters: SerialSerial(),
+    "sparse-digit-mac": lambda parameters: SparseDigits(parameters["columns"]),
     "spatio-temporal-mac": lambda parameters: SpatioTemporal(),
     "sub-word-mac": lambda parameters: SubWord(parameters["apart"]),
     "weight-serial-mac": lambda parameters: WeightSerial(),
@@ -54,8 +58,11 @@ class MacTraffic(Traffic):
     def mode(self) -> MacMode:
         """Any pair of precisions that the unit has, for latency one bit each."""
         while True:
-            bits = [1 if self.opening else self.random.randint(1, GREATEST_PRECISION) for _ in range(2)]
-            mode = MacMode(*(Operand(number, self.random.random() < 0.5) for number in bits))
+            operands = [
+                Operand(1) if self.opening else Operand(self.random.randint(1, GREATEST_PRECISION), bool(sign))
+                for sign in (self.random.getrandbits(1), self.random.getrandbits(1))
+            ]
+            mode = MacMode(operands[0], operands[1])
             try:
                 self.scheme.check(mode)
             except InvalidInput:
@@ -71,22 +78,21 @@ class MacTraffic(Traffic):
         return numpy.array([self.random.choice([low, high]) if self.random.random() < 0.2 else x for x in drawn])
 
     def send(self) -> int:
-        """One dot product, or as many as the unit makes at a time, and the sums; the cycles of the mode."""
+        """One dot product, or as many as the unit makes at a time, and the sums; the cycles that they take."""
         mode, units = self.mode(), self.bench.parameter("units")
         vectors = self.scheme.vectors(mode)
         size = units * self.scheme.elements(mode) // vectors
-        groups = 1 if self.opening else self.random.randint(1, 5)
-        length = size * groups
+        length = size * self.random.randint(1, 5)
         if not (mode.a.binary and mode.b.binary):
             length -= self.random.randint(0, size - 1)
+        if self.opening:
+            length = 1
         self.opening = False
-        a, b = (numpy.array([self.values(operand, length) for _ in range(vectors)]) for operand in (mode.a, mode.b))
-        keywords = {"mode": mode, "units": units, "accumulator_bits": self.bench.parameter("accumulator_bits")}
-        if self.scheme.sums == 1:
-            result = dot_product(a[0], b[0], scheme=self.scheme, **keywords)
-        else:
-            result = dot_products(a, b, scheme=self.scheme, **keywords)
-        words = pack(a, b, scheme=self.scheme, mode=mode, units=units)
+        rows = self.scheme.columns if isinstance(self.scheme, SparseDigits) else vectors
+        a = numpy.array([self.values(mode.a, length) for _ in range(rows)])
+        b = numpy.array([self.values(mode.b, length) for _ in range(vectors)])
+        result = self.result(a, b, mode)
+        words = self.words(a, b, mode)
         for index in range(result.beats):
             self.bench.send(
                 "i",
@@ -101,11 +107,30 @@ class MacTraffic(Traffic):
                     "last": int(index == result.beats - 1),
                 },
             )
-        if isinstance(result, DotProducts):
-            self.bench.expect("o", {"sums": list(result.totals)})
-        else:
-            self.bench.expect("o", {"sum": result.total})
+        totals = result.totals if isinstance(result, DotProducts) else (result.total,)
+        expected: dict[str, Any] = {"sum": totals[0]} if self.scheme.sums == 1 else {"sums": list(totals)}
+        if isinstance(self.scheme, SparseDigits):
+            expected["cycles"] = result.cycles
+        self.bench.expect("o", expected)
         return result.cycles
+
+    def result(self, a: numpy.ndarray, b: numpy.ndarray, mode: MacMode) -> DotProduct | DotProducts:
+        """The twin's sums and cycles."""
+        units, bits = self.bench.parameter("units"), self.bench.parameter("accumulator_bits")
+        if isinstance(self.scheme, SparseDigits):
+            columns = self.scheme.columns
+            return sparse_digit_mac(a, b[0], mode=mode, columns=columns, units=units, accumulator_bits=bits)
+        if self.scheme.sums > 1:
+            return dot_products(a, b, scheme=self.scheme, mode=mode, units=units, accumulator_bits=bits)
+        return dot_product(a[0], b[0], scheme=self.scheme, mode=mode, units=units, accumulator_bits=bits)
+
+    def words(self, a: numpy.ndarray, b: numpy.ndarray, mode: MacMode) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """The words of both operands, those of columns side by side."""
+        units = self.bench.parameter("units")
+        if not isinstance(self.scheme, SparseDigits):
+            return pack(a, b, scheme=self.scheme, mode=mode, units=units)
+        packed = [pack(row, b[0], scheme=self.scheme, mode=mode, units=units) for row in a]
+        return numpy.concatenate([words for words, _ in packed], axis=1), packed[0][1]
 
 
 @cocotb.test()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec.digits import SignedBytes, SparseDigits
 from quadrille.algo.spec.mac_schemes import (
     ActivationSerial,
     BitFusion,
@@ -14,6 +18,8 @@ from quadrille.algo.spec.mac_schemes import (
 from quadrille.algo.spec.precision import MacMode
 from quadrille.algo.spec.spatio_temporal import SpatioTemporal
 
+from .arithmetic import integers
+from .digits import digit_cycles
 from .mac_array import mac_array
 from .mac_words import DotProduct, DotProducts, dot_product, dot_products, pack
 
@@ -21,6 +27,7 @@ __all__ = [
     "DotProduct",
     "DotProducts",
     "activation_serial_mac",
+    "carry_save_mac",
     "dot_product",
     "dot_products",
     "fusion_mac",
@@ -28,7 +35,9 @@ __all__ = [
     "pack",
     "packed_mac",
     "plain_mac",
+    "same_weight_mac",
     "serial_serial_mac",
+    "sparse_digit_mac",
     "spatio_temporal_mac",
     "sub_word_mac",
     "weight_serial_mac",
@@ -89,3 +98,40 @@ def serial_serial_mac(
 ) -> DotProduct:
     """`sum_k a[k] * b[k]` one bit of a by one bit of b at a time: `dot_product` with SerialSerial."""
     return dot_product(a, b, scheme=SerialSerial(), mode=mode, units=units, accumulator_bits=accumulator_bits)
+
+
+def carry_save_mac(a: object, b: object, /, *, mode: MacMode, units: int = 8, accumulator_bits: int = 48) -> DotProduct:
+    """`sum_k a[k] * b[k]` in redundant sums, product by product: `dot_product` with SignedBytes."""
+    return dot_product(a, b, scheme=SignedBytes(), mode=mode, units=units, accumulator_bits=accumulator_bits)
+
+
+def same_weight_mac(
+    a: object, b: object, /, *, mode: MacMode, units: int = 8, accumulator_bits: int = 48
+) -> DotProduct:
+    """`sum_k a[k] * b[k]` in redundant sums, weight by weight: `dot_product` with SignedBytes."""
+    return dot_product(a, b, scheme=SignedBytes(), mode=mode, units=units, accumulator_bits=accumulator_bits)
+
+
+def sparse_digit_mac(
+    a: object, b: object, /, *, mode: MacMode, columns: int = 1, units: int = 8, accumulator_bits: int = 48
+) -> DotProducts:
+    """`sums[c] = sum_k a[c,k] * b[k]` digit by digit of b, in the cycles of `digit_cycles`.
+
+    `a` (columns, K), `b` (K,).
+
+    Raises
+    ------
+    InvalidInput
+        As `dot_product`; and if `a` has not a row for each column.
+    """
+    scheme, rows, right = SparseDigits(columns), integers(a, "Operand a"), integers(b, "Operand b")
+    if rows.ndim != 2 or len(rows) != columns:
+        raise InvalidInput(f"Operand a must have a row for each of {columns} columns, not the shape {list(rows.shape)}")
+    found = [
+        dot_product(row, right, scheme=scheme, mode=mode, units=units, accumulator_bits=accumulator_bits)
+        for row in rows
+    ]
+    size = units * scheme.elements(mode)
+    whole = np.append(right, np.full(-len(right) % size, -1 if mode.b.binary else 0))  # the field 0 is -1 there
+    cycles = digit_cycles(whole, units=units, elements=scheme.elements(mode))
+    return DotProducts(tuple(each.total for each in found), found[0].beats, cycles)

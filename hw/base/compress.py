@@ -12,7 +12,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value
 
-__all__ = ["Heap", "compress", "levels", "popcount"]
+__all__ = ["Heap", "compress", "counted", "full_adder", "levels", "popcount"]
 
 Heap = dict[int, list[Value]]
 
@@ -90,30 +90,33 @@ def compress(
 
 
 def popcount(m: Module, word: Value, *, name: str) -> Value:
-    """The number of set bits of `word`: full adders over thirds of the word, folded until single bits are left.
+    """The number of set bits of `word`."""
+    return counted(m, {0: word}, name=name)
+
+
+def counted(m: Module, words: Mapping[int, Value], *, name: str) -> Value:
+    """`sum_k (set bits of words[k]) << k`: full adders over thirds of the words, folded until single bits are left.
 
     The gates are those of a tree of full adders over the bits; the words stay as wide as they can.
     """
-    at: dict[int, Any] = {0: word}
+    at: dict[int, Any] = dict(words)
+    most = sum(len(word) << weight for weight, word in words.items())
     level = 0
     while any(len(part) > 2 for part in at.values()):
         after: dict[int, list[Value]] = {}
         for weight, part in sorted(at.items()):
-            if len(part) < 3:
-                after.setdefault(weight, []).append(part)
-                continue
-            third = -(-len(part) // 3)
-            thirds = [Cat(part[n * third : (n + 1) * third], Const(0, third))[:third] for n in range(3)]
-            total, carry = full_adder(m, thirds, f"{name}_{level}_{weight}")
-            after.setdefault(weight, []).append(total)
-            after.setdefault(weight + 1, []).append(carry)
+            third = len(part) // 3
+            if third:
+                thirds = [part[n * third : (n + 1) * third] for n in range(3)]
+                total, carry = full_adder(m, thirds, f"{name}_{level}_{weight}")
+                after.setdefault(weight, []).append(total)
+                after.setdefault(weight + 1, []).append(carry)
+            after.setdefault(weight, []).append(part[3 * third :])
         at, level = {weight: Cat(*parts) for weight, parts in after.items()}, level + 1
-    count: Value = Const(0, 1)
-    for row in range(2):
-        addend = Cat(
-            at[weight][row] if weight in at and len(at[weight]) > row else Const(0, 1) for weight in range(max(at) + 1)
-        )
-        count = count + addend
-    result = Signal(len(word).bit_length(), name=f"{name}_count")
-    m.d.comb += result.eq(count)
+    rows: list[Value] = [
+        Cat(at[weight][row] if weight in at and len(at[weight]) > row else Const(0, 1) for weight in range(max(at) + 1))
+        for row in range(2)
+    ]
+    result = Signal(most.bit_length(), name=f"{name}_count")
+    m.d.comb += result.eq(rows[0] + rows[1])
     return result

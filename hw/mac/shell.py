@@ -34,13 +34,26 @@ class Pass:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What a unit keeps of a beat: `busy` if there is one; and of the beat that it is offered, before it is kept."""
+
+    busy: Value
+    words: dict[str, Value]
+    operands: dict[str, Any]
+    decoded: dict[str, Any]
+    loaded: dict[str, Value]
+    first: Value
+    last: Value
+
+
+@dataclass(frozen=True)
 class Beat:
     """The beat at hand, in one of its cycles.
 
     Attributes
     ----------
     busy : whether there is one
-    words, operands : by "a" and "b" the words of all units side by side, and the decoded precision
+    words, operands : by "a" and "b" the words of all `units` side by side, and the decoded precision
     number : of the pass; bit : what is left of the pass in cycles, less 1
     starts : the first cycle of a pass; ends : its last
     first : of the first pass of a dot product; last : in the last cycle of a dot product
@@ -50,6 +63,7 @@ class Beat:
     busy: Value
     words: dict[str, Value]
     operands: dict[str, Any]
+    units: int
     number: Value
     bit: Value
     starts: Value
@@ -59,8 +73,9 @@ class Beat:
     routing: Any = None
 
     def word(self, name: str, unit: int) -> Value:
-        """The word of one unit."""
-        return self.words[name][unit * WORD_BITS : (unit + 1) * WORD_BITS]
+        """The word of one unit, as wide as it is kept; of a column of units beside the first, unit + column * units."""
+        width = WORD_BITS if name == "a" else len(self.words[name]) // self.units
+        return self.words[name][unit * width : (unit + 1) * width]
 
 
 class MacUnit(Block, metaclass=ABCMeta):
@@ -74,7 +89,8 @@ class MacUnit(Block, metaclass=ABCMeta):
     Members
     -------
     i : stream of `operands_layout`, a word of 16 bits for each unit
-    o : stream {sum}, or {sums} of a unit that makes several dot products at the same time
+    o : stream {sum}, or {sums} of a unit that makes several dot products at the same time, and {cycles} of one whose
+        cycles depend on the data
 
     Raises
     ------
@@ -94,13 +110,17 @@ class MacUnit(Block, metaclass=ABCMeta):
     """What is decoded of a precision; with a field `last_bit` where a pass takes more than one cycle."""
     serial: str = "b"
     """The operand whose `last_bit` counts the cycles of a pass."""
+    columns: int = 1
+    """Words of a for each of b; the shell has as many sums for them."""
+    counts_cycles: bool = False
+    """Whether a sum comes with the cycles that its beats took."""
 
     def __init__(self, *, units: int = 8, accumulator_bits: int = 48, **own: object):
         self.take(units=units, accumulator_bits=accumulator_bits, **own)
         super().__init__(
             {
-                "i": In(stream.Signature(operands_layout(self.units, WORD_BITS))),
-                "o": Out(stream.Signature(sum_layout(self.accumulator_bits, self.sums))),
+                "i": In(stream.Signature(operands_layout(self.units, WORD_BITS, self.columns))),
+                "o": Out(stream.Signature(sum_layout(self.accumulator_bits, self.sums, self.counts_cycles))),
             }
         )
 
@@ -128,43 +148,62 @@ class MacUnit(Block, metaclass=ABCMeta):
         self.elaborate_sum(m, enable, self.elaborate_beat(m, enable))
         return m
 
-    def loaded(self, name: str, word: Value, decoded: Any) -> Value:
+    def loaded(self, m: Module, name: str, word: Value, decoded: Any) -> Value:
         """The words of operand `name` as they are kept."""
         return word
 
-    def elaborate_beat(self, m: Module, enable: Value) -> Beat:
-        """Registers for a beat, and where in it we are; the next one is taken in its last cycle."""
+    def elaborate_taken(self, m: Module) -> Taken:
+        """Registers for a beat, loaded whenever `ready` is high; driving `ready` is left to the caller."""
         payload: Any = self.i.payload
-        words = {name: Signal(WORD_BITS * self.units, name=f"word_{name}", reset_less=True) for name in "ab"}
-        operands: dict[str, Any] = {
-            name: Signal(self.operand, name=f"operand_{name}", reset_less=True) for name in "ab"
-        }
-        decoded: dict[str, Any] = {name: Signal(self.operand, name=f"decoded_{name}") for name in "ab"}
+        operands: dict[str, Any] = {}
+        decoded: dict[str, Any] = {}
+        words: dict[str, Value] = {}
+        loaded: dict[str, Value] = {}
+        busy, first, last = Signal(), Signal(reset_less=True), Signal(reset_less=True)
         for name in "ab":
+            operands[name] = Signal(self.operand, name=f"operand_{name}", reset_less=True)
+            decoded[name] = Signal(self.operand, name=f"decoded_{name}")
             self.decode(m, decoded[name], payload[f"{name}_bits"], payload[f"{name}_signed"])
+            loaded[name] = self.loaded(m, name, payload[name].as_value(), decoded[name])
+            words[name] = Signal(len(loaded[name]), name=f"word_{name}", reset_less=True)
+        with m.If(self.i.ready):
+            m.d.sync += [busy.eq(self.i.valid), first.eq(payload.first), last.eq(payload.last)]
+            for name in "ab":
+                m.d.sync += [words[name].eq(loaded[name]), operands[name].eq(decoded[name])]
+        return Taken(busy, words, operands, decoded, loaded, first, last)
+
+    def elaborate_beat(self, m: Module, enable: Value) -> Beat:
+        """The beat at hand, and where in it we are; the next one is taken in its last cycle."""
+        taken = self.elaborate_taken(m)
         serial = "last_bit" in self.operand.members
-        bits = len(View(self.operand, decoded[self.serial]).last_bit) if serial else 1
-        busy, ends = Signal(), Signal(2, reset_less=True)
+        bits = len(View(self.operand, taken.decoded[self.serial]).last_bit) if serial else 1
         bit, number, last_cycle = Signal(bits), Signal(2), Signal()
-        at_hand = self.decode_pass(m, operands, number)
+        at_hand = self.decode_pass(m, taken.operands, number)
         m.d.comb += [
             last_cycle.eq((bit == 0) & (number == at_hand.last)),
-            self.i.ready.eq(enable & (~busy | last_cycle)),
+            self.i.ready.eq(enable & (~taken.busy | last_cycle)),
         ]
-        full, next_full = (of[self.serial].last_bit if serial else 0 for of in (operands, decoded))
+        full, next_full = (of[self.serial].last_bit if serial else 0 for of in (taken.operands, taken.decoded))
         with m.If(self.i.ready):
-            m.d.sync += [busy.eq(self.i.valid), number.eq(0), bit.eq(next_full)]
-            m.d.sync += ends.eq(Cat(payload.first, payload.last))
-            for name in "ab":
-                word = self.loaded(name, payload[name].as_value(), decoded[name])
-                m.d.sync += [words[name].eq(word), operands[name].eq(decoded[name])]
+            m.d.sync += [number.eq(0), bit.eq(next_full)]
         with m.Elif(enable):
             with m.If(bit == 0):
                 m.d.sync += [bit.eq(full), number.eq(number + 1)]
             with m.Else():
                 m.d.sync += bit.eq(bit - 1)
-        first, last = ends[0] & (number == 0), ends[1] & last_cycle
-        return Beat(busy, dict(words), operands, number, bit, bit == full, bit == 0, first, last, at_hand.routing)
+        return Beat(
+            busy=taken.busy,
+            words=taken.words,
+            operands=taken.operands,
+            units=self.units,
+            number=number,
+            bit=bit,
+            starts=bit == full,
+            ends=bit == 0,
+            first=taken.first & (number == 0),
+            last=taken.last & last_cycle,
+            routing=at_hand.routing,
+        )
 
     def elaborate_total(
         self, m: Module, enable: Value, *groups: Value, valid: Value, first: Value, last: Value

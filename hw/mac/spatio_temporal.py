@@ -157,7 +157,7 @@ class SpatioTemporalMac(MacUnit):
         starts = range(CHUNK_BITS * nibble, WORD_BITS * self.units, WORD_BITS)
         return Cat(word[n : n + CHUNK_BITS].bit_select(bit, 1) for n in starts)
 
-    def loaded(self, name: str, word: Value, decoded: Any) -> Value:
+    def loaded(self, m: Module, name: str, word: Value, decoded: Any) -> Value:
         """A binary a, one bit of each nibble, as a number: 1 is 0001, and 0 is 1111."""
         if name == "b":
             return word

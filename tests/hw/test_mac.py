@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import product
 from typing import Any
@@ -21,6 +22,7 @@ from quadrille.algo.integer.mac import (
     sub_word_mac,
 )
 from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec.digits import SignedBytes
 from quadrille.algo.spec.mac_schemes import (
     ActivationSerial,
     BitFusion,
@@ -35,9 +37,11 @@ from quadrille.algo.spec.spatio_temporal import Chunks, SpatioTemporal
 from quadrille.hw.export import export
 from quadrille.hw.mac import (
     ActivationSerialMac,
+    CarrySaveMac,
     FusionMac,
     PackedMac,
     PlainMac,
+    SameWeightMac,
     SerialSerialMac,
     SpatioTemporalMac,
     SubWordMac,
@@ -57,6 +61,8 @@ DESIGNS: dict[str, tuple[Scheme, Callable[[], MacUnit], int]] = {
     "sub-word": (SubWord(), lambda: SubWordMac(units=UNITS), 16),
     "sub-word-apart": (SubWord(apart=True), lambda: SubWordMac(units=UNITS, apart=True), 16),
     "packed": (Packed(), lambda: PackedMac(units=UNITS), 8),
+    "carry-save": (SignedBytes(), lambda: CarrySaveMac(units=UNITS), 8),
+    "same-weight": (SignedBytes(), lambda: SameWeightMac(units=UNITS), 8),
     "activation-serial": (ActivationSerial(), lambda: ActivationSerialMac(units=UNITS), 16),
     "weight-serial": (WeightSerial(), lambda: WeightSerialMac(units=UNITS), 16),
     "serial-serial": (SerialSerial(), lambda: SerialSerialMac(units=UNITS), 16),
@@ -72,10 +78,13 @@ def model_fixture(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], M
     return cache(lambda name: Model(export(DESIGNS[name][1](), tmp_path_factory.mktemp("mac"))))
 
 
-def modes(most: int) -> Iterator[MacMode]:
-    """All pairs of precisions up to `most`, each side signed or not."""
+def modes(scheme: Scheme, most: int) -> Iterator[MacMode]:
+    """All pairs of precisions up to `most` that a design has, each side signed or not."""
     for a, b, a_signed, b_signed in product(range(1, most + 1), range(1, most + 1), SIGNS, SIGNS):
-        yield MacMode(Operand(a, a_signed), Operand(b, b_signed))
+        mode = MacMode(Operand(a, a_signed), Operand(b, b_signed))
+        with suppress(InvalidInput):
+            scheme.check(mode)
+            yield mode
 
 
 def values_of(operand: Operand) -> np.ndarray:
@@ -130,7 +139,7 @@ def test_every_pair_of_operands(model: Callable[[str], Model], design: str, a_si
     scheme = DESIGNS[design][0]
     beats: list[Beats] = []
     expected: list[np.ndarray] = []
-    for mode in modes(8):
+    for mode in modes(scheme, 8):
         if (mode.a.signed, mode.b.signed) != (a_signed, b_signed):
             continue
         a, b = (grid.ravel() for grid in np.meshgrid(values_of(mode.a), values_of(mode.b), indexing="ij"))
@@ -155,7 +164,7 @@ def drawn(design: str, seed: int) -> tuple[Beats, np.ndarray, list[int]]:
     """Dot products of every mode in random order: beats, sums, and the cycles of each."""
     scheme, _, most = DESIGNS[design]
     draw = np.random.default_rng(seed)
-    everything = list(modes(most))
+    everything = list(modes(scheme, most))
     parts: list[Beats] = []
     sums: list[tuple[int, ...]] = []
     cycles: list[int] = []
