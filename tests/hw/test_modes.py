@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from quadrille.algo.integer import write_modes
-from quadrille.algo.spec import Dequantize, InvalidInput, Modes
+from quadrille.algo.spec import Dequantize, Flatten, InvalidInput, Modes, Network
 from quadrille.algo.spec.random_mode import draws
 from quadrille.hw.engine import Target, compile_network
 from quadrille.hw.engine.replay import Replay
@@ -186,6 +186,9 @@ def test_modes_that_do_not_fit():
     rows = program.configuration.weight_rows
     with refused(f"^Parameter weight_rows of accelerator must be at least {rows} for network 'random', not {rows - 1}"):
         compile_network(modes, configuration=replace(program.configuration, weight_rows=rows - 1))
-    vector = random_network(1, shape=(2, 5, 5), channels=(4,))
-    flat = replace(vector, nodes=(vector.input, *vector.nodes[-4:]))
-    assert flat
+    maps = random_network(1, shape=(2, 5, 5), channels=(4,), rows=18, row_sums=False)
+    vectors = random_network(1, sizes=(50, 5), activation_bits=4, result_bits=12, row_sums=False, tile_rows=18)
+    read = tuple(replace(n, inputs=tuple({"image": "flat"}.get(i, i) for i in n.inputs)) for n in vectors.nodes[1:])
+    flat = Network("flat", (maps.input, Flatten(name="flat", inputs=("image",)), *read))
+    with refused("^Mode 'b' of network 'two' must read its images as mode 'a' does, as maps, not as vectors"):
+        compile_network(Modes("two", {"a": maps, "b": flat}), rows=18, columns=8, lanes=4)
