@@ -241,7 +241,7 @@ def test_recipes_of_several_precisions_are_a_kind_of_their_own() -> None:
     assert not set(modes_recipes()) & set(recipes())
     model = modes_recipes()["truncquant-fashion-mnist"].model()
     assert model.modes == ("8", "4", "2")
-    assert [layer.encoding.weight_bits for layer in model.at("2").layers] == [2, 2, 2]
+    assert [layer.encoding.weight_bits for layer in model.at("2").layers] == [8, 2, 8]
 
 
 def test_training_from_the_recipe_reaches_its_data(trained: TrainedModes) -> None:
