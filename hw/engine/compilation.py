@@ -54,7 +54,7 @@ def compile_network(
     With `configuration` given the accelerator is that one, and the network must fit it. `lanes` is by default a quarter
     of the columns of a macro, to a power of two: with 4-bit activations the lanes then take as many cycles as the
     array. `word`, the activations in a word of memory, is by default the most channels that a pixel has, up to the rows
-    of a macro. `frames`, the images of a batch, is by default 1 for a network of convolutions, whose windows share each
+    of a macro or the rows that the units of a column hold. `frames`, the images of a batch, is by default 1 for a network of convolutions, whose windows share each
     tile, and 32 for others.
 
     Raises
@@ -93,7 +93,8 @@ def compile_network(
         per_data_word = elements_per_data_word(activation_bits)
         if word is None:
             channels = max(layer.shape[0] for layer in layers)
-            word = max(power_of_two(min(channels, rows)), per_data_word, chosen)
+            tallest = max(rows_of(layer, rows, chosen_unit) for layer in layers)
+            word = max(power_of_two(min(channels, tallest)), per_data_word, chosen)
         given: dict[str, Any] = {
             "engine": engine,
             "unit": unit,
@@ -153,7 +154,9 @@ def for_array(modes: Modes, rows: int, unit: str) -> Modes:
                 precision_of(layer).check(unit)
             except InvalidInput as error:
                 raise InvalidInput(f"Node {layer.matrix.name!r}: {error}") from None
-            heights[layer.matrix.name] = rows_of(layer, rows, unit)
+            most, taps = rows_of(layer, rows, unit), layer.window.taps
+            # Whole kernels where they fit: then the modes are cut of the same rows (hw.engine.weights).
+            heights[layer.matrix.name] = (most // taps * taps or most) if len(modes.networks) > 1 else most
         found[mode], _ = retile(whole, lambda node, heights=heights: heights[node.name])
     return replace(modes, networks=found)
 
