@@ -2,7 +2,6 @@ import base64
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -91,7 +90,7 @@ def test_a_network_lies_on_macros(make_convolutional_network: Callable[..., Netw
 def test_an_accelerator_has_its_own_shape(small_network: Network, tmp_path: Path) -> None:
     write_network(small_network, tmp_path / "network.safetensors")
     configuration = compile_network(small_network, rows=40, columns=16, lanes=4).configuration
-    (tmp_path / "accelerator.json").write_text(json.dumps({"parameters": asdict(configuration)}))
+    (tmp_path / "accelerator.json").write_text(json.dumps({"parameters": configuration.record()}))
     layout = inspect(tmp_path).layout
     assert layout is not None
     assert (layout.rows, layout.columns) == (40, 16)

@@ -197,6 +197,13 @@ def test_page_goes_where_it_is_told(folder: Path) -> None:
     assert not (folder / "report.html").exists()
 
 
+def test_program_of_another_version_is_refused(folder: Path) -> None:
+    (folder / "program.json").write_text(json.dumps({"schema": 2, "steps": []}))
+    message = r"^Accelerator's program must be generated anew for a report, as its schema is 2$"
+    with pytest.raises(InvalidInput, match=message):
+        report(folder)
+
+
 def test_folder_without_accelerator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         InvalidInput, match=r"^Accelerator's description must be readable, and .*generation\.json is not"

@@ -56,6 +56,10 @@ CASES: list[tuple[Callable[[Path], object], str]] = [
         lambda f: edit_description(f, lambda d: d["input"]["order"].__setitem__(0, -1)),
         r"^Program of .* must take every element of an image of 6 elements$",
     ),
+    (
+        lambda f: edit_description(f, lambda d: d["modes"][0].update(mode="8")),
+        r"^Program of .* must have the modes of its network, default, not 8$",
+    ),
     (lambda f: (f / "network.safetensors").unlink(), r"^Network file .*network\.safetensors: must be a file"),
 ]
 

@@ -27,10 +27,10 @@ from quadrille.algo.spec import (
     Subsample,
     Window,
 )
-from quadrille.sim.accelerator import Accelerator
 from quadrille.sim.beats import PADDING, Beats
 from quadrille.sim.comparison import Agreement, Reference, Tally
 from quadrille.sim.description import END, code_beats, ends, output_beats, reference_beats, result_beats, row_sum_of
+from quadrille.sim.shown import Shown
 
 LANES = 2
 WINDOW = Window((3, 3), (1, 1), (1, 1), groups=2)
@@ -277,7 +277,7 @@ def test_row_sums_that_no_node_has(make_convolutional_network: Callable[..., Net
     """Those of the network with the nodes are those that the reference adds without them."""
     network = make_convolutional_network(Random(4), shape=(3, 6, 6), rows=16, fill_rows=True, stride=2, row_sums=False)
     output = output_beats([{"windows": 1, "groups": [{"node": "linear1", "outputs": [0]}]}], [], INDEX, network)
-    reference = Reference(cast("Accelerator", SimpleNamespace(network=network, output=output)))
+    reference = Reference(cast("Shown", SimpleNamespace(network=network, output=output)))
     found = reference.tensors(GENERATOR.integers(0, 16, (3, 3, 6, 6)))
     for node in network.of_kind(Conv2d):
         sums = row_sum_of(network, node.name)

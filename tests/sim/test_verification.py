@@ -200,6 +200,15 @@ def test_beats_beyond_the_program_are_a_fault(folder: Path) -> None:
         ({"jobs": 1.5}, r"^Number of jobs must be a positive integer, not 1\.5$"),
         ({"labels": [1, 2]}, r"^Labels must have shape \[23\], not \[2\]$"),
         ({"wave": "wave.png"}, r"^Waveform file must end in \.vcd or \.fst, not 'wave\.png'$"),
+        ({"mode": "4"}, r"^Mode must be one of default of network 'random', not '4'$"),
+        ({"mode": ["default"] * 5}, r"^Modes of 23 images must be as many, not 5$"),
+        (
+            {"mode": ["default"] * 23},
+            r"^Accelerator in .* must have several modes to change between, and has default alone$",
+        ),
+        ({"seed": 7}, r"^Accelerator in .* must have several modes to change between, and has default alone$"),
+        ({"seed": 0}, r"^Seed must be from 1 to 65535, not 0$"),
+        ({"seed": 7, "mode": "4"}, r"^Mode must be left out where it is drawn from a seed, and is '4'$"),
         ({"wave": "none/wave.vcd"}, r"^Waveform must be in a folder that exists, not none/wave\.vcd$"),
     ],
 )
