@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from quadrille.algo.spec.array_precision import UNIT_SCHEMES
+
 from .console import FILE, emit, json_option, names_of, numbers_of, output_option, setting_option
 from .progress import shown
 
@@ -157,8 +159,18 @@ def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: b
 @study_command.command("precision", short_help="Modes of a network: accuracy, cycles, energy; trainings beside them.")
 @click.argument("network", type=FILE)
 @output_option("Where results.json, study.md, study.csv and study.png go.")
-@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro.")
-@click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
+@click.option(
+    "--engine",
+    type=click.Choice(["cim", "mac"]),
+    default="cim",
+    show_default=True,
+    help="Macros, or an array of multiply-accumulate units.",
+)
+@click.option(
+    "--unit", type=click.Choice(list(UNIT_SCHEMES)), default="spatio-temporal", show_default=True, help="Its units."
+)
+@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro, or of the array.")
+@click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro, or of the array.")
 @click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
 @click.option("--images", type=int, help="Only the first IMAGES held-out images [default: all].")
@@ -170,7 +182,7 @@ def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: b
     help="Compare with other trainings of the network's recipe, that many times each: this trains networks.",
 )
 @json_option
-def precision_command(network: Path, output: Path, settings: dict[str, str], as_json: bool, **numbers: Any) -> None:
+def precision_command(network: Path, output: Path, settings: dict[str, str], as_json: bool, **others: Any) -> None:
     """Measure every mode in the file NETWORK: accuracy of its integers, exact cycles, products of single bits.
 
     With --seeds it is put beside networks trained for each precision alone, beside codes rounded for each precision,
@@ -184,6 +196,6 @@ def precision_command(network: Path, output: Path, settings: dict[str, str], as_
 
     with shown(as_json) as progress:
         result = study_precision(
-            network, output, settings=settings, progress=progress, on_run=partial(click.echo, err=True), **numbers
+            network, output, settings=settings, progress=progress, on_run=partial(click.echo, err=True), **others
         )
     emit(result, as_json)

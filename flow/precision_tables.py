@@ -15,10 +15,11 @@ __all__ = ["findings", "precision_markdown"]
 Record = Mapping[str, Any]
 
 COSTS_NOTE = (
-    "Cycles per image are those of images that follow one another, as the program of that mode alone predicts them, "
-    "exactly, on the least accelerator that holds it. Bit products are the products of single bits of weights and "
-    "activations, summed over all layers: the proxy of energy that papers on precision scaling use, blind to memories "
-    "and control. Unit cycles are those that one spatio-temporal multiply-accumulate unit would take for all products."
+    "Cycles per image are those of images that follow one another in one mode, as the program of all modes predicts "
+    "them, exactly, on the least accelerator that holds it. Bit products are the products of single bits of weights "
+    "and activations, summed over all layers: the proxy of energy that papers on precision scaling use, blind to "
+    "memories and control. Unit cycles are what one spatio-temporal multiply-accumulate unit would take for all "
+    "products."
 )
 NEAR = 0.01  # a point: what the aim allows between one network for all precisions and one for each
 
@@ -72,7 +73,7 @@ def precision_markdown(options: Record, records: Record, found: Sequence[str]) -
     lines = [
         f"# Precision study: {options['network']}",
         "",
-        f"One network, {len(modes)} modes; integers on {images}; macros of {options['rows']} x {options['columns']}.",
+        f"One network, {len(modes)} modes; integers on {images}; {_accelerator(options)}.",
         "",
         "## Modes",
         "",
@@ -119,6 +120,14 @@ def precision_markdown(options: Record, records: Record, found: Sequence[str]) -
         lines += ["", f"Integer networks, {epochs} epochs each, {seeds} seed{'s' if seeds > 1 else ''}."]
     lines += ["", "## Findings", "", *(f"- {sentence}." for sentence in found), ""]
     return "\n".join(lines)
+
+
+def _accelerator(options: Record) -> str:
+    """The array in words."""
+    shape = f"{options['rows']} x {options['columns']}"
+    if options["engine"] == "mac":
+        return f"an array of {shape} {options['unit']} units"
+    return f"{options['macros']} macro{'' if options['macros'] == 1 else 's'} of {shape}"
 
 
 def _spread(shares: Sequence[float]) -> str:

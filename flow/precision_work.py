@@ -17,6 +17,7 @@ from .results import percent, read_json
 if TYPE_CHECKING:
     from quadrille.algo.data import Dataset
     from quadrille.algo.nn import ModesRecipe, Progress, SwitchableClassifier, TrainedModes
+    from quadrille.hw.engine.timing import Timing
 
 __all__ = ["ALONE", "METHODS", "PLAIN_CUT", "ROUNDED", "ROUNDED_CUT", "TRUNCATED", "Comparison", "measure_mode"]
 
@@ -35,22 +36,20 @@ METHODS: dict[str, str] = {
 }
 
 
-def measure_mode(mode: str, network: Network, program: Any, accuracy: Callable[[Network], float]) -> dict[str, Any]:
+def measure_mode(mode: str, number: int, network: Network, timing: Timing, accuracy: float) -> dict[str, Any]:
     """A record of one mode: accuracy, cycles, products of bits, the bits of its weights.
 
-    `program` is what `compile_network` makes of it.
+    `timing` is that of the program of all modes, of which this is the one of that `number`.
     """
-    layers = layer_workloads(network)
-    frames, timing = program.configuration.frames, program.timing
-    products = sum(layer.products for layer in layers)
+    layers, frames = layer_workloads(network), timing.frames
     return {
         "mode": mode,
-        "accuracy": accuracy(network),
-        "products": products,
+        "accuracy": accuracy,
+        "products": sum(layer.products for layer in layers),
         "bit_products": sum(layer.bit_products for layer in layers),
         "unit_cycles": sum(layer.unit_cycles(SpatioTemporal()) for layer in layers),
-        "cycles_per_image": (timing.cycles(4 * frames) - timing.cycles(3 * frames)) / frames,
-        "latency": timing.batch_cycles(1),
+        "cycles_per_image": (timing.cycles(4 * frames, number) - timing.cycles(3 * frames, number)) / frames,
+        "latency": timing.batch_cycles(1, number),
         "weight_bits": sum(layer.weights * layer.weight_bits for layer in layers),
         "layers": {
             layer.name: [layer.products, layer.weight_bits, layer.activation_bits, layer.bit_products]

@@ -42,6 +42,8 @@ def study_precision(
     network: Path | str,
     folder: Path | str,
     *,
+    engine: str = "cim",
+    unit: str = "spatio-temporal",
     rows: int = 128,
     columns: int = 128,
     macros: int = 1,
@@ -53,13 +55,13 @@ def study_precision(
 ) -> PrecisionStudy:
     """Measure every mode in the Network file `network` and write into `folder` what comes of it.
 
-    Of each mode: the accuracy of its integers on the first `images` held-out images (None: all), the exact cycles of
-    the accelerator that its own program takes (`rows`, `columns`, `macros` and `settings` as in `generate`), and its
-    products of single bits, which stand for energy. With `seeds` above 0 the network is compared with other trainings
-    of its recipe, with as many epochs and seeds from its own on (METHODS of `precision_work`), which takes as long as
-    it takes to train: results.json has a record for each, written when it is done, so that an interrupted study goes on
-    where it was, and a finished one takes further seeds. The other files are study.md and study.csv (the tables) and
-    study.png.
+    Of each mode: the accuracy of its integers on the first `images` held-out images (None: all), the exact cycles that
+    it takes of the accelerator that holds all modes (`engine`, `unit`, `rows`, `columns`, `macros` and `settings` as in
+    `generate`), and its products of single bits, which stand for energy. With `seeds` above 0 the network is compared
+    with other trainings of its recipe, with as many epochs, and seeds from its own on (METHODS of `precision_work`),
+    which takes as long as it takes to train. results.json has a record for each mode and each training, written when it
+    is done: an interrupted study goes on where it was, and a finished one takes further seeds. The other files are
+    study.md and study.csv (the tables) and study.png.
 
     Raises
     ------
@@ -86,30 +88,34 @@ def study_precision(
     if not 1 <= count <= len(data.held_out_images):
         most = len(data.held_out_images)
         raise InvalidInput(f"Images of the study must be from 1 to the {most} held out of {data.name}, not {count}")
+    shape = {"rows": rows, "columns": columns, "macros": macros}
     options = {
         "network": modes.name,
         "hash": digest(source.read_bytes()),
         "notes": dict(notes),
         "images": count,
-        **{"rows": rows, "columns": columns, "macros": macros},
+        "engine": engine,
+        **({"unit": unit} if engine == "mac" else {}),
+        **shape,
         "settings": {name: str(value) for name, value in (settings or {}).items()},
     }
     records = read_records(folder, options, modes=[], trainings=[])
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
+    missing = [mode for mode in modes.names if all(record["mode"] != mode for record in records["modes"])]
     chosen = checked_settings(settings or {})
+    timing = compile_network(modes, engine=engine, unit=unit, **shape, **chosen).timing if missing else None
+    compared = comparison(modes, folder, records, progress, on_run or (lambda line: None)) if seeds else None
+    publish(folder, {})  # says that the folder cannot be written before the work, not after it
 
     def accuracy(each: Network) -> float:
         return integer_accuracy(each, data, count)
 
-    for done, (mode, each) in enumerate(modes.networks.items()):
-        if any(record["mode"] == mode for record in records["modes"]):
-            continue
-        progress(f"mode {mode}", done, len(modes.networks))
-        program = compile_network(each, rows=rows, columns=columns, macros=macros, **chosen)
-        records["modes"].append(measure_mode(mode, each, program, accuracy))
+    for mode in missing:
+        assert timing is not None
+        progress(f"mode {mode}", modes.index(mode), len(modes.names))
+        each = modes.network(mode)
+        records["modes"].append(measure_mode(mode, modes.index(mode), each, timing, accuracy(each)))
         publish(folder, {RESULTS: records_bytes(records)})
-    if seeds:
-        compared = comparison(modes, folder, records, progress, on_run or (lambda line: None))
+    if compared is not None:
         first = int(notes.get("seed", 0))
         for seed in range(first, first + seeds):
             compared.run(modes if seed == first else None, seed, accuracy)

@@ -120,18 +120,26 @@ def test_modes_are_measured(trained: ModesTraining, studied: PrecisionStudy) -> 
     from quadrille.hw.engine import compile_network
 
     assert [record["mode"] for record in studied.records] == ["8", "4", "2", "1"]
-    for record in studied.records:
-        network = trained.modes.network(record["mode"])
+    timing = compile_network(trained.modes, rows=64, columns=64).timing
+    for number, record in enumerate(studied.records):
         bits = int(record["mode"])
         assert record["accuracy"] == trained.integer_accuracies[record["mode"]]
         # 64 x 64 products with images of 4 bits, and 64 x 10.
         assert record["bit_products"] == 64 * 64 * bits * 4 + 64 * 10 * bits * bits
         assert record["weight_bits"] == bits * (64 * 64 + 64 * 10)
-        program = compile_network(network, rows=64, columns=64, macros=1)
-        frames = program.configuration.frames
-        cycles = program.timing.cycles(4 * frames) - program.timing.cycles(3 * frames)
-        assert record["cycles_per_image"] == cycles / frames
-        assert record["latency"] == program.timing.batch_cycles(1)
+        cycles = timing.cycles(4 * timing.frames, number) - timing.cycles(3 * timing.frames, number)
+        assert record["cycles_per_image"] == cycles / timing.frames
+        assert record["latency"] == timing.batch_cycles(1, number)
+    assert "1 macro of 64 x 64." in (studied.folder / "study.md").read_text()
+
+
+def test_arrays_of_units_are_measured_too(trained: ModesTraining, tmp_path: Path) -> None:
+    network = trained.folder / "network.safetensors"
+    study = study_precision(network, tmp_path, engine="mac", rows=8, columns=8, images=20)
+    cycles = [record["cycles_per_image"] for record in study.records]
+    assert cycles == sorted(cycles, reverse=True) and cycles[0] > 2 * cycles[1]
+    assert "an array of 8 x 8 spatio-temporal units." in (tmp_path / "study.md").read_text()
+    assert not study.trainings and len(study.findings) == 3
 
 
 def test_every_training_is_compared(trained: ModesTraining, studied: PrecisionStudy) -> None:
