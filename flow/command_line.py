@@ -12,6 +12,7 @@ from .commands_fit import fit_command
 from .commands_inspect import inspect_command
 from .commands_network import generate_command, report_command, train_command, verify_command
 from .commands_pictures import inr_command
+from .commands_precision import mixed_precision_command, robustness_command
 from .commands_study import study_command
 from .commands_variation import vary_command
 from .console import play
@@ -45,6 +46,8 @@ cli.add_command(vary_command)
 cli.add_command(study_command)
 study_command.add_command(inr_command)
 study_command.add_command(mac_cost_command)
+study_command.add_command(mixed_precision_command)
+study_command.add_command(robustness_command)
 
 
 def main() -> None:

@@ -130,10 +130,11 @@ def test_training_prunes_and_converts(planes: bool, tmp_path: Path) -> None:
     trained = train(chosen, twin=False, data=data)
     bits = layer_bits(trained.network)
     assert min(bits.values()) < 6 and compression(trained.network) > 32 / 6
-    conversion = convert(trained.network, data.held_out_images[:50])
+    conversion = convert(trained.network, data.held_out_images[:50], mantissa_bits=24)
     layers = {node.name: node for node in conversion.network.of_kind(Linear)}
     assert {name.removesuffix("_codes"): node.weight_bits for name, node in layers.items()} == bits
     assert all(node.cell_bits == node.weight_bits and node.adc is None for node in layers.values())
+    assert all(layer.unequal_alone < 1e-3 for layer in conversion.report.layers)
     codes = [layer for layer in conversion.report.layers if layer.kind in ("linear", "row-sum")]
     assert all(layer.unequal_alone == 0 for layer in codes)
     result = execute(conversion.network, data.held_out_images[:50])["class"]

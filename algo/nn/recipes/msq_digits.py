@@ -1,6 +1,7 @@
 """msq-digits: a perceptron on scikit-learn's digits whose layers lose bits while it trains, from 8 on (MSQ).
 
-Seconds of training, no data to fetch: for tests, and to try what mixed precision is like.
+Seconds of training, no data to fetch: for tests, and to try what mixed precision is like. With mantissas of 24 bits the
+integer network is the trained model, integer for integer.
 """
 
 from quadrille.algo.nn import Precision, float_mlp, scalable_mlp
@@ -22,4 +23,5 @@ RECIPE = Recipe(
     ),
     pruning=BitPruning(strength=1e-3, period=2, compression=10.0, probes=20),
     batch=64,
+    mantissa_bits=24,
 )
