@@ -146,6 +146,7 @@ CASES: tuple[Case, ...] = (
         "test_sequencer",
         {"frames": 1, "weight_tiles": 1},
         {"frames": 5, "weight_tiles": 6, "map_size": 9, "kernel_size": 3, "steps": 5, "table_rows": 16},
+        {"frames": 2, "weight_tiles": 9, "modes": 3},
     ),
     *_cases(
         "patch-reader",

@@ -20,8 +20,8 @@ class BarrierFault(AssertionError):
 class SequencerTraffic(Traffic):
     """Plays the sequencer's neighbours, cycle by cycle, and expects its jobs.
 
-    For each batch, for each instruction: `job = {instruction, count, half, swap}`; count and half are the batch's, swap
-    is what the weights asked for.
+    For each batch, for each instruction of its mode: `job = {instruction, count, half, swap}`; count and half are the
+    batch's, swap is what the weights asked for.
     """
 
     # Even, so that a program that is loaded after the last batch starts with the first half of the memory again.
@@ -39,22 +39,25 @@ class SequencerTraffic(Traffic):
     def _restart(self) -> None:
         self.batches.clear()
         self.filled, self.counts, self.fills, self.plays = 0, [0, 0], 0, 0
+        self.firsts = [0, 0]  # where the modes of the batches in the two halves begin
         self.under_way: deque[int] = deque()
         self.waiting: deque[int | None] = deque()  # of each job that is expected, the half that it releases
         self.released: deque[int | None] = deque()  # of each job under way
         self.settled = True
         self.weights: tuple[int, int] = (0, 0)
-        self.instruction = 0
+        self.instruction: int | None = None  # that of the batch being played
 
     async def load(self) -> None:
         """A new random program, no batches."""
         self._restart()
         row = self.ports["instruction"]
         length = self.random.randint(1, self.bench.parameter("weight_tiles"))
+        modes = min(length, self.bench.parameter("modes"))
+        self.starts = [0, *sorted(self.random.sample(range(1, length), modes - 1))]
         self.program = []
         for number in range(length):
             fields = {field.name: self.random.getrandbits(field.width) for field in row.fields}
-            self.program.append(fields | {"last": int(number == length - 1)})
+            self.program.append(fields | {"last": int(number + 1 in {*self.starts, length})})
         self._set("length", length)
         self._set("filled", 0)
         self._set("settled", 1)
@@ -97,12 +100,14 @@ class SequencerTraffic(Traffic):
         self._set("weights_swap", swap)
 
     def _expect(self, swap: int) -> None:
+        half = self.plays & 1
+        if self.instruction is None:
+            self.instruction = self.firsts[half]
         instruction = self.program[self.instruction]
         if instruction["barrier"] and not self.settled:
             raise BarrierFault(
                 f"Instruction {self.instruction} must wait at its barrier for {len(self.under_way)} jobs"
             )
-        half = self.plays & 1
         job = {f"instruction.{name}": value for name, value in instruction.items()}
         job |= {"count": self.counts[half], "half": half, "swap": swap}
         names = self.bench.manifest.streams["o"].names
@@ -110,22 +115,30 @@ class SequencerTraffic(Traffic):
         self.waiting.append(half if instruction["last"] else None)
         self.instruction += 1
         if instruction["last"]:
-            self.instruction, self.plays = 0, self.plays + 1
+            self.instruction, self.plays = None, self.plays + 1
 
     def _results(self) -> None:
-        """Jobs are done some cycles after they were issued, in order; the last of a batch releases its half."""
+        """Jobs are done some cycles after they were issued, in order; the last of a batch releases its half.
+
+        A job is taken only when those before it have been read, if not done: the halves of their batches are released.
+        """
         if self.under_way and self.under_way[0] == 0:
             self.under_way.popleft()
-            half = self.released.popleft()
-            if half is not None:
-                self.filled &= ~(1 << half)
+            self._release(self.released.popleft())
         elif self.under_way:
             self.under_way[0] -= 1
         if self.bench.monitors["o"].moved:
+            for number, half in enumerate(self.released):
+                self._release(half)
+                self.released[number] = None
             self.under_way.append(self.random.randint(0, 8))
             self.released.append(self.waiting.popleft())
         self.settled = not self.under_way
         self._set("settled", int(self.settled))
+
+    def _release(self, half: int | None) -> None:
+        if half is not None:
+            self.filled &= ~(1 << half)
 
     def _loader(self) -> None:
         """The halves of the input memory are filled in turn, and given back when their batch is read."""
@@ -133,6 +146,9 @@ class SequencerTraffic(Traffic):
         if self.batches and not self.filled >> half & 1 and self.random.random() < 0.3:
             self.counts[half] = self.batches.popleft()
             self._set(f"count__{half}", self.counts[half])
+            self.firsts[half] = self.random.choice(self.starts)
+            if self.bench.parameter("modes") > 1:
+                self._set(f"first__{half}", self.firsts[half])
             self.filled |= 1 << half
             self.fills += 1
         self._set("filled", self.filled)

@@ -20,7 +20,7 @@ from quadrille.hw.engine.replay import Replay
 from quadrille.hw.engine.timing import Batch
 from quadrille.hw.export import design_files, publish
 from quadrille.sim.accelerator import read_accelerator
-from quadrille.sim.model import Model
+from quadrille.sim.model import Model, Stall
 from quadrille.sim.schedule import Schedule
 from quadrille.sim.verification import verify
 from quadrille.tb.networks import random_linear_network, random_network
@@ -119,6 +119,19 @@ def test_every_integer_and_every_cycle(tmp_path, name):
     shown = {n.name for network in modes.networks.values() for n in network.nodes[1:]}
     assert shown - {*result.nodes} <= {n for n in shown if n.startswith("flat")}
 
+    # The same among random stalls: as many integers, later.
+    accelerator = read_accelerator(folder)
+    schedule = result.schedules[0]
+    words = np.concatenate([accelerator.program, accelerator.input_words(images[: len(walk)], schedule)])
+    with Model(folder) as model:
+        smooth, stalled = (
+            model.run({"i": words[:, np.newaxis]}, accelerator.expected(schedule), stall=stall)
+            for stall in (None, Stall(0.5, seed=3))
+        )
+    for stream, capture in smooth.streams.items():
+        for field, values in capture.fields.items():
+            assert np.array_equal(values, stalled.streams[stream].fields[field])
+
     # Drawn from a register, whose state is compared in the end.
     result = verify(folder, images, seed=7)
     check(program, result)
@@ -155,6 +168,20 @@ def test_cycles_that_repeat_are_those_of_every_batch(name):
             for number, count in enumerate(timing.batches(images)):
                 replay.batch(count, mode, int(number == 0))
             assert timing.cycles(images, mode) == replay.output + 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_of_mode_costs_nothing(name):
+    """Batches in one mode after the other take together just as long as each among its like."""
+    _, program, _ = make_case(name)
+    timing, modes = program.timing, range(len(program.modes.names))
+
+    def more(batches: list[Batch]) -> int:
+        """Cycles that 20 more rounds of `batches` take."""
+        return timing.run(batches * 40) - timing.run(batches * 20)
+
+    alike = [more([Batch(timing.frames, mode)]) for mode in modes]
+    assert more([Batch(timing.frames, mode, packets=1) for mode in modes]) == sum(alike)
 
 
 def test_equal_tiles_stand_once():
