@@ -157,7 +157,7 @@ def test_precisions_reach_their_layers() -> None:
 
 
 def test_cascade_is_its_equation() -> None:
-    model, data = model_of((8, 4, 2)).eval(), bars()
+    model, data = model_of((8, 4, 2)), bars()
     images, labels = torch.tensor(data.train_images[:9]), torch.tensor(data.train_labels[:9])
     loss = cascade_loss(model, images, labels, weight=0.5)
     logits = [model.at(mode)(images).detach() for mode in model.modes]
