@@ -114,7 +114,9 @@ def train_command(
 
 @click.command("generate", short_help="Write the accelerator of a network: Verilog, manifest, program.")
 @click.argument("network", type=FILE)
-@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro.")
+@click.option("--engine", default="cim", show_default=True, help="What multiplies: cim macros, or a mac array.")
+@click.option("--unit", help="What a mac array is made of [default: spatio-temporal].")
+@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro, or units in a column.")
 @click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
 @click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
@@ -126,6 +128,8 @@ def train_command(
 @json_option
 def generate_command(
     network: Path,
+    engine: str,
+    unit: str | None,
     rows: int,
     columns: int,
     macros: int,
@@ -147,6 +151,8 @@ def generate_command(
         result = generate(
             network,
             output,
+            engine=engine,
+            unit=unit,
             rows=rows,
             columns=columns,
             macros=macros,

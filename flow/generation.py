@@ -58,7 +58,9 @@ class Generation(Result):
 
     @property
     def shape(self) -> str:
-        """The macros in words."""
+        """The macros, or the array, in words."""
+        if self.parameters["engine"] == "mac":
+            return f"array of {self.rows} {self.parameters['unit']} units x {self.columns * self.macros} columns"
         plural = "" if self.macros == 1 else "s"
         return f"{self.macros} macro{plural} of {self.rows} rows x {self.columns} columns"
 
@@ -67,7 +69,7 @@ class Generation(Result):
         parameters = self.parameters
         return [
             ("network", self.network),
-            ("macros", f"{self.shape}, {parameters['lanes']} lanes, {parameters['converter']} converter"),
+            ("multiplies", f"{self.shape}, {parameters['lanes']} lanes, {parameters['converter']} converter"),
             ("tiles", f"{self.tiles}, {100 * self.utilization:.0f} % of the cells used"),
             (
                 "cycles per image",
@@ -90,6 +92,8 @@ def generate(
     network: Path | str,
     folder: Path | str,
     *,
+    engine: str = "cim",
+    unit: str | None = None,
     rows: int = 128,
     columns: int = 128,
     macros: int = 1,
@@ -102,6 +106,8 @@ def generate(
 ) -> Generation:
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
 
+    With `engine` "mac" the macros are arrays of multiply-accumulate units of the kind `unit`, by default
+    spatio-temporal, `rows` of them in a column. Weights then stand whole in their columns, and every layer is cut anew.
     `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
     runs this network alone. With `thresholds`, layers whose activation is cheaper as ADC thresholds than as mantissas
     are rewritten so, exactly; with `retiled`, layers with exact sums are cut anew into the fewest tiles that macros of
@@ -115,7 +121,7 @@ def generate(
         If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, or the
         folder cannot be written.
     """
-    from quadrille.algo.integer.network_file import modes_bytes, network_bytes, read_modes
+    from quadrille.algo.integer.network_file import read_modes
     from quadrille.hw.engine import compile_network
     from quadrille.hw.export import design_files, publish
 
@@ -128,9 +134,8 @@ def generate(
         loaded, choices = _rewritten(loaded, as_thresholds)
         rewritten = tuple(dict.fromkeys(choice.name for choice in choices if choice.cheaper))
     if retiled or thresholds:
-        plain_network = loaded.names == (DEFAULT_MODE,)
-        contents = network_bytes(loaded.default) if plain_network else modes_bytes(loaded)
-    chosen = checked_settings(settings or {})
+        contents = contents_of(loaded)
+    chosen = checked_settings(settings or {}) | checked_engine(engine, unit)
     progress("mapping", 0, 3)
     started = time.perf_counter()
     if accelerator is None:
@@ -139,6 +144,8 @@ def generate(
         program = compile_network(loaded, configuration=configuration_of(Path(accelerator)), baked=baked)
     progress("writing Verilog", 1, 3)
     configuration = program.configuration
+    if program.modes != loaded:
+        loaded, contents = program.modes, contents_of(program.modes)
     files: dict[str, str | bytes] = dict(design_files(program.accelerator(), TOP))
     files["network.safetensors"] = contents
     files["program.bin"] = program.data
@@ -194,6 +201,30 @@ def _rewritten(
     results = {mode: rewrite(network) for mode, network in modes.networks.items()}
     networks = {mode: network for mode, (network, _) in results.items()}
     return Modes(modes.name, networks), tuple(change for _, changes in results.values() for change in changes)
+
+
+def contents_of(modes: Modes) -> bytes:
+    """The Network file of `modes`, a plain one if there is but the default mode."""
+    from quadrille.algo.integer.network_file import modes_bytes, network_bytes
+
+    return network_bytes(modes.default) if modes.names == (DEFAULT_MODE,) else modes_bytes(modes)
+
+
+def checked_engine(engine: str, unit: str | None) -> dict[str, Any]:
+    """`engine` and `unit` as hw.engine takes them.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such engine or unit, or a unit is given for macros.
+    """
+    from quadrille.hw.engine.parameters import PARAMETERS
+
+    known = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in ("engine", "unit")}
+    if unit is not None and engine != "mac":
+        raise InvalidInput(f"Unit must be given for engine mac alone, not for engine {engine}")
+    given = {"engine": engine} | ({} if unit is None else {"unit": unit})
+    return {name: known[name].parse(TOP, value) for name, value in given.items()}
 
 
 def configuration_of(folder: Path) -> Configuration:

@@ -41,6 +41,7 @@ class Layout(Result):
     columns: int
     macros: int
     banks: int
+    unit: str | None
     frames: int
     cycles: int
     utilization: float
@@ -52,8 +53,11 @@ class Layout(Result):
         """Shape, utilization and cycles."""
         number = self.macros * self.banks
         plural = "" if number == 1 else "s"
+        what = f"{number} macro{plural} of {self.rows} rows x {self.columns // self.macros} columns"
+        if self.unit is not None:
+            what = f"array of {self.rows} {self.unit} units x {self.columns} columns"
         lines = [
-            ("macros", f"{number} macro{plural} of {self.rows} rows x {self.columns // self.macros} columns"),
+            ("multiplies", what),
             ("tiles", f"{len(self.tiles)}, {100 * self.utilization:.1f} % of the cells used"),
             ("cycles", f"{self.cycles:,} for one batch of {self.frames}"),
         ]
@@ -119,7 +123,7 @@ def lay_out(
 def layout_of(program: Program, mode: int = 0, pictures: tuple[Path, ...] = ()) -> Layout:
     """The layout of a mode of a compiled program."""
     plan, configuration = program.plans[mode], program.configuration
-    used = ((use.layer, use.tile, use.rows, use.columns) for use in plan.occupancy())
+    used = ((use.layer, use.tile, use.rows, use.columns, use.most) for use in plan.occupancy())
     schedule = program.timing.schedule(mode=mode)
     instructions = ((span.layer, span.load_start, span.load_end, span.start, span.end) for span in schedule)
     return Layout(
@@ -127,10 +131,11 @@ def layout_of(program: Program, mode: int = 0, pictures: tuple[Path, ...] = ()) 
         columns=plan.columns,
         macros=configuration.macros,
         banks=plan.banks,
+        unit=plan.unit,
         frames=configuration.frames,
         cycles=program.timing.batch_cycles(configuration.frames, mode),
         utilization=sum(plan.utilization) / len(plan.utilization),
-        tiles=tile_uses(used, plan.rows, plan.columns),
+        tiles=tile_uses(used, plan.columns),
         spans=spans_of(instructions),
         pictures=pictures,
     )

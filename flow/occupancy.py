@@ -28,7 +28,8 @@ MOST_SPANS = 400
 class TileUse:
     """What one instruction takes of the array: `rows` x `columns` of it, the share `share` of its cells.
 
-    `piece` counts the instructions of one row tile, where its columns do not all fit side by side.
+    The array has `most` rows: those of a macro, or what the units of a column hold at the precision. `piece` counts the
+    instructions of one row tile, where its columns do not all fit side by side.
     """
 
     layer: str
@@ -36,6 +37,7 @@ class TileUse:
     piece: int
     rows: int
     columns: int
+    most: int
     share: float
 
     @property
@@ -59,12 +61,13 @@ class Span:
         return self.end - self.start
 
 
-def tile_uses(tiles: Iterable[tuple[str, int, int, int]], rows: int, columns: int) -> tuple[TileUse, ...]:
-    """From (layer, tile, rows used, columns used) of an array of `rows` x `columns`, in the order of computation."""
+def tile_uses(tiles: Iterable[tuple[str, int, int, int, int]], columns: int) -> tuple[TileUse, ...]:
+    """From (layer, tile, rows used, columns used, rows there are) of an array of `columns`, in the order of
+    computation."""
     pieces: Counter[tuple[str, int]] = Counter()
     uses: list[TileUse] = []
-    for layer, tile, used, across in tiles:
-        uses.append(TileUse(layer, tile, pieces[layer, tile], used, across, used * across / (rows * columns)))
+    for layer, tile, used, across, most in tiles:
+        uses.append(TileUse(layer, tile, pieces[layer, tile], used, across, most, used * across / (most * columns)))
         pieces[layer, tile] += 1
     return tuple(uses)
 
@@ -99,7 +102,7 @@ def occupancy_picture(
         for index, use in enumerate(uses):
             x, y = 1.15 * (index % across), (height + 0.55) * (index // across)
             axes.add_patch(Rectangle((x, y), 1, height, facecolor=PALE, edgecolor=LINE, linewidth=0.6))
-            filled = (use.columns / columns, height * use.rows / rows)
+            filled = (use.columns / columns, height * use.rows / use.most)
             axes.add_patch(Rectangle((x, y), *filled, facecolor=colours[use.layer], linewidth=0))
             axes.text(x, y - 0.06, f"{_short(use.layer)} {use.label}", fontsize=5, color=INK, va="bottom")
             axes.text(x, y + height + 0.04, f"{100 * use.share:.0f} %", fontsize=5, color=MUTED, va="top")

@@ -143,10 +143,11 @@ def lead(network: Network, generation: Mapping[str, Any]) -> str:
     layers = [node for node in network.nodes if isinstance(node, (Linear, Conv2d))]
     weights = sum(len(layer.weight.flat) for layer in layers)
     plural = "" if generation["macros"] == 1 else "s"
-    return (
-        f"{len(layers)} layers with {weights:,} weights on {generation['macros']} compute-in-memory macro{plural} of "
-        f"{generation['rows']} rows x {generation['columns']} columns, {generation['parameters']['lanes']} lanes."
-    )
+    what = f"{generation['macros']} compute-in-memory macro{plural} of {generation['rows']} rows"
+    parameters, columns = generation["parameters"], generation["columns"]
+    if parameters.get("engine") == "mac":
+        what, columns = f"an array of {generation['rows']} {parameters['unit']} units", columns * generation["macros"]
+    return f"{len(layers)} layers with {weights:,} weights on {what} x {columns} columns, {parameters['lanes']} lanes."
 
 
 def verdict(verified: Mapping[str, Any] | None) -> dict[str, str]:
@@ -274,14 +275,23 @@ def conversion(trained: Mapping[str, Any]) -> dict[str, Any] | None:
     converted = trained.get("conversion")
     if not converted:
         return None
-    lost = difference(converted["integer_accuracy"], converted["model_accuracy"])
+    by_mode: Mapping[str, Any] = converted if "modes" in trained else {"": converted}
+    reached, rows = [], []
+    for mode, each in by_mode.items():
+        lost = difference(each["integer_accuracy"], each["model_accuracy"])
+        name = f" of mode {mode}" if mode else ""
+        reached.append(
+            f"The fake-quantized model{name} reaches {percent(each['model_accuracy'])}, the integers "
+            f"{percent(each['integer_accuracy'])} ({lost})."
+        )
+        cells = difference_cells(each["layers"])
+        rows += [[f"{mode}/{row[0]}" if mode else row[0], *row[1:]] for row in cells]
     return {
-        "text": f"The fake-quantized model reaches {percent(converted['model_accuracy'])}, the integers "
-        f"{percent(converted['integer_accuracy'])} ({lost}). Differences are in units of the last place; alone: "
-        "with both fed by the integers, so that a layer answers for itself.",
+        "text": f"{' '.join(reached)} Differences are in units of the last place; alone: with both fed by the "
+        "integers, so that a layer answers for itself.",
         "headings": HEADINGS,
         "numbers": (2, 3, 4, 5, 6),
-        "rows": difference_cells(converted["layers"]),
+        "rows": rows,
     }
 
 

@@ -17,6 +17,14 @@ MOST_TILES = 12
 """Tiles up to which each has a picture and bars of its own."""
 
 
+def described(generation: Mapping[str, Any]) -> str:
+    """What a column has, in words."""
+    parameters = generation["parameters"]
+    if parameters.get("engine") == "mac":
+        return f"{generation['rows']} {parameters['unit']} units"
+    return f"{generation['rows']} rows"
+
+
 def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[str, Any]) -> dict[str, Any]:
     """The picture of the tiles on the macros."""
     lanes = generation["parameters"]["lanes"]
@@ -35,14 +43,15 @@ def occupancy(network: Network, generation: Mapping[str, Any], program: Mapping[
             pieces.add(column["slice"])
         for tile, filled in runs.items():
             rows = matrix.tile_rows[tile]
-            tiles.append({"label": f"{number + 1}. {step['node']}, row tile {tile}", "rows": rows, "runs": filled})
-            used_cells.append((step["node"], tile, rows, sum(used for _, used, _ in filled)))
+            label = f"{number + 1}. {step['node']}, row tile {tile}"
+            tiles.append({"label": label, "rows": rows, "most": step["rows"], "runs": filled})
+            used_cells.append((step["node"], tile, rows, sum(used for _, used, _ in filled), step["rows"]))
     text = (
-        f"Each square is the array, {generation['rows']} rows x {across} columns, while a tile is in it, in "
-        "the order of computation. White is empty."
+        f"Each square is the array, {described(generation)} x {across} columns, while a tile is in it, in the order of "
+        "computation. White is empty."
     )
     if len(tiles) > MOST_TILES:
-        uses = tile_uses(used_cells, generation["rows"], across)
+        uses = tile_uses(used_cells, across)
         svg = occupancy_picture(uses, generation["rows"], across, "svg", utilization=generation["utilization"])
         drawn = data_uri(svg, "image/svg+xml")
         picture = f'<img class="wide" alt="Tiles on the macros" src="{drawn}">'
@@ -67,7 +76,7 @@ def work_of_tiles(
     tiles = []
     for number, step in enumerate(program["steps"]):
         vectors = frames * step["windows"]
-        bars = (vectors * step["planes"], vectors * len(step["columns"]), rows)
+        bars = (vectors * step["cycles"], vectors * len(step["columns"]), rows)
         held = ", ".join(str(tile) for tile in dict.fromkeys(column["tile"] for column in step["columns"]))
         tiles.append((f"{number + 1}. {step['node']}, row tile {held}", bars))
         before = layers.get(step["node"], (0, 0, 0))
@@ -97,7 +106,7 @@ def schedule(
         listed.append((f"All {verified['images']:,} images, predicted and simulated", pair))
     part = "layer" if len(program["steps"]) > MOST_TILES else "tile"
     labels = {
-        "array": "array: one activation bit per cycle",
+        "array": "array: as many cycles for each window as it takes",
         "lanes": "converters and dequantizers: one column step per cycle",
         "weights": "writing the next tile's rows, meanwhile",
     }

@@ -93,7 +93,8 @@ def arrow(start: tuple[float, float], end: tuple[float, float], source: NodeDesc
 def occupancy_svg(rows: int, columns: int, tiles: Sequence[Mapping[str, Any]]) -> str:
     """The macro's columns and rows under each tile: what is filled, by weight slice; the reference column beside it.
 
-    Each tile has `label`, `rows` (used) and `runs`: (first column, columns, slice or None for the reference).
+    Each tile has `label`, `rows` (used), `most` (that there are) and `runs`: (first column, columns, slice or None for
+    the reference).
     """
     scale = min(180 / max(rows, columns), 180 / max(1, columns))
     cell_width, cell_height, across = columns * scale, max(24.0, rows * scale), 4
@@ -101,14 +102,14 @@ def occupancy_svg(rows: int, columns: int, tiles: Sequence[Mapping[str, Any]]) -
     for index, tile in enumerate(tiles):
         x = 10 + (index % across) * (cell_width + 36)
         y = 24 + (index // across) * (cell_height + 52)
-        used = cell_height * tile["rows"] / rows
+        used = cell_height * tile["rows"] / tile["most"]
         drawn.append(_rectangle(x, y, cell_width, cell_height, PALE, f'stroke="{LINE}"'))
         for first, count, piece in tile["runs"]:
             colour = REFERENCE if piece is None else SLICES[piece % len(SLICES)]
             drawn.append(_rectangle(x + first * scale, y, count * scale, used, colour))
         drawn.append(_text(x, y - 7, tile["label"], size=11, weight=600))
         filled = sum(count for _, count, _ in tile["runs"]) * tile["rows"]
-        share = f"{tile['rows']} rows, {100 * filled / (rows * columns):.0f} % of the cells"
+        share = f"{tile['rows']} rows, {100 * filled / (tile['most'] * columns):.0f} % of the cells"
         drawn.append(_text(x, y + cell_height + 15, share, size=10.5, colour=MUTED))
     width = 10 + min(across, max(1, len(tiles))) * (cell_width + 36)
     height = 24 + -(-len(tiles) // across) * (cell_height + 52)

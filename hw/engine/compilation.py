@@ -54,8 +54,8 @@ def compile_network(
     With `configuration` given the accelerator is that one, and the network must fit it. `lanes` is by default a quarter
     of the columns of a macro, to a power of two: with 4-bit activations the lanes then take as many cycles as the
     array. `word`, the activations in a word of memory, is by default the most channels that a pixel has, up to the rows
-    of a macro or the rows that the units of a column hold. `frames`, the images of a batch, is by default 1 for a network of convolutions, whose windows share each
-    tile, and 32 for others.
+    of a macro or the rows that the units of a column hold. `frames`, the images of a batch, is by default 1 for a
+    network of convolutions, whose windows share each tile, and 32 for others.
 
     Raises
     ------

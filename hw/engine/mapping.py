@@ -90,13 +90,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileUse:
-    """The cells that a row tile's weights fill for an instruction."""
+    """The cells that a row tile's weights fill for an instruction, where there are `most` rows of them."""
 
     layer: str
     tile: int
     group: int
     rows: int
     columns: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,14 @@ class Plan:
         for index in dict.fromkeys(tile.indices):
             steps = [step for step in tile.steps if step.tile == index and step.slice is not None]
             columns = sum(o != PADDING for step in steps for o in step.outputs)
-            yield TileUse(matrix.name, index, tile.group, matrix.tile_rows[index], columns)
+            most = rows_of(self.layers[tile.layer], self.rows, self.unit)
+            yield TileUse(matrix.name, index, tile.group, matrix.tile_rows[index], columns, most)
 
     @property
     def utilization(self) -> tuple[float, ...]:
         """For each instruction, the share of the macros' cells that hold a weight."""
         return tuple(
-            sum(use.rows * use.columns for use in self.uses(tile))
-            / (rows_of(self.layers[tile.layer], self.rows, self.unit) * self.columns * self.banks)
+            sum(use.rows * use.columns / use.most for use in self.uses(tile)) / (self.columns * self.banks)
             for tile in self.tiles
         )
 

@@ -14,12 +14,12 @@ from quadrille.algo.spec import Modes, Network, Node
 from .accelerator import Accelerator
 from .configuration import Configuration
 from .loader import HEADER
-from .mapping import Plan, Tile
+from .mapping import Plan, Tile, rows_of
 from .packing import packet
 from .tables import Datapath
 from .targets import PORT_BITS, Target
 from .tiles import WeightTiles
-from .timing import Timing
+from .timing import Timing, window_cycles
 from .value_path import TAPS
 
 __all__ = ["Program"]
@@ -182,7 +182,8 @@ def _step(layout: Plan, tile: Tile) -> dict[str, Any]:
         "node": layer.matrix.name,
         "row_sum": layer.row_sum.name if layer.row_sum else None,
         "group": tile.group,
-        "planes": layer.edge.format.bits,
+        "rows": rows_of(layer, layout.rows, layout.unit),
+        "cycles": window_cycles(layer, layout.unit),
         "windows": down * across,
         "columns": [{"tile": step.tile, "slice": step.slice, "outputs": list(step.outputs)} for step in tile.steps],
     }

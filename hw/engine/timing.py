@@ -23,7 +23,7 @@ from .replay import Replay, Span
 if TYPE_CHECKING:
     from .tables import Datapath
 
-__all__ = ["Batch", "Stage", "Timing"]
+__all__ = ["Batch", "Stage", "Timing", "window_cycles"]
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Timing:
         return tuple(replay.spans)
 
 
-def _cycles(layer: Layer, unit: str | None) -> int:
+def window_cycles(layer: Layer, unit: str | None) -> int:
     """Cycles of a window: a plane each in a macro, what the unit takes in an array."""
     return layer.edge.format.bits if unit is None else UNIT_SCHEMES[unit].cycles(precision_of(layer).mode)
 
@@ -214,7 +214,7 @@ def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> S
         next_reads=reads(shared),
         down=down,
         across=across,
-        planes=_cycles(layer, plan.unit),
+        planes=window_cycles(layer, plan.unit),
         rows=rows,
         completes=tuple(step.last for step in tile.steps),
         words=tuple(-(-count // configuration.results_per_word) for count in members) if packed else (),

@@ -112,7 +112,7 @@ def test_graph_shows_every_node(small_network: Network) -> None:
 
 
 def test_other_pictures_are_drawn() -> None:
-    tiles = [{"label": "1. a & b", "rows": 8, "runs": [(0, 4, 0), (4, 2, 1)]}]
+    tiles = [{"label": "1. a & b", "rows": 8, "most": 16, "runs": [(0, 4, 0), (4, 2, 1)]}]
     assert "1. a &amp; b" in occupancy_svg(16, 8, tiles)
     assert "75 %" not in occupancy_svg(16, 8, tiles)
     assert "38 % of the cells" in occupancy_svg(16, 8, tiles)

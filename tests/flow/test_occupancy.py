@@ -15,7 +15,7 @@ from quadrille.flow.occupancy import (
     tile_uses,
 )
 
-TILES = [("first", 0, 8, 16), ("first", 1, 3, 16), ("second", 0, 8, 4), ("second", 0, 8, 2)]
+TILES = [("first", 0, 8, 16, 8), ("first", 1, 3, 16, 8), ("second", 0, 8, 4, 8), ("second", 0, 8, 2, 8)]
 INSTRUCTIONS = [("first", 0, 0, 5, 25), ("first", 6, 14, 25, 45), ("second", 26, 34, 45, 46)]
 
 
@@ -25,8 +25,8 @@ def size_of(png: bytes) -> tuple[int, ...]:
 
 
 def test_tiles_become_values() -> None:
-    uses = tile_uses(TILES, 8, 16)
-    assert uses[0] == TileUse("first", 0, 0, 8, 16, 1.0)
+    uses = tile_uses(TILES, 16)
+    assert uses[0] == TileUse("first", 0, 0, 8, 16, 8, 1.0)
     assert [use.share for use in uses] == [1.0, 3 / 8, 1 / 4, 1 / 8]
     assert [use.label for use in uses] == ["0", "1", "0", "0.1"]
 
@@ -49,7 +49,7 @@ def test_layers_have_colours_of_their_own() -> None:
 
 @pytest.mark.parametrize("count", [1, 4, 30])
 def test_arrays_are_drawn(count: int) -> None:
-    uses = (tile_uses(TILES, 8, 16) * 8)[:count]
+    uses = (tile_uses(TILES, 16) * 8)[:count]
     png = occupancy_picture(uses, 8, 16, utilization=0.5)
     assert size_of(png)[0] == 1500
     assert occupancy_picture(uses, 8, 16, utilization=0.5) == png

@@ -68,7 +68,8 @@ def folder(small_network: Network, tmp_path: Path) -> Path:
     steps = [
         {
             "node": node.name,
-            "planes": 4,
+            "rows": 40,
+            "cycles": 4,
             "windows": 1,
             "columns": [
                 {
@@ -171,7 +172,8 @@ def test_page_of_a_deep_network(folder: Path, make_convolutional_network: Callab
     steps = [
         {
             "node": node.name,
-            "planes": 4,
+            "rows": 40,
+            "cycles": 4,
             "windows": 64,
             "columns": [{"tile": tile, "slice": 0, "outputs": [0, 1, -1]}],
         }
