@@ -114,7 +114,7 @@ def train_command(
 
 @click.command("generate", short_help="Write the accelerator of a network: Verilog, manifest, program.")
 @click.argument("network", type=FILE)
-@click.option("--engine", default="cim", show_default=True, help="What multiplies: cim macros, or a mac array.")
+@click.option("--engine", help="What multiplies: cim macros, or a mac array [default: cim].")
 @click.option("--unit", help="What a mac array is made of [default: spatio-temporal].")
 @click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro, or units in a column.")
 @click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
@@ -128,7 +128,7 @@ def train_command(
 @json_option
 def generate_command(
     network: Path,
-    engine: str,
+    engine: str | None,
     unit: str | None,
     rows: int,
     columns: int,

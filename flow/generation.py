@@ -25,7 +25,18 @@ __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
 T = TypeVar("T")
 
 TOP = "accelerator"
-SETTINGS = ("banks", "lanes", "word", "frames", "weight_planes", "cuts", "activation_cuts", "converter")
+SETTINGS = (
+    "engine",
+    "unit",
+    "banks",
+    "lanes",
+    "word",
+    "frames",
+    "weight_planes",
+    "cuts",
+    "activation_cuts",
+    "converter",
+)
 """What can be chosen beside the shape of the macros; everything else follows from the network."""
 
 
@@ -92,7 +103,7 @@ def generate(
     network: Path | str,
     folder: Path | str,
     *,
-    engine: str = "cim",
+    engine: str | None = None,
     unit: str | None = None,
     rows: int = 128,
     columns: int = 128,
@@ -135,7 +146,8 @@ def generate(
         rewritten = tuple(dict.fromkeys(choice.name for choice in choices if choice.cheaper))
     if retiled or thresholds:
         contents = contents_of(loaded)
-    chosen = checked_settings(settings or {}) | checked_engine(engine, unit)
+    named = {name: value for name, value in (("engine", engine), ("unit", unit)) if value is not None}
+    chosen = checked_settings({**(settings or {}), **named})
     progress("mapping", 0, 3)
     started = time.perf_counter()
     if accelerator is None:
@@ -210,23 +222,6 @@ def contents_of(modes: Modes) -> bytes:
     return network_bytes(modes.default) if modes.names == (DEFAULT_MODE,) else modes_bytes(modes)
 
 
-def checked_engine(engine: str, unit: str | None) -> dict[str, Any]:
-    """`engine` and `unit` as hw.engine takes them.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such engine or unit, or a unit is given for macros.
-    """
-    from quadrille.hw.engine.parameters import PARAMETERS
-
-    known = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in ("engine", "unit")}
-    if unit is not None and engine != "mac":
-        raise InvalidInput(f"Unit must be given for engine mac alone, not for engine {engine}")
-    given = {"engine": engine} | ({} if unit is None else {"unit": unit})
-    return {name: known[name].parse(TOP, value) for name, value in given.items()}
-
-
 def configuration_of(folder: Path) -> Configuration:
     """The configuration of the accelerator in `folder`, from its manifest.
 
@@ -261,4 +256,7 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
     for name in settings:
         if name not in known:
             raise InvalidInput(f"Setting of an accelerator must be one of {', '.join(SETTINGS)}, not {name!r}")
-    return {name: known[name].parse(TOP, str(value)) for name, value in settings.items()}
+    chosen = {name: known[name].parse(TOP, str(value)) for name, value in settings.items()}
+    if "unit" in chosen and chosen.get("engine") != "mac":
+        raise InvalidInput(f"Unit must be given for engine mac alone, not for engine {chosen.get('engine', 'cim')}")
+    return chosen

@@ -9,6 +9,7 @@ from quadrille.algo.integer import execute, read_network, write_network
 from quadrille.algo.spec import Dequantize, Input, IntFormat, IntTensor, InvalidInput, Linear, Network
 from quadrille.flow.generation import checked_settings, generate
 from quadrille.flow.results import digest
+from quadrille.tb.networks import random_network
 
 SHAPE: dict[str, Any] = {"rows": 40, "columns": 16, "macros": 1, "settings": {"lanes": 4, "frames": 8}}
 
@@ -48,7 +49,7 @@ def test_folder_is_whole_and_the_same_again(network_path: Path, small_network: N
         ({"rows": 0}, r"^Parameter rows of accelerator must be from 1 to \d+, not 0$"),
         ({"rows": 39}, r"^Node 'linear1': row tiles must have at most the 39 rows of a macro, not 40$"),
         ({"settings": {"lanes": 64}}, r"^Lanes must be at most the 16 columns of the macros, not 64$"),
-        ({"settings": {"lines": 1}}, r"^Setting of an accelerator must be one of banks, lanes, .*, not 'lines'$"),
+        ({"settings": {"lines": 1}}, r"^Setting of an accelerator must be one of engine, unit, .*, not 'lines'$"),
         ({"settings": {"lanes": "x"}}, r"^Parameter lanes of accelerator must be an integer, not 'x'$"),
     ],
 )
@@ -128,3 +129,14 @@ def test_thresholds_stand_in_for_mantissas_where_cheaper(make_perceptron, tmp_pa
     images = np.random.default_rng(1).integers(0, 16, (50, *original.input.shape))
     name = original.result.name
     assert np.array_equal(execute(rewritten, images)[name], execute(original, images)[name])
+
+
+def test_a_network_on_an_array(tmp_path: Path) -> None:
+    network = random_network(3, sizes=(20, 6), tile_rows=20, weight_bits=4, cell_bits=4, activation_bits=4)
+    source = write_network(network, tmp_path / "network.safetensors")
+    result = generate(source, tmp_path / "hw", engine="mac", unit="plain-8", rows=4, columns=8, settings={"lanes": 4})
+    assert result.shape == "array of 4 plain-8 units x 8 columns"
+    stored = read_network(tmp_path / "hw" / "network.safetensors")
+    assert [node.tile_rows for node in stored.nodes if isinstance(node, Linear)] == [(8, 8, 4)]
+    with pytest.raises(InvalidInput, match=r"^Unit must be given for engine mac alone, not for engine cim$"):
+        generate(source, tmp_path / "other", unit="plain-8")
