@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
-from .mac_schemes import ActivationSerial, BitFusion, Plain, SubWord
+from .mac_schemes import ActivationSerial, BitFusion, Plain, SerialSerial, SubWord, WeightSerial
 from .precision import MacMode, Operand, Scheme
 from .spatio_temporal import SpatioTemporal
 
@@ -18,6 +18,8 @@ UNIT_SCHEMES: dict[str, Scheme] = {
     "spatio-temporal": SpatioTemporal(),
     "fusion": BitFusion(),
     "activation-serial": ActivationSerial(),
+    "weight-serial": WeightSerial(),
+    "serial-serial": SerialSerial(),
     "sub-word": SubWord(),
     "plain-8": Plain(8),
     "plain-16": Plain(16),
@@ -73,17 +75,9 @@ class ArrayPrecision:
         Raises
         ------
         InvalidInput
-            If the unit has not the mode, or if it would need other chunks of the weights in each of its passes.
+            If the unit has not the mode.
         """
-        scheme = UNIT_SCHEMES[unit]
-        scheme.check(self.mode)
-        if isinstance(scheme, SpatioTemporal):
-            routes = scheme.routes(self.mode)
-            if any([route.a for route in each] != [route.a for route in routes[0]] for each in routes):
-                raise InvalidInput(
-                    f"Precision of an array of spatio-temporal units must have at most 4-bit activations beside "
-                    f"weights of more than 8 bits, not {self}"
-                )
+        UNIT_SCHEMES[unit].check(self.mode)
 
     def sums(self, rows: int) -> Interval:
         """All sums of `rows` cells times activations."""

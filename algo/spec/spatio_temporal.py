@@ -97,16 +97,14 @@ class SpatioTemporal(Scheme):
         )
 
     def routes(self, mode: MacMode) -> tuple[tuple[Route, ...], ...]:
-        """For each pass, what each of the four sub-units multiplies."""
-        return tuple(
-            tuple(self._route(mode, number, k) for k in range(SUB_UNITS)) for number in range(self.passes(mode))
-        )
+        """For each pass, what each of the four sub-units multiplies; its chunk of a is the same in all passes.
 
-    def _route(self, mode: MacMode, number: int, k: int) -> Route:
-        products, across = self.products(mode), Chunks(mode.b.bits).count
-        if products <= SUB_UNITS:
-            element, rest = divmod(k, products)
-            return Route(element, rest // across, rest % across)
-        # Two chunks of either side in a pass; the passes go through the pairs of a, then of b.
-        down, right = divmod(number, across // 2)
-        return Route(0, 2 * down + k // 2, 2 * right + k % 2)
+        The chunks of all elements of a are dealt out to the sub-units, over again where that leaves some. Those that
+        have the same chunk share out the chunks of b, each as many consecutive ones as there are passes.
+        """
+        chunks, passes = Chunks(mode.a.bits).count, self.passes(mode)
+        held = self.elements(mode) * chunks
+        return tuple(
+            tuple(Route(k % held // chunks, k % held % chunks, k // held * passes + number) for k in range(SUB_UNITS))
+            for number in range(passes)
+        )

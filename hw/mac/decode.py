@@ -1,25 +1,27 @@
-"""What a precision means for the chunks of an operand of the spatio-temporal unit."""
+"""What a precision means for the chunks of an operand of the spatio-temporal unit, and which sub-unit gets which."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib.data import StructLayout
 
-from quadrille.algo.spec.precision import GREATEST_PRECISION, MacMode, Operand
-from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS, Chunks, SpatioTemporal
+from quadrille.algo.spec.precision import GREATEST_PRECISION
+from quadrille.algo.spec.spatio_temporal import SUB_UNITS, Chunks
 
-__all__ = ["CHUNKED", "Routes", "decode_chunks", "decode_routes"]
-
-CHUNK_CODES = {1: 0, 2: 1, 4: 2}
-"""How many chunks an operand has, in two bits."""
+__all__ = ["CHUNKED", "Arrangement", "Counted", "decode_chunks", "either", "last_pass", "spread_bits", "spread_chunks"]
 
 CHUNKED = StructLayout(
     {
-        "chunks": 2,  # CHUNK_CODES
+        "two": 1,  # chunks, or
+        "four": 1,  # of them, or else one
         "last_bit": 2,  # bits of a chunk, less 1: a chunk stands so many bits above the next
-        "half": 4,  # bits of the lower two of four chunks
+        "half": 4,  # bits of the lower half of the chunks
         "signed": 1,
         "binary": 1,
     }
@@ -27,98 +29,105 @@ CHUNKED = StructLayout(
 """What the datapath needs to know of an operand."""
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Whether an operand has one, two or four chunks."""
+
+    one: Value
+    two: Value
+    four: Value
+
+    @classmethod
+    def of_bits(cls, bits: Value) -> Counted:
+        """From a precision of `bits` + 1 bits: one up to 4, two up to 8, else four."""
+        return cls(~bits[2] & ~bits[3], bits[2] & ~bits[3], bits[3])
+
+    @classmethod
+    def of(cls, operand: Any) -> Counted:
+        """From a `CHUNKED`."""
+        return cls(~operand.two & ~operand.four, operand.two, operand.four)
+
+
 def decode_chunks(m: Module, operand: Any, bits: Value, signed: Value) -> None:
     """Fill a `CHUNKED` for a precision of `bits` + 1 bits."""
-    m.d.comb += [operand.signed.eq(signed), operand.binary.eq(signed & (bits == 0)), operand.half.eq((bits >> 1) + 1)]
+    chunks = Counted.of_bits(bits)
+    m.d.comb += [
+        operand.two.eq(chunks.two),
+        operand.four.eq(chunks.four),
+        operand.half.eq((bits >> 1) + 1),
+        operand.signed.eq(signed),
+        operand.binary.eq(signed & (bits == 0)),
+    ]
     with m.Switch(bits):
         for number in range(1, GREATEST_PRECISION + 1):
-            known = Chunks(number)
             with m.Case(number - 1):
-                m.d.comb += [operand.chunks.eq(CHUNK_CODES[known.count]), operand.last_bit.eq(known.serial_bits - 1)]
+                m.d.comb += operand.last_bit.eq(Chunks(number).serial_bits - 1)
 
 
-class Routes:
-    """What the sub-units multiply in a pass, and how their sums stand to one another.
+def either(*choices: tuple[Value, Value]) -> Value:
+    """Of words that are chosen by a bit each, the one whose bit is set; 0 if none is."""
+    return reduce(or_, (chosen.replicate(len(word)) & word for chosen, word in choices))
 
-    With C[k] the sum of sub-unit k, a pass gives
-    `((((C[0] << inner) + C[1]) << outer) + ((C[2] << inner) + C[3])) << place`.
+
+def last_pass(a: Counted, b: Counted) -> Value:
+    """The number of the last pass of a beat: four products of chunks a pass."""
+    return Mux(a.four & b.four, 3, (a.four & b.two) | (a.two & b.four))
+
+
+def spread_chunks(nibbles: Sequence[Value], a: Counted, b: Counted) -> list[Value]:
+    """Of the four `nibbles` of a those that the sub-units multiply, the same in all passes.
+
+    Where a fills the word, each has its own. Two nibbles go to the sub-units 0, 1, 0, 1, a single one to all.
+    """
+    alone, pair = a.one & b.four, ~a.four & ~b.one
+    second = Mux(alone, nibbles[0], nibbles[1])
+    # A single nibble is one of a pair as well.
+    return [nibbles[0], second, Mux(pair, nibbles[0], nibbles[2]), Mux(pair, second, nibbles[3])]
+
+
+def spread_bits(bits: Sequence[Value], a: Counted, b: Counted, number: Value) -> list[Value]:
+    """Of the bits at hand of the four nibbles of b those that the sub-units get in pass `number`.
+
+    Four chunks of a meet one chunk of b after the other; two chunks of a, side by side, two of b.
+    """
+    wide = a.two & b.four
+    # With one pass, or two chunks of a, pass n is that of nibble n as well.
+    first = either(*((number == n, bits[n]) for n in range(SUB_UNITS)))
+    second = either((a.one & ~b.two, bits[1]), (a.one & b.two, bits[2]), (~a.one, first))
+    third = either(
+        (a.four, first),
+        ((a.one & ~b.two) | (wide & ~number[0]), bits[2]),
+        ((a.one & b.two) | (a.two & ~b.four), bits[1]),
+        (wide & number[0], bits[3]),
+    )
+    return [first, second, third, either((a.one, bits[3]), (~a.one, third))]
+
+
+class Arrangement:
+    """How the counts c[k] of the sub-units stand to one another in a beat.
+
+    `T = ((c[0] << inner) + c[1] << outer) + (c[2] << inner) + c[3]`; in the first cycle of a signed b some of them are
+    negative: c[0] alone, both of the first pair, or all.
 
     Attributes
     ----------
-    choices : by "a" and "b", for each sub-unit, the nibbles of a word that it can get
-    picks : the number of the one that it gets, among those
-    tops : whether that is the first chunk of an element
-    inner, outer, place : shifts
-    last_pass : the number of the last pass
+    inner, outer : shifts
+    tops : for each sub-unit, whether it has the first chunk of an element of a
+    first_turns, pair_turns, all_turn : which are negative then
     """
 
-    def __init__(self) -> None:
-        self.choices = {name: [_choices(name, k) for k in range(SUB_UNITS)] for name in "ab"}
-        self.picks = {name: [Signal(2, name=f"pick_{name}_{k}") for k in range(SUB_UNITS)] for name in "ab"}
-        self.tops = {name: [Signal(name=f"top_{name}_{k}") for k in range(SUB_UNITS)] for name in "ab"}
-        self.inner, self.outer, self.place = Signal(3), Signal(4), Signal(5)
-        self.last_pass = Signal(2)
-
-    def chosen(self, name: str, k: int, nibbles: list[Value]) -> Value:
-        """Of the four `nibbles` of a word the one that sub-unit k gets."""
-        choices = self.choices[name][k]
-        found = nibbles[choices[0]]
-        for number, nibble in enumerate(choices[1:], 1):
-            found = Mux(self.picks[name][k] == number, nibbles[nibble], found)
-        return found
-
-
-def _modes() -> list[tuple[int, int, int, int]]:
-    """Chunks of either side, pass, passes: all that there are."""
-    scheme, found = SpatioTemporal(), []
-    for a in CHUNK_CODES:
-        for b in CHUNK_CODES:
-            passes = scheme.passes(MacMode(Operand(CHUNK_BITS * a), Operand(CHUNK_BITS * b)))
-            found += [(a, b, number, passes) for number in range(passes)]
-    return found
-
-
-def _nibble(name: str, k: int, a: int, b: int, number: int) -> tuple[int, bool]:
-    """The nibble of operand `name` that sub-unit k gets, and whether it is the first chunk of an element."""
-    routes = SpatioTemporal().routes(MacMode(Operand(CHUNK_BITS * a), Operand(CHUNK_BITS * b)))
-    route = routes[number][k]
-    chunk, chunks = (route.a, a) if name == "a" else (route.b, b)
-    return route.element * chunks + chunk, chunk == 0
-
-
-def _choices(name: str, k: int) -> list[int]:
-    return sorted({_nibble(name, k, a, b, number)[0] for a, b, number, _ in _modes()})
-
-
-def decode_routes(m: Module, a: Any, b: Any, number: Value) -> Routes:
-    """The routes of pass `number` for operands `a` and `b`, as SpatioTemporal says."""
-    found = Routes()
-    step = {"a": Signal(3, name="step_a"), "b": Signal(3, name="step_b")}
-    m.d.comb += [step["a"].eq(a.last_bit + 1), step["b"].eq(b.last_bit + 1)]
-    for chunks_a, chunks_b, place, passes in _modes():
-        mode = (a.chunks == CHUNK_CODES[chunks_a]) & (b.chunks == CHUNK_CODES[chunks_b])
-        with m.If(mode & (number == place)):
-            m.d.comb += found.last_pass.eq(passes - 1)
-            for name in "ab":
-                for k in range(SUB_UNITS):
-                    nibble, top = _nibble(name, k, chunks_a, chunks_b, place)
-                    m.d.comb += [
-                        found.picks[name][k].eq(found.choices[name][k].index(nibble)),
-                        found.tops[name][k].eq(top),
-                    ]
-            if chunks_a > 1 and chunks_b > 1:
-                m.d.comb += [found.inner.eq(step["b"]), found.outer.eq(step["a"])]
-            elif (chunks_a, chunks_b) != (1, 1):
-                name, operand = ("a", a) if chunks_a > 1 else ("b", b)
-                m.d.comb += found.inner.eq(step[name])
-                if max(chunks_a, chunks_b) == SUB_UNITS:
-                    m.d.comb += found.outer.eq(operand.half)
-            upper: list[Value] = []
-            down, across = divmod(place, max(1, chunks_b // 2))
-            if passes > 1 and chunks_a == SUB_UNITS and down == 0:
-                upper.append(a.half)
-            if passes > 1 and chunks_b == SUB_UNITS and across == 0:
-                upper.append(b.half)
-            if upper:
-                m.d.comb += found.place.eq(upper[0] + upper[1] if len(upper) == 2 else upper[0])
-    return found
+    def __init__(self, m: Module, operands: dict[str, Any]) -> None:
+        a, b = (Counted.of(operands[name]) for name in "ab")
+        self.inner, self.outer = Signal(range(5)), Signal(range(9))
+        self.tops = [Const(1, 1), a.one, ~a.four, a.one]
+        self.first_turns = a.one & b.four
+        self.pair_turns = (~a.four & b.two) | (a.two & b.four)
+        self.all_turn = a.four | b.one
+        with m.If(~a.one):
+            m.d.comb += self.inner.eq(operands["a"].last_bit + 1)
+        with m.Elif(b.four):
+            m.d.comb += self.inner.eq(operands["b"].last_bit + 1)
+        with m.If(a.four):
+            m.d.comb += self.outer.eq(operands["a"].half)
+        with m.Elif(~b.one):
+            m.d.comb += self.outer.eq(operands["b"].half)

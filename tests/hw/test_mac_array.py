@@ -17,9 +17,11 @@ from quadrille.sim.model import Model, Stall
 from quadrille.sim.payload import pack_bits, unpack_bits
 
 PRECISIONS = {
-    "spatio-temporal": "8x8,4x4,2x2,8x4,3xs5,1x8,7x16,16x4,16xs3,1x1",
+    "spatio-temporal": "8x8,4x4,2x2,8x4,3xs5,1x8,7x16,9x5,16x16,16x4,16xs3,1x1",
     "fusion": "8x8,4xs4,2x2,16x8",
     "activation-serial": "8x8,4xs4,1x2",
+    "weight-serial": "8x8,4xs4,1x2",
+    "serial-serial": "8x8,4xs4,1x2,16x3",
     "sub-word": "8x8,4x4,16xs16,1x8",
     "plain-8": "8x8,4xs4",
     "plain-16": "16x16,3x5",
@@ -119,10 +121,6 @@ def test_precisions_as_text() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"precisions": precisions_of("9x5")},
-            r"^Precision of an array of spatio-temporal units must have at most 4-bit activations beside weights.*9x5$",
-        ),
         (
             {"weight_bits": 4},
             r"^Precisions of mac-array must have at most the 4 bits of a stored weight, not 8$",
