@@ -51,6 +51,14 @@ CASES: dict[str, tuple[dict[str, Settings], Settings]] = {
         },
         {"rows": 32, "columns": 32, "lanes": 4, "word": 16, "frames": 1},
     ),
+    "maps of 8, 4 and 2 bits on an array of units that change their precision": (
+        {
+            "8": {"weight_bits": 8, "cell_bits": 8, "activation_bits": 8},
+            "4": {"weight_bits": 4, "cell_bits": 4, "activation_bits": 4, "pool": "max"},
+            "2": {"weight_bits": 2, "cell_bits": 2, "activation_bits": 2},
+        },
+        {"engine": "mac", "rows": 32, "columns": 8, "lanes": 4, "frames": 2},
+    ),
 }
 
 MAPS: Settings = {"shape": (2, 5, 5), "channels": (4, 5), "exact_first": True, "rows": 18}
