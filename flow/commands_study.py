@@ -181,6 +181,13 @@ def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: b
     show_default=True,
     help="Compare with other trainings of the network's recipe, that many times each: this trains networks.",
 )
+@click.option(
+    "--trainings",
+    callback=names_of,
+    default="alone,together",
+    show_default=True,
+    help="Which: each precision alone, all together with rounded codes.",
+)
 @json_option
 def precision_command(network: Path, output: Path, settings: dict[str, str], as_json: bool, **others: Any) -> None:
     """Measure every mode in the file NETWORK: accuracy of its integers, exact cycles, products of single bits.

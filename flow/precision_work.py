@@ -15,11 +15,20 @@ from .cost_records import RESULTS, records_bytes
 from .results import percent, read_json
 
 if TYPE_CHECKING:
-    from quadrille.algo.data import Dataset
     from quadrille.algo.nn import ModesRecipe, Progress, SwitchableClassifier, TrainedModes
     from quadrille.hw.engine.timing import Timing
 
-__all__ = ["ALONE", "METHODS", "PLAIN_CUT", "ROUNDED", "ROUNDED_CUT", "TRUNCATED", "Comparison", "measure_mode"]
+__all__ = [
+    "ALONE",
+    "METHODS",
+    "PLAIN_CUT",
+    "ROUNDED",
+    "ROUNDED_CUT",
+    "TRAININGS",
+    "TRUNCATED",
+    "Comparison",
+    "measure_mode",
+]
 
 ALONE = "trained alone"
 TRUNCATED = "TruncQuant"
@@ -34,6 +43,11 @@ METHODS: dict[str, str] = {
     ROUNDED_CUT: "that network, the leading bits of its 8-bit codes read as TruncQuant does",
     PLAIN_CUT: "the network trained alone at 8 bits, leading bits read; batch norm and activation steps measured anew",
 }
+
+TRAININGS = ("alone", "together")
+"""What may be trained to compare with: each precision alone, whose 8-bit network is also truncated, or all together
+with rounded codes, which are also truncated.
+"""
 
 
 def measure_mode(mode: str, number: int, network: Network, timing: Timing, accuracy: float) -> dict[str, Any]:
@@ -72,20 +86,17 @@ class Comparison:
     records: dict[str, Any]
     tell: Callable[[str], None]
     progress: Callable[[str, int, int], None]
-    data: Dataset | None = None
+    trainings: tuple[str, ...] = TRAININGS
 
     def run(self, modes: Modes | None, seed: int, accuracy: Callable[[Network], float]) -> None:
         """Train and measure whatever of `seed` is not there yet; `modes` is what TruncQuant has made of that seed, or
         None.
         """
-        for bits in self.bits:
-            cut = bits == max(self.bits)
-            if not self._has(ALONE, (bits,), seed) or (cut and not self._has(PLAIN_CUT, self.bits, seed)):
-                trained = self._trained((bits,), seed)
-                self._measure(ALONE, trained.network, trained, seed, accuracy)
-                if cut:
-                    self._measure(PLAIN_CUT, self._cut(trained), trained, seed, accuracy)
-        if not (self._has(ROUNDED, self.bits, seed) and self._has(ROUNDED_CUT, self.bits, seed)):
+        if "alone" in self.trainings:
+            for bits in self.bits:
+                self._alone(bits, seed, accuracy)
+        cut = self._has(ROUNDED, self.bits, seed) and self._has(ROUNDED_CUT, self.bits, seed)
+        if "together" in self.trainings and not cut:
             trained = self._trained(self.bits, seed)
             self._measure(ROUNDED, trained.network, trained, seed, accuracy)
             self._measure(ROUNDED_CUT, self._cut(trained), trained, seed, accuracy)
@@ -95,6 +106,15 @@ class Comparison:
                 self._measure(TRUNCATED, trained.network, trained, seed, accuracy)
             else:
                 self._measured(TRUNCATED, modes, seed, accuracy)
+
+    def _alone(self, bits: int, seed: int, accuracy: Callable[[Network], float]) -> None:
+        most = bits == max(self.bits)
+        if self._has(ALONE, (bits,), seed) and not (most and not self._has(PLAIN_CUT, self.bits, seed)):
+            return
+        trained = self._trained((bits,), seed)
+        self._measure(ALONE, trained.network, trained, seed, accuracy)
+        if most:
+            self._measure(PLAIN_CUT, self._cut(trained), trained, seed, accuracy)
 
     def _has(self, method: str, bits: Sequence[int], seed: int) -> bool:
         found = {(each["method"], each["mode"], each["seed"]) for each in self.records["trainings"]}
@@ -131,7 +151,6 @@ class Comparison:
             epochs=self.epochs,
             checkpoint=checkpoint,
             progress=told,
-            data=self.data,
         )
         checkpoint.unlink(missing_ok=True)
         marker.unlink(missing_ok=True)

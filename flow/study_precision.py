@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput, Modes, Network
 
-from .cost_records import FILES, RESULTS, CostStudy, read_records, records_bytes, records_csv
+from .cost_records import FILES, RESULTS, CostStudy, check_names, read_records, records_bytes, records_csv
 from .precision_plot import precision_png
 from .precision_tables import findings, precision_markdown
-from .precision_work import Comparison, measure_mode
+from .precision_work import TRAININGS, Comparison, measure_mode
 from .progress import Report, silent
 from .results import digest
 
@@ -50,6 +50,7 @@ def study_precision(
     settings: Mapping[str, object] | None = None,
     images: int | None = None,
     seeds: int = 0,
+    trainings: Sequence[str] = TRAININGS,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> PrecisionStudy:
@@ -58,10 +59,10 @@ def study_precision(
     Of each mode: the accuracy of its integers on the first `images` held-out images (None: all), the exact cycles that
     it takes of the accelerator that holds all modes (`engine`, `unit`, `rows`, `columns`, `macros` and `settings` as in
     `generate`), and its products of single bits, which stand for energy. With `seeds` above 0 the network is compared
-    with other trainings of its recipe, with as many epochs, and seeds from its own on (METHODS of `precision_work`),
-    which takes as long as it takes to train. results.json has a record for each mode and each training, written when it
-    is done: an interrupted study goes on where it was, and a finished one takes further seeds. The other files are
-    study.md and study.csv (the tables) and study.png.
+    with other trainings of its recipe, with as many epochs, and seeds from its own on: the `trainings` "alone" and
+    "together" (`precision_work`), which take as long as it takes to train. results.json has a record for each mode and
+    each training, written when it is done: an interrupted study goes on where it was, and a finished one takes further
+    seeds and trainings. The other files are study.md and study.csv (the tables) and study.png.
 
     Raises
     ------
@@ -83,6 +84,7 @@ def study_precision(
         raise InvalidInput(f"Network {modes.name!r} must note the data set that it was trained on, and does not")
     if seeds < 0:
         raise InvalidInput(f"Seeds of the comparison must be 0 or more, not {seeds}")
+    check_names("Trainings", trainings, TRAININGS)
     data = dataset(notes["dataset"])
     count = len(data.held_out_images) if images is None else images
     if not 1 <= count <= len(data.held_out_images):
@@ -103,7 +105,9 @@ def study_precision(
     missing = [mode for mode in modes.names if all(record["mode"] != mode for record in records["modes"])]
     chosen = checked_settings(settings or {})
     timing = compile_network(modes, engine=engine, unit=unit, **shape, **chosen).timing if missing else None
-    compared = comparison(modes, folder, records, progress, on_run or (lambda line: None)) if seeds else None
+    compared = None
+    if seeds:
+        compared = comparison(modes, folder, records, trainings, progress, on_run or (lambda line: None))
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
 
     def accuracy(each: Network) -> float:
@@ -136,7 +140,12 @@ def study_precision(
 
 
 def comparison(
-    modes: Modes, folder: Path, records: dict[str, Any], progress: Report, tell: Callable[[str], None]
+    modes: Modes,
+    folder: Path,
+    records: dict[str, Any],
+    trainings: Sequence[str],
+    progress: Report,
+    tell: Callable[[str], None],
 ) -> Comparison:
     """The trainings that belong beside `modes`, by what its notes say of its own.
 
@@ -162,6 +171,7 @@ def comparison(
         records=records,
         tell=tell,
         progress=progress,
+        trainings=tuple(trainings),
     )
 
 

@@ -17,7 +17,7 @@ from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
 from quadrille.flow.modes_training import ModesTraining, is_modes_recipe, train_modes
 from quadrille.flow.precision_tables import findings
-from quadrille.flow.precision_work import ALONE, METHODS, PLAIN_CUT, ROUNDED_CUT, TRUNCATED
+from quadrille.flow.precision_work import ALONE, METHODS, PLAIN_CUT, ROUNDED, ROUNDED_CUT, TRUNCATED
 from quadrille.flow.study_precision import PrecisionStudy, study_precision
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits-mlp" / "network.safetensors"
@@ -196,10 +196,11 @@ def test_an_interrupted_study_goes_on_where_it_was(
 def test_further_seeds_train_the_network_too(trained: ModesTraining, studied: PrecisionStudy, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_bytes((studied.folder / "results.json").read_bytes())
     lines: list[str] = []
-    network = trained.folder / "network.safetensors"
-    again = study_precision(network, tmp_path, seeds=2, rows=64, columns=64, on_run=lines.append)
-    assert len(again.trainings) == 2 * len(studied.trainings) and len(lines) == len(studied.trainings)
-    assert {each["seed"] for each in again.trainings if each["method"] == TRUNCATED} == {5, 6}
+    settings: dict[str, Any] = {"seeds": 2, "rows": 64, "columns": 64, "trainings": ("together",)}
+    again = study_precision(trained.folder / "network.safetensors", tmp_path, on_run=lines.append, **settings)
+    new = again.trainings[len(studied.trainings) :]
+    assert {(each["method"], each["seed"]) for each in new} == {(TRUNCATED, 6), (ROUNDED, 6), (ROUNDED_CUT, 6)}
+    assert len(lines) == len(new) == 12
     assert "2 seeds" in (tmp_path / "study.md").read_text()
 
 
@@ -232,6 +233,7 @@ def test_findings_are_of_the_numbers() -> None:
     [
         ({"images": 0}, r"^Images of the study must be from 1 to the 450 held out of digits, not 0$"),
         ({"images": 451}, r"^Images of the study must be from 1 to the 450 held out of digits, not 451$"),
+        ({"trainings": ("apart",)}, r"^Trainings of the study must be one of alone, together, not 'apart'$"),
         ({"seeds": -1}, r"^Seeds of the comparison must be 0 or more, not -1$"),
     ],
 )
