@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
-from .mac_schemes import ActivationSerial, BitFusion, Plain, SerialSerial, SubWord, WeightSerial
+from .mac_schemes import ActivationSerial, BitFusion, Plain, SubWord, WeightSerial
 from .precision import MacMode, Operand, Scheme
 from .spatio_temporal import SpatioTemporal
 
@@ -19,7 +19,6 @@ UNIT_SCHEMES: dict[str, Scheme] = {
     "fusion": BitFusion(),
     "activation-serial": ActivationSerial(),
     "weight-serial": WeightSerial(),
-    "serial-serial": SerialSerial(),
     "sub-word": SubWord(),
     "plain-8": Plain(8),
     "plain-16": Plain(16),

@@ -12,7 +12,7 @@ from quadrille.algo.spec.precision import WORD_BITS, Operand
 
 from .fusion import FusionMac
 from .parallel import PlainMac
-from .serial import ActivationSerialMac
+from .serial import ActivationSerialMac, WeightSerialMac
 from .shell import MacUnit
 from .sub_word import SubWordMac
 
@@ -24,6 +24,7 @@ __all__ = ["UnitArray"]
 KINDS = {
     "fusion": FusionMac,
     "activation-serial": ActivationSerialMac,
+    "weight-serial": WeightSerialMac,
     "sub-word": SubWordMac,
     "plain-8": partial(PlainMac, width=8),
     "plain-16": partial(PlainMac, width=16),

@@ -21,7 +21,6 @@ PRECISIONS = {
     "fusion": "8x8,4xs4,2x2,16x8",
     "activation-serial": "8x8,4xs4,1x2",
     "weight-serial": "8x8,4xs4,1x2",
-    "serial-serial": "8x8,4xs4,1x2,16x3",
     "sub-word": "8x8,4x4,16xs16,1x8",
     "plain-8": "8x8,4xs4",
     "plain-16": "16x16,3x5",
