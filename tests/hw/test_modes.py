@@ -162,8 +162,18 @@ def test_a_baked_program_changes_modes(tmp_path):
     with Model(folder) as model:
         run = model.run({"i": words[:, np.newaxis]}, {"o": 8})
         assert (run.pins["mode"], run.pins["seed"]) == (2, 1)
-    expected = [verify(folder, images[:8], mode=mode).values.tolist() for mode in ("3", "2")]
-    assert run.streams["o"].fields["data"].tolist() == expected[0][:4] + expected[1][4:]
+    expected = [verify(folder, images, mode=mode).values.tolist() for mode in modes.names]
+    assert run.streams["o"].fields["data"].tolist() == expected[0][:4] + expected[2][4:8]
+
+    # With all at rest before each image, nothing is known of its mode, whatever those before were.
+    walk = [modes.index(mode) for mode in every_pair(modes.names)]
+    answers: list[int] = []
+    with Model(folder) as model:
+        for number, mode in enumerate(walk):
+            words = accelerator.input_words(images[number : number + 1], Schedule.sequence([mode]))
+            alone = model.run({"i": words[:, np.newaxis]}, {"o": 1}, reset=number == 0)
+            answers += alone.streams["o"].fields["data"].tolist()
+    assert answers == [expected[mode][number] for number, mode in enumerate(walk)]
 
 
 @pytest.mark.parametrize("name", CASES)
