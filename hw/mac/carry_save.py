@@ -48,7 +48,7 @@ class CarrySaveMac(DigitMac):
                 for place, digit in enumerate(own):
                     # Below a row there is room for the 1 that a negative digit lacks one place lower.
                     below = [Const(0, 2 * (place - 1)), own[place - 1][2], Const(0, 1)] if place else []
-                    rows.append(Cat(*below, row_of(byte, digit)))
+                    rows.append(Cat(*below, row_of(m, byte, digit, f"product_{unit}_{element}_{place}")))
             lacking = [digits[DIGITS * (element + 1) - 1][2] for element in range(BYTES)]
             top = Cat(lacking[0] ^ lacking[1], lacking[0] & lacking[1])
             rows.append(Cat(Const(0, DIGIT_BITS * (DIGITS - 1)), top))
@@ -87,7 +87,7 @@ class SameWeightMac(DigitMac):
             for unit in range(self.units):
                 for element in range(BYTES):
                     digit = digits[unit][DIGITS * element + place]
-                    rows.append(row_of(self.byte(beat, unit, element), digit))
+                    rows.append(row_of(m, self.byte(beat, unit, element), digit, f"product_{unit}_{element}_{place}"))
                     lacking.append(digit[2])
             rows.append(popcount(m, Cat(*lacking), name=f"lacking_{place}"))
             kept += [Cat(Const(0, DIGIT_BITS * place), row) for row in carry_save(m, rows, width, f"weight_{place}")]

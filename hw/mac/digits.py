@@ -50,16 +50,21 @@ def ent(m: Module, byte: Value, name: str) -> list[Value]:
     return digits
 
 
-def row_of(byte: Value, digit: Value) -> Value:
+def row_of(m: Module, byte: Value, digit: Value, name: str) -> Value:
     """`byte * digit + ROW_BIAS`, less 1 where the digit is negative: nine bits, unsigned, made without a carry."""
     one, two, negative = digit
-    multiple = Mux(two, Cat(Const(0, 1), byte), Mux(one, Cat(byte, byte[-1]), 0)) ^ negative.replicate(BYTE.bits + 1)
-    return Cat(multiple[:-1], ~multiple[-1])
+    multiple = Mux(two, Cat(Const(0, 1), byte), Mux(one, Cat(byte, byte[-1]), 0))
+    row = Signal(BYTE.bits + 1, name=name)
+    m.d.comb += row.eq(multiple ^ negative.replicate(BYTE.bits) ^ Cat(Const(0, BYTE.bits), ~negative))
+    return row
 
 
 def carry_save(m: Module, rows: Sequence[Value], width: int, name: str) -> list[Value]:
     """Two rows, or fewer, of the same sum modulo `2**width`, by levels of full adders; the last rows come in last."""
-    at = [Cat(row, Const(0, max(1, width - len(row))))[:width] for row in rows]
+    at: list[Value] = []
+    for number, row in enumerate(rows):
+        at.append(Signal(width, name=f"{name}_in_{number}"))
+        m.d.comb += at[-1].eq(row)
     level = 0
     while len(at) > 2:
         after: list[Value] = []
@@ -100,7 +105,10 @@ class DigitMac(MacUnit):
             one = Cat(Const(1, 1), (~field[0]).replicate(BYTE.bits - 1))
             m.d.comb += byte.eq(Mux(decoded.binary, one, field))
             bytes_of.append(byte if name == "a" else Cat(*self.recode(m, byte, str(number))))
-        return Cat(*bytes_of)
+        # A name for the whole: what is made of parts of it must not be made of a copy of all.
+        loaded = Signal(sum(map(len, bytes_of)), name=f"loaded_{name}")
+        m.d.comb += loaded.eq(Cat(*bytes_of))
+        return loaded
 
     @abstractmethod
     def rows(self, m: Module, beat: Beat, column: int) -> tuple[list[Value], int]:

@@ -130,5 +130,6 @@ class WeightSerialMac(SerialMac):
                 entry = Mux(bits == number, table[number], entry)
             found.append(entry)
             everything.append(table[-1])
-        total = total_of(found)
+        total = Signal(signed(WORD_BITS + 1 + self.units.bit_length()), name="total")
+        m.d.comb += total.eq(total_of(found))
         return Mux(a.binary, (total << 1) - total_of(everything), total)

@@ -72,9 +72,11 @@ class SubWordMac(ParallelMac):
                 chosen = Mux(this, Cat(Const(0, start), field, fill).as_signed(), chosen)
                 if row % width == width - 1:
                     negative = Mux(this, b.signed, negative)
-            gated = Mux(words[1][row], chosen, 0)
+            gated = Signal(signed(WORD_BITS + 1), name=f"row_{unit}_{row}")
+            m.d.comb += gated.eq(Mux(words[1][row], chosen, 0))
             rows.append(Mux(negative, -gated, gated) << row)
-        total = total_of(rows)
+        total = Signal(signed(2 * WORD_BITS + 2), name=f"total_{unit}")
+        m.d.comb += total.eq(total_of(rows))
         if self.apart:
             return total[: 2 * WORD_BITS]
         result = total >> (WORD_BITS - self.slots[-1])
