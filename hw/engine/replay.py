@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -129,6 +130,15 @@ class Replay:
         self.words_free = [free + cycles for free in self.words_free]
         for pipeline in (self.macro, self.converter, self.dequantizer, self.end, *self.units):
             pipeline.frozen = deque(((a + cycles, b + cycles) for a, b in pipeline.frozen), maxlen=64)
+
+    def later(self, cycles: int) -> Replay:
+        """Another replay, `cycles` later in the same state."""
+        other = copy(self)
+        for name in ("macro", "converter", "dequantizer", "end"):
+            setattr(other, name, copy(getattr(self, name)))
+        other.units = [copy(unit) for unit in self.units]
+        other.advance(cycles)
+        return other
 
     def batch(self, count: int, mode: int = 0, packets: int = 0) -> None:
         """Replay a batch of `count` images in a mode, which comes behind `packets` packets of one word."""

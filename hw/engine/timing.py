@@ -128,10 +128,21 @@ class Timing:
         return [self.frames] * full + [rest] * (rest > 0)
 
     def run(self, batches: Iterable[Batch]) -> int:
-        """Cycles of one batch after the other, from the first header word or packet to the last output word."""
+        """Cycles of one batch after the other, from the first header word or packet to the last output word.
+
+        A batch that finds the accelerator in a state in which one like it has found it is not replayed again.
+        """
         replay = Replay(self)
+        seen: dict[object, tuple[Replay, int]] = {}  # what came of it, and the last output before it
         for batch in batches:
+            key, before = (replay.state(), batch), replay.output
+            if key in seen:
+                after, then = seen[key]
+                replay = after.later(before - then)
+                continue
+            replay = replay.later(0)
             replay.batch(batch.images, batch.mode, batch.packets)
+            seen[key] = replay, before
         return replay.output + 1
 
     def cycles(self, images: int, mode: int = 0) -> int:

@@ -178,8 +178,17 @@ def test_a_baked_program_changes_modes(tmp_path):
 
 @pytest.mark.parametrize("name", CASES)
 def test_cycles_that_repeat_are_those_of_every_batch(name):
+    """What is added without a replay is what a replay of all batches counts."""
     _, program, _ = make_case(name)
     timing = program.timing
+    draw, every = Random(1), range(len(timing.modes))
+    replay = Replay(timing)
+    batches = [
+        Batch(draw.choice((1, timing.frames)), draw.randrange(len(timing.modes)), int(n == 0)) for n in range(99)
+    ]
+    for batch in batches:
+        replay.batch(batch.images, batch.mode, batch.packets)
+    assert timing.run(batches) == replay.output + 1
     for mode in range(len(timing.modes)):
         for images in (1, 9, 30):
             replay = Replay(timing)
