@@ -183,9 +183,7 @@ def test_cycles_that_repeat_are_those_of_every_batch(name):
     timing = program.timing
     draw, every = Random(1), range(len(timing.modes))
     replay = Replay(timing)
-    batches = [
-        Batch(draw.choice((1, timing.frames)), draw.randrange(len(timing.modes)), int(n == 0)) for n in range(99)
-    ]
+    batches = [Batch(draw.choice((1, timing.frames)), draw.choice(every), int(n == 0)) for n in range(99)]
     for batch in batches:
         replay.batch(batch.images, batch.mode, batch.packets)
     assert timing.run(batches) == replay.output + 1
