@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput
 
@@ -14,6 +14,9 @@ from .mixed_plot import mixed_png
 from .mixed_tables import flat_record, mixed_findings, mixed_markdown
 from .progress import Report, silent
 from .results import percent
+
+if TYPE_CHECKING:
+    from quadrille.algo.nn.footprint import Footprint
 
 __all__ = ["MixedStudy", "study_mixed"]
 
@@ -88,7 +91,14 @@ def study_mixed(
         slug = method.replace(", ", "-").replace(" ", "-").lower()
         checkpoint = folder / f"checkpoint-{slug}-{seed}.pt"
         outcome = train_mixed(
-            recipe, method, data, seed=seed, epochs=options["epochs"], checkpoint=checkpoint, progress=told
+            recipe,
+            method,
+            data,
+            seed=seed,
+            epochs=options["epochs"],
+            footprint=_known(records["runs"], method),
+            checkpoint=checkpoint,
+            progress=told,
         )
         publish(folder / "networks", {f"{slug}-{seed}.safetensors": network_bytes(outcome.network)})
         records["runs"].append(_record(method, seed, outcome))
@@ -110,6 +120,20 @@ def study_mixed(
     )
     files = tuple(folder / name for name in FILES)
     return MixedStudy(options, tuple(records["runs"]), (), found, folder, files)
+
+
+def _known(runs: Sequence[Mapping[str, Any]], method: str) -> Footprint | None:
+    """The footprint of `method`, where a record has it."""
+    from quadrille.algo.nn.footprint import Footprint
+
+    return next(
+        (
+            Footprint(each["parameters"], each["step_bytes"], each["pruning_bytes"])
+            for each in runs
+            if each["method"] == method
+        ),
+        None,
+    )
 
 
 def _record(method: str, seed: int, outcome: Any) -> dict[str, Any]:

@@ -107,12 +107,14 @@ def train_mixed(
     *,
     seed: int = 0,
     epochs: int | None = None,
+    footprint: Footprint | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> MixedOutcome:
     """Train recipe `name` by `method`, convert it, and say what that took.
 
-    The seconds are those since this call: of a training that went on from its `checkpoint`, those after.
+    A `footprint` that is known is not measured again: it is the same for every seed. The seconds are those since this
+    call: of a training that went on from its `checkpoint`, those after.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def train_mixed(
         As `mixed_recipe` and `train`.
     """
     recipe = mixed_recipe(name, method)
-    footprint = training_footprint(recipe, data, seed=seed)
+    footprint = training_footprint(recipe, data) if footprint is None else footprint
     started = process_time()
     trained = train(
         recipe,

@@ -23,5 +23,6 @@ RECIPE = Recipe(
     ),
     pruning=BitPruning(strength=1e-3, period=2, compression=10.0, probes=20),
     batch=64,
+    evaluation_images=450,
     mantissa_bits=24,
 )

@@ -21,4 +21,5 @@ RECIPE = ModesRecipe(
     objective=RandomPrecision(Attack(epsilon=2, step=2, random_start=True)),
     phases=(Phase(epochs=30, learning_rate=1e-2, schedule=Schedule.ONE_CYCLE, converters=False),),
     batch=64,
+    evaluation_images=450,
 )
