@@ -17,6 +17,7 @@ from quadrille.algo.nn import Recipe
 from quadrille.algo.nn import mixed_precision as module
 from quadrille.algo.nn.footprint import peak_bytes, training_footprint
 from quadrille.algo.nn.mixed_precision import MIXED_METHODS, mixed_recipe, train_mixed
+from quadrille.algo.quant import LsbReading, RoundClampWeights
 from quadrille.algo.spec import InvalidInput, Linear
 from quadrille.flow.command_line import cli
 from quadrille.flow.mixed_tables import mixed_findings
