@@ -237,7 +237,7 @@ class ChunkArray:
                 for number in counted:
                     n, place = self.arrangements[number]
                     with m.Case(number):
-                        m.d.comb += shifted.eq(total << self.shares[n][place][k].place)
+                        m.d.comb += shifted.eq(total.shift_left(self.shares[n][place][k].place))
             terms.append(shifted)
         reference = Signal(shape, reset_less=True)
         group = terms[0]

@@ -131,12 +131,12 @@ class ChunkColumns(wiring.Component):
             for name, flat in (("sum", group.sum), ("carry", group.carry)):
                 placed = Signal(width, name=f"placed_{name}_{k}")
                 if len(set(self.places[k])) == 1:
-                    m.d.comb += placed.eq(flat << self.columns * self.places[k][0])
+                    m.d.comb += placed.eq(flat.shift_left(self.columns * self.places[k][0]))
                 else:
                     with m.Switch(members.arrangement):
                         for number, place in enumerate(self.places[k]):
                             with m.Case(number):
-                                m.d.comb += placed.eq(flat << self.columns * place)
+                                m.d.comb += placed.eq(flat.shift_left(self.columns * place))
                 for weight in range(min(self.places[k]), self.sum_bits):
                     heap.setdefault(weight, []).append(placed[self.columns * weight : self.columns * (weight + 1)])
         totals = {name: Signal(width, name=name, reset_less=True) for name in ("sum_so_far", "carry_so_far")}
