@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from quadrille.algo.integer import execute, read_network
+from quadrille.algo.integer.network_file import read_modes
+from quadrille.algo.spec import Conv2d
 from quadrille.flow.generation import generate
 from quadrille.sim.verification import verify
 
@@ -44,6 +46,20 @@ def test_network_knows_its_data(name: str, data: str, least: float, data_set: Ca
     network = read_network(EXAMPLES / name / "network.safetensors")
     answers = execute(network, images.held_out_images[:300], keep=["class"])["class"]
     assert np.mean(answers == images.held_out_labels[:300]) >= least
+
+
+def test_truncated_weights_are_stored_once(data_set: Callable[[str], Any]) -> None:
+    modes = read_modes(EXAMPLES / "truncquant-fashion-mnist" / "network.safetensors")
+    assert modes.names == ("8", "4", "2")
+    stored = {node.name: node.weight for node in modes.default.of_kind(Conv2d)}
+    for mode, network in modes.networks.items():
+        for node in network.of_kind(Conv2d):
+            assert node.weight_bits == (8 if node.name == "conv1_codes" else int(mode))
+            assert node.weight.flat.tolist() == [q >> (8 - node.weight_bits) for q in stored[node.name].flat]
+    images = data_set("fashion-mnist")
+    for network in modes.networks.values():
+        answers = execute(network, images.held_out_images[:300], keep=["class"])["class"]
+        assert np.mean(answers == images.held_out_labels[:300]) >= 0.86
 
 
 @pytest.mark.slow
