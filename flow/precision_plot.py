@@ -82,6 +82,6 @@ def _trainings(axes: Any, records: Mapping[str, Any]) -> None:
             label = method if index == 0 else None
             axes.plot(index + offset, mean(shares), MARKERS[place], color=COLOURS[place], markersize=7, label=label)
             axes.plot([index + offset] * len(shares), shares, ".-", color=COLOURS[place], linewidth=0.8, markersize=3)
-    axes.set_xticks(range(len(modes)), [f"{mode} bits" for mode in modes])
+    axes.set_xticks(range(len(modes)), [f"mode {mode}" for mode in modes])
     axes.set_title("Trainings: accuracy, %", loc="left", color=INK, fontsize=10)
     axes.legend(fontsize=7, loc="best", framealpha=0.9)

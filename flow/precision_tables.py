@@ -40,7 +40,7 @@ def findings(records: Record) -> list[str]:
     table = _accuracies(records["trainings"])
     if ALONE in table and TRUNCATED in table:
         gaps = {mode: mean(table[TRUNCATED][mode]) - mean(shares) for mode, shares in table[ALONE].items()}
-        said = ", ".join(f"{difference(gap, 0)} at {mode} bits" for mode, gap in gaps.items())
+        said = ", ".join(f"{difference(gap, 0)} in mode {mode}" for mode, gap in gaps.items())
         verdict = "within" if min(gaps.values()) >= -NEAR else "not within"
         found.append(f"TruncQuant against a network trained alone for each precision: {said}: {verdict} a point")
     for method, what in (
@@ -50,7 +50,7 @@ def findings(records: Record) -> list[str]:
         if method in table and TRUNCATED in table:
             last = list(table[method])[-1]
             shares = [percent(mean(table[each][last])) for each in (method, TRUNCATED)]
-            found.append(f"{what}: {shares[0]} at {last} bits, where TruncQuant has {shares[1]}")
+            found.append(f"{what}: {shares[0]} in mode {last}, where TruncQuant has {shares[1]}")
     return found
 
 
@@ -110,7 +110,7 @@ def precision_markdown(options: Record, records: Record, found: Sequence[str]) -
         seeds = len({each["seed"] for each in records["trainings"]})
         lines += ["", "## Trainings", ""]
         lines += markdown_table(
-            ("training", *(f"{mode} bits, %" for mode in names), "what it is"),
+            ("training", *(f"mode {mode}, %" for mode in names), "what it is"),
             [
                 (method, *(_spread(by_mode.get(mode, [])) for mode in names), METHODS[method])
                 for method, by_mode in table.items()

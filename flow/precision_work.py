@@ -126,7 +126,7 @@ class Comparison:
 
         self.records["trainings"].append(record)
         publish(self.folder, {RESULTS: records_bytes(self.records)})
-        self.tell(f"{record['method']}, {record['mode']} bits, seed {record['seed']}: {percent(record['accuracy'])}")
+        self.tell(f"{record['method']}, mode {record['mode']}, seed {record['seed']}: {percent(record['accuracy'])}")
 
     def _trained(self, bits: tuple[int, ...], seed: int, rule: str = "rounded") -> TrainedModes:
         from quadrille.algo.nn import train_modes

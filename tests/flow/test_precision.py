@@ -221,8 +221,8 @@ def test_findings_are_of_the_numbers() -> None:
     records = {"modes": [cost("8", 0.905, 1), cost("2", 0.872, 8)], "trainings": trainings}
     costs, gaps, cut = findings(records)
     assert "-3.30 points of accuracy, 8.0 times fewer bit products, 8.00 times fewer cycles" in costs
-    assert "+0.50 points at 8 bits, -0.80 points at 2 bits: within a point" in gaps
-    assert "60.00 % at 2 bits, where TruncQuant has 87.20 %" in cut
+    assert "+0.50 points in mode 8, -0.80 points in mode 2: within a point" in gaps
+    assert "60.00 % in mode 2, where TruncQuant has 87.20 %" in cut
     records["trainings"][3]["accuracy"] = 0.86
     assert "not within a point" in findings(records)[1]
     assert len(findings({"modes": records["modes"], "trainings": []})) == 1
