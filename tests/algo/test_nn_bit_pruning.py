@@ -23,6 +23,7 @@ from quadrille.algo.nn import (
     scalable_mlp,
     train,
 )
+from quadrille.algo.nn import bit_pruning as module
 from quadrille.algo.nn.bit_pruning import BitPruner, BitPruning, compression, layer_bits, mean_bits, with_bit_planes
 from quadrille.algo.nn.hessian import weight_traces
 from quadrille.algo.quant import BitPlaneWeights, RoundClampWeights
@@ -108,6 +109,21 @@ def test_bits_go_where_few_weights_use_them() -> None:
     sizes = {"hidden1": 64 * 12, "hidden2": 12 * 16, "output": 160}
     expected = sum(sizes[name] * bits for name, bits in layer_bits(model).items()) / sum(sizes.values())
     assert mean_bits(model) == pytest.approx(expected) and compression(model) == pytest.approx(32 / expected)
+
+
+def test_two_bits_go_where_the_loss_bends_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = classifier()
+    pruner = BitPruner(model, BitPruning(most_active=1e-9))
+    images, labels = batch()
+    for traces, steps in (([1e3, 1.0, 1e6], (1, 2, 1)), ([1e-3, 1.0, 1e6], (2, 1, 1))):
+
+        def given(*arguments: object, **named: object) -> list[float]:
+            return traces  # noqa: B023
+
+        monkeypatch.setattr(module, "weight_traces", given)
+        pruner.prune(images, labels, epoch=1)
+        assert tuple(pruner.steps.values()) == steps
+    assert not any(event["dropped"] for event in pruner.events)
 
 
 def test_pruning_ends_at_the_target() -> None:
