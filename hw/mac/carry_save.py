@@ -27,7 +27,7 @@ class CarrySaveMac(DigitMac):
 
     Attributes
     ----------
-    latency : 4 cycles; interval : 1
+    latency : 3 cycles, and one for each 16 bits of the accumulator; interval : 1
     """
 
     block_name = "carry-save-mac"
@@ -66,7 +66,7 @@ class SameWeightMac(DigitMac):
 
     Attributes
     ----------
-    latency : 4 cycles; interval : 1
+    latency : 3 cycles, and one for each 16 bits of the accumulator; interval : 1
     """
 
     block_name = "same-weight-mac"

@@ -22,6 +22,8 @@ BYTES = WORD_BITS // BYTE.bits
 """Elements of a word."""
 RECODED = 3
 """Bits of a recoded digit: whether it is 1 or -1, whether it is 2 or -2, whether it is negative."""
+PIECE = 16
+"""Bits of a sum that are added in one cycle."""
 ROW_BIAS = 1 << BYTE.bits
 """What a row of a partial product is more than it means."""
 
@@ -76,17 +78,18 @@ def carry_save(m: Module, rows: Sequence[Value], width: int, name: str) -> list[
 
 
 class DigitMac(MacUnit):
-    """Operands | rows | sum and carry | their one addition, at the end of a dot product: a register each.
+    """Operands | rows | sum and carry | their one addition, at the end of a dot product, `PIECE` bits in a cycle.
 
-    The sum of a dot product stands in two rows, to which those of a beat are added by full adders alone.
+    The sum of a dot product stands in two rows, to which those of a beat are added by full adders alone: no carry runs
+    further than `PIECE` bits in a cycle.
     """
 
     operand = StructLayout({"binary": 1})
 
     @property
     def latency(self) -> int:
-        """Four registers."""
-        return 4
+        """Three registers, and one for each piece of the addition."""
+        return 3 + -(-self.accumulator_bits // PIECE)
 
     def decode(self, m: Module, operand: Any, bits: Value, signed: Value) -> None:
         """Bytes have their signs with them; those of -1 and +1 are made of one bit."""
@@ -126,12 +129,12 @@ class DigitMac(MacUnit):
         return [word.word_select(number, RECODED) for number in range(len(word) // RECODED)]
 
     def elaborate_sum(self, m: Module, enable: Value, beat: Beat) -> None:
-        """Rows are kept, then added to sum and carry, which are added to one another when the dot product ends."""
+        """Rows are kept, then added to sum and carry; what a dot product leaves of these goes on to `elaborate_end`."""
         valid = delayed(m, enable, beat.busy, "rows_valid", reset=True)
         first = delayed(m, enable, beat.first & beat.starts, "rows_first")
         last = delayed(m, enable, beat.last, "rows_last")
         ended = delayed(m, enable, valid & last, "ended", reset=True)
-        results: list[Value] = []
+        pairs: list[list[Value]] = []
         for column in range(self.columns):
             rows, bias = self.rows(m, beat, column)
             kept: list[Value] = [Const(-bias, self.accumulator_bits)]
@@ -147,17 +150,40 @@ class DigitMac(MacUnit):
             total = carry_save(m, kept, self.accumulator_bits, f"total_{column}")
             with m.If(enable & valid):
                 m.d.sync += [word.eq(new) for word, new in zip(held, total, strict=True)]
-            result = Signal(self.accumulator_bits, name=f"result_{column}", reset_less=True)
-            with m.If(enable & ended):
-                m.d.sync += result.eq(held[0] + held[1])
-            results.append(result)
+            pairs.append([*held])
+        count = Signal(CYCLE_BITS, reset_less=True)
         if self.counts_cycles:
-            count, cycles = Signal(CYCLE_BITS, reset_less=True), Signal(CYCLE_BITS, reset_less=True)
             with m.If(enable & valid):
                 m.d.sync += count.eq(Mux(first, 1, count + 1))
-            with m.If(enable & ended):
-                m.d.sync += cycles.eq(count)
-            results.append(cycles)
-        with m.If(enable):
-            m.d.sync += self.o.valid.eq(ended)
-        m.d.comb += self.o.payload.as_value().eq(Cat(*results))
+        self.elaborate_end(m, enable, pairs, [count] if self.counts_cycles else [], ended)
+
+    def elaborate_end(
+        self, m: Module, enable: Value, pairs: list[list[Value]], beside: list[Value], ended: Value
+    ) -> None:
+        """The sum and the carry of each column added, piece by piece, and handed out with what goes beside them."""
+
+        def kept(value: Value, name: str) -> Signal:
+            register = Signal(len(value), name=f"{name}_{start}", reset_less=True)
+            with m.If(enable & valid):
+                m.d.sync += register.eq(value)
+            return register
+
+        totals: list[list[Value]] = [[] for _ in pairs]
+        carries: list[Value] = [Const(0, 1)] * len(pairs)
+        valid = ended
+        for start in range(0, self.accumulator_bits, PIECE):
+            for column, (sum_word, carry_word) in enumerate(pairs):
+                added = sum_word[:PIECE] + carry_word[:PIECE] + carries[column]
+                piece = kept(added, f"piece_{column}")
+                size = len(sum_word[:PIECE])
+                totals[column] = [kept(total, f"total_{column}_{n}") for n, total in enumerate(totals[column])]
+                totals[column].append(piece[:size])
+                carries[column] = piece[size]
+                rest = [(sum_word, "sum"), (carry_word, "carry")] if len(sum_word) > PIECE else []
+                pairs[column] = [kept(word[PIECE:], f"{name}_rest_{column}") for word, name in rest]
+            beside = [kept(value, f"beside_{n}") for n, value in enumerate(beside)]
+            valid = delayed(m, enable, valid, f"end_valid_{start}", reset=True)
+        m.d.comb += [
+            self.o.valid.eq(valid),
+            self.o.payload.as_value().eq(Cat(*(part for total in totals for part in total), *beside)),
+        ]

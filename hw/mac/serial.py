@@ -11,7 +11,7 @@ from amaranth.lib.data import StructLayout
 from quadrille.algo.spec.precision import WORD_BITS
 
 from .parallel import extended
-from .shell import Beat, MacUnit, delayed, total_of
+from .shell import Beat, MacUnit, delayed, plus_or_minus, total_of
 
 __all__ = ["ActivationSerialMac", "WeightSerialMac"]
 
@@ -55,8 +55,7 @@ class SerialMac(MacUnit):
 
         bits = Signal(signed(2 * WORD_BITS + 2 + self.units.bit_length()), reset_less=True)
         with m.If(enable & valid):
-            doubled = Mux(starts, 0, bits << 1)
-            m.d.sync += bits.eq(Mux(subtracts, doubled - count, doubled + count))
+            m.d.sync += bits.eq(plus_or_minus(Mux(starts, 0, bits << 1), count, subtracts))
         self.elaborate_total(
             m,
             enable,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal, Value, signed
+from amaranth import Module, Mux, Signal, Value, signed
 from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec.precision import WORD_BITS
-from quadrille.hw.base.compress import popcount
+from quadrille.hw.base.compress import counted
 
-from .shell import Beat, MacUnit, delayed, total_of
+from .shell import Beat, MacUnit, delayed, plus_or_minus, total_of
 
 __all__ = ["SerialSerialMac"]
 
@@ -98,31 +98,29 @@ class SerialSerialMac(MacUnit):
         counts: list[Value] = []
         for unit in range(self.units):
             words = {name: beat.word(name, unit) for name in "ab"}
-            equal = Mux(both_binary, ~(words["a"] | words["b"]), 0)  # beside both set, both clear
-            product = Signal(WORD_BITS, name=f"product_{unit}")
-            other = Signal(WORD_BITS, name=f"other_{unit}")
-            m.d.comb += [
-                product.eq((words["a"] & words["b"]) | equal),
-                other.eq(Mux(both_binary, Const(-1, WORD_BITS), Mux(a.binary, words["b"], words["a"]))),
-            ]
-            count = Signal(signed(WORD_BITS.bit_length() + 1), name=f"count_{unit}", reset_less=True)
-            ones = popcount(m, product, name=f"ones_{unit}")
-            others = popcount(m, Mux(any_binary, other, 0), name=f"others_{unit}")
-            with m.If(enable & beat.busy):
-                m.d.sync += count.eq(Mux(any_binary, ones << 1, ones) - others)
-            counts.append(count)
+            # The clear bits of an operand beside -1 and +1 count too: 2*n - x = 2*n + (16 - x) - 16.
+            clear = Mux(both_binary, 0, ~Mux(a.binary, words["b"], words["a"]))
+            ones = Signal(WORD_BITS, name=f"ones_{unit}")
+            m.d.comb += ones.eq((words["a"] & words["b"]) | Mux(both_binary, ~(words["a"] | words["b"]), 0))
+            heap: dict[int, Value] = {
+                0: Signal(WORD_BITS, name=f"once_{unit}"),
+                1: Signal(WORD_BITS, name=f"twice_{unit}"),
+            }
+            m.d.comb += [heap[0].eq(Mux(any_binary, clear, ones)), heap[1].eq(Mux(any_binary, ones, 0))]
+            counts.append(delayed(m, enable & beat.busy, counted(m, heap, name=f"set_{unit}"), f"count_{unit}"))
         starts, ends = beat.routing["starts"], beat.routing["ends"]
         negative = (starts[0] & b.signed & ~b.binary, starts[1] & a.signed & ~a.binary)
         control = Control(beat.busy, beat.first, beat.last, starts, ends, negative)
         control = control.delayed(m, enable, "count").delayed(m, enable, "total")
-        total = delayed(m, enable, total_of(counts), "total")
+        offset = Mux(delayed(m, enable, any_binary, "count_binary"), -WORD_BITS * self.units, 0)
+        total = delayed(m, enable, total_of(counts) + offset, "total")
         bound = (WORD_BITS * self.units).bit_length() + 1
         for loop, name in enumerate("ba"):
             bound += WORD_BITS
             planes = Signal(signed(bound), name=f"planes_{name}", reset_less=True)
             with m.If(enable & control.valid):
                 doubled = Mux(control.starts[loop], 0, planes << 1)
-                m.d.sync += planes.eq(Mux(control.negative[loop], doubled - total, doubled + total))
+                m.d.sync += planes.eq(plus_or_minus(doubled, total, control.negative[loop]))
             valid = control.valid & control.ends[loop]
             total, control = planes, replace(control, valid=valid).delayed(m, enable, f"planes_{name}")
         self.elaborate_total(m, enable, total, valid=control.valid, first=control.first, last=control.last)

@@ -17,7 +17,7 @@ from quadrille.hw.base import Block, Parameter
 
 from .layouts import operands_layout, sum_layout
 
-__all__ = ["SHELL_PARAMETERS", "Beat", "MacUnit", "Pass", "delayed", "total_of"]
+__all__ = ["SHELL_PARAMETERS", "Beat", "MacUnit", "Pass", "delayed", "plus_or_minus", "total_of"]
 
 SHELL_PARAMETERS = (
     Parameter("units", 8, 1, 256, "units whose products are summed before they are accumulated"),
@@ -232,6 +232,11 @@ def delayed(m: Module, enable: Value, value: Value, name: str, *, reset: bool = 
     with m.If(enable):
         m.d.sync += register.eq(value)
     return register
+
+
+def plus_or_minus(total: Value, value: Value, subtracts: Value) -> Value:
+    """`total - value` if it `subtracts`, else `total + value`, with one adder; `value` is signed."""
+    return total + (value.as_unsigned() ^ subtracts.replicate(len(value))).as_signed() + subtracts
 
 
 def total_of(values: Sequence[Value]) -> Value:

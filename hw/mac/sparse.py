@@ -35,7 +35,8 @@ class SparseDigitMac(DigitMac):
 
     Attributes
     ----------
-    latency : 4 cycles from the acceptance of a last beat of at most one digit to a unit; interval : 1
+    latency : 3 cycles, and one for each 16 bits of the accumulator, from the acceptance of a last beat of at most one
+        digit to a unit; interval : 1
     """
 
     block_name = "sparse-digit-mac"
