@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quadrille.algo.integer import write_network
+from quadrille.algo.integer import write_modes, write_network
 
 from .functions import FUNCTIONS
-from .networks import random_network
+from .networks import random_network, truncated_modes
 
 __all__ = ["CASES", "Case"]
 
@@ -31,17 +31,23 @@ class Case:
 
 @dataclass(frozen=True)
 class AcceleratorCase(Case):
-    """An accelerator for a random network, which `network` describes to `random_network`.
+    """An accelerator for a random network, which `network` describes to `random_network`, or for its `modes`.
 
-    The exporter is given the file of the network as the parameter `network`, beside the shape of the macros.
+    Those are weights and activations of fewer bits, `truncated_modes`. The exporter is given the file of the network
+    as the parameter `network`, beside the shape of the macros.
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
+    modes: tuple[int, ...] = ()
 
     def prepare(self, folder: Path) -> Mapping[str, Any]:
         """Write the network; the parameters with its path."""
         path = folder / "network.safetensors"
-        write_network(random_network(**self.network), path)
+        network = random_network(**self.network)
+        if self.modes:
+            write_modes(truncated_modes(network, self.modes), path)
+        else:
+            write_network(network, path)
         return {"network": path, **self.parameters}
 
 
@@ -165,6 +171,34 @@ CASES: tuple[Case, ...] = (
     *_cases("same-weight-mac", "test_mac", {"units": 2}),
     *_cases("sparse-digit-mac", "test_mac", {"units": 1}, {"units": 3, "columns": 2}),
     *_cases("serial-serial-mac", "test_mac", {"units": 1}, {"units": 2}),
+    *_cases(
+        "mac-array",
+        "test_mac_array",
+        {"units": 1, "columns": 2, "precisions": "1x1", "weight_bits": 1},
+        {"units": 3, "columns": 5, "precisions": "8x8,4xs4,2x8", "planes": 2, "cuts": 1, "tag_bits": 5},
+        {"unit": "fusion", "units": 2, "columns": 2, "precisions": "4x4,8x2", "tag_bits": 3},
+        {"unit": "plain-8", "units": 2, "columns": 3, "precisions": "8x8,3xs5", "planes": 2},
+    ),
+    AcceleratorCase(
+        "accelerator",
+        "quadrille.tb.test_accelerator",
+        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 3, "engine": "mac"},
+        network={
+            "seed": 6,
+            "sizes": (20, 7, 4),
+            "tile_rows": 8,
+            "weight_bits": 4,
+            "cell_bits": 4,
+            "activation_bits": 4,
+        },
+    ),
+    AcceleratorCase(
+        "accelerator",
+        "quadrille.tb.test_accelerator",
+        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac"},
+        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
+        modes=(8, 4, 1),
+    ),
     AcceleratorCase(
         "accelerator",
         "quadrille.tb.test_accelerator",

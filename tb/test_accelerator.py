@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import cocotb
 import numpy
 
-from quadrille.algo.integer import Executor, read_network
+from quadrille.algo.integer import Executor, read_modes
 
 from .scenarios import SCENARIOS, Traffic, play
 from .scoreboard import Beat
@@ -20,7 +20,7 @@ __all__ = ["AcceleratorTraffic"]
 
 
 class AcceleratorTraffic(Traffic):
-    """The program once after each reset, then batches of 1 to `frames` random images.
+    """The program once after each reset, then batches of 1 to `frames` random images, each in a mode of its own.
 
     The folder of the manifest holds the network, the words of its program and their description.
     """
@@ -33,11 +33,14 @@ class AcceleratorTraffic(Traffic):
     def __init__(self, bench: Testbench) -> None:
         super().__init__(bench)
         folder = bench.manifest.path.parent
-        self.network = read_network(folder / "network.safetensors")
-        self.executor = Executor(self.network)
+        networks = read_modes(folder / "network.safetensors").networks
+        self.source = next(iter(networks.values())).input
+        self.executors = [Executor(network) for network in networks.values()]
         data = (folder / "program.bin").read_bytes()
         self.words: tuple[int, ...] = struct.unpack(f"<{len(data) // 8}Q", data)
         self.program: dict[str, Any] = json.loads((folder / "program.json").read_text(encoding="utf-8"))
+        self.modes: list[dict[str, Any]] = self.program["modes"]
+        self.output: dict[str, Any] = self.modes[0]["output"]  # words are packed alike in all modes
         bench.observe("o", self.elements)
 
     async def load(self) -> None:
@@ -47,20 +50,22 @@ class AcceleratorTraffic(Traffic):
 
     def send(self) -> int:
         """One batch, and what must leave for it: codes and results in the order of the program, and the output."""
-        source = self.network.input
+        source, number = self.source, self.random.randrange(len(self.modes))
+        if self.program["switches"]:
+            self._send_header("mode", number, 1)
         count = self.random.randint(1, self.program["frames"])
         interval = source.format.interval
         generator = numpy.random.default_rng(self.random.getrandbits(64))
         images = generator.integers(interval.lo, interval.hi + 1, (count, *source.shape))
         self._send_images(images.reshape(count, -1))
-        tensors = self.executor.run(images)
-        output, steps = self.program["output"], self.program["steps"]
-        for step in steps:
+        tensors, mode = self.executors[number].run(images), self.modes[number]
+        output = mode["output"]
+        for step in mode["steps"]:
             for frame in range(count):
                 for window in range(step["windows"]):
                     for column in step["columns"]:
                         self.bench.expect("o_codes", self._codes(tensors, step, column, frame, window))
-        shown = {"o_results": self.program["results"], **self.program["taps"]}
+        shown = {"o_results": mode["results"], **mode["taps"]}
         leaving = output["kind"] == "values"
         for name, instructions in shown.items():
             for slots in instructions:
@@ -79,9 +84,8 @@ class AcceleratorTraffic(Traffic):
         return 0
 
     def _send_images(self, images: numpy.ndarray) -> None:
-        layout, header = self.program["input"], self.program["header"]
-        fields = {"target": 0, "address": layout["words_per_frame"], "count": len(images)}
-        self.bench.send("i", sum(value << header[name][0] for name, value in fields.items()))
+        layout = self.program["input"]
+        self._send_header("frames", layout["words_per_frame"], len(images))
         bits, per_word = layout["element_bits"], layout["elements_per_word"]
         mask = (1 << bits) - 1
         for image in images:
@@ -89,6 +93,11 @@ class AcceleratorTraffic(Traffic):
             for start in range(0, len(elements), per_word):
                 word = elements[start : start + per_word]
                 self.bench.send("i", sum(element << (bits * place) for place, element in enumerate(word)))
+
+    def _send_header(self, packet: str, address: int, count: int) -> None:
+        header = self.program["header"]
+        fields = {"target": self.program["packets"][packet], "address": address, "count": count}
+        self.bench.send("i", sum(value << header[name][0] for name, value in fields.items()))
 
     def _codes(
         self, tensors: Mapping[str, numpy.ndarray], step: Any, column: Any, frame: int, window: int
@@ -107,7 +116,7 @@ class AcceleratorTraffic(Traffic):
 
     def _expect_values(self, values: list[int | None], ends: bool) -> None:
         """The output words of one group of values; those of idle lanes do not count."""
-        per_word = self.program["output"]["elements_per_word"]
+        per_word = self.output["elements_per_word"]
         used = 1 + max(lane for lane, value in enumerate(values) if value is not None)
         values = [*values[:used], *[None] * (-used % per_word)]
         for start in range(0, used, per_word):
@@ -116,7 +125,7 @@ class AcceleratorTraffic(Traffic):
 
     def elements(self, beat: Any) -> Beat:
         """An output word as the values packed in it."""
-        output = self.program["output"]
+        output = self.output
         bits = output["element_bits"]
         sign = 1 << (bits - 1) if output["signed"] else 0
         places = [bits * place for place in range(output["elements_per_word"])]

@@ -50,8 +50,11 @@ class Datapath:
     @property
     def latencies(self) -> tuple[int, ...]:
         """Of macro, converter, dequantizer and the units behind it, in cycles."""
-        blocks = (self.macros[0], self.converter, self.dequantizer, *self.units.values())
-        return tuple(block.latency for block in blocks)
+        blocks = (self.converter, self.dequantizer, *self.units.values())
+        first = self.macros[0]
+        # From the last cycle of a window on, however many it takes.
+        latency = first.datapath.latency if isinstance(first, MacArray) else first.latency
+        return latency, *(block.latency for block in blocks)
 
     @property
     def settling(self) -> int:

@@ -88,7 +88,7 @@ class MacArray(Block):
     Attributes
     ----------
     rows : of the tallest window; activation_bits : of the widest activation
-    latency : from the last cycle of a window to its sums; interval : cycles of the slowest precision
+    latency : from a window in the first precision to its sums; interval : cycles of the slowest precision
 
     Raises
     ------
@@ -184,8 +184,8 @@ class MacArray(Block):
 
     @property
     def latency(self) -> int:
-        """From the last cycle of a window to its sums."""
-        return self.datapath.latency
+        """From the acceptance of a window in the first precision to its sums."""
+        return self.cycles_of(self.precisions[0]) + self.datapath.latency
 
     @property
     def interval(self) -> int:

@@ -103,7 +103,7 @@ def test_every_precision_after_every_other(unit: str, planes: int, tmp_path: Pat
         assert np.array_equal(found.fields["reference"], references), (step, str(precision))
         assert np.array_equal(found.fields["tag"], tags)
         if stall is None:
-            cycles = np.arange(1, 7) * array.cycles_of(precision) + array.latency
+            cycles = np.arange(1, 7) * array.cycles_of(precision) + array.datapath.latency
             assert np.array_equal(found.cycles - run.input_cycles["i"][0], cycles)
 
 
