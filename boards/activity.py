@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quadrille.algo.spec import InvalidInput
 
@@ -20,13 +20,14 @@ class Activity:
     """What came out in each cycle, and how often each net switched.
 
     `toggles` counts every change with each gate one unit of time late, glitches among them; `settled` counts changes
-    from one cycle to the next alone.
+    from one cycle to the next alone. `running` is the share of the cycles in which a gated clock ran.
     """
 
     cycles: int
     outputs: Mapping[str, tuple[int, ...]]
     toggles: Mapping[Bit, int]
     settled: Mapping[Bit, int]
+    running: Mapping[Bit, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def activity(netlist: Netlist, stimulus: Mapping[str, Sequence[int]]) -> Activit
     Raises
     ------
     InvalidInput
-        If the stimulus names no input or differs in length, or registers feed back into themselves.
+        If the stimulus names no input or differs in length, or registers feed back into themselves, as those do whose
+        clock is gated.
     """
     cycles = len(next(iter(stimulus.values())))
     for name, numbers in stimulus.items():
@@ -79,6 +81,8 @@ def activity(netlist: Netlist, stimulus: Mapping[str, Sequence[int]]) -> Activit
 
 def _settle(netlist: Netlist, values: dict[Bit, int], mask: int) -> list[Gate]:
     """Give every net its settled value, registers after what they hold; the gates."""
+    for gate in netlist.clock_gates.values():
+        raise InvalidInput(f"Netlist must have clocks that always run to be simulated so, and {gate.name!r} gates one")
     waiting_logic, waiting_registers = list(netlist.logic), list(netlist.registers)
     gates: list[Gate] = []
     while waiting_logic or waiting_registers:
@@ -112,7 +116,8 @@ def energy(netlist: Netlist, found: Activity, voltage: float) -> Energy:
 
     Of every toggle the library's internal energy of the driving output and of each input pin that it reaches (the mean
     over its tables, at the slew and load of the net), and half C V^2 of the pins driven. Of every register and cycle
-    the energy of its clock pin. Left out: wires, the clock's tree, ports, leakage; every gate is equally slow.
+    in which its clock runs the energy of its clock pin, and of every clock gate that of both of its clocks. Left out:
+    wires, the clock's tree, ports, leakage; every gate is equally slow.
     """
     slews = timing(netlist).slews
     cost: dict[Bit, float] = {net: load * voltage**2 / 2 for net, load in netlist.loads.items()}
@@ -123,11 +128,13 @@ def energy(netlist: Netlist, found: Activity, voltage: float) -> Energy:
         slew = max((slews.get(net, 0.0) for net in inputs), default=0.0) if not clocks else 0.0
         for pin, net in instance.pins("input"):
             if pin.name in clocks:
-                clock += pin.capacitance * voltage**2 + 2 * _mean(pin, 0.0, 0.0)
+                clock += found.running.get(net, 1.0) * (pin.capacitance * voltage**2 + 2 * _mean(pin, 0.0, 0.0))
             else:
                 cost[net] = cost.get(net, 0.0) + _mean(pin, slews.get(net, 0.0), 0.0)
         for pin, net in instance.pins("output"):
             cost[net] = cost.get(net, 0.0) + _mean(pin, slew, netlist.loads.get(net, 0.0))
+            if instance.cell.clock_gate:
+                clock += found.running.get(net, 1.0) * 2 * _mean(pin, 0.0, 0.0)
     steps = max(found.cycles - 1, 1)
     switching, settled = (
         sum(count * cost.get(net, 0.0) for net, count in counts.items()) / steps

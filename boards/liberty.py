@@ -62,17 +62,20 @@ class FlipFlop:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: area in um2, leakage in nW."""
+    """A cell: area in um2, leakage in nW; of one that gates a clock its pins for clock, enable and gated clock."""
 
     name: str
     area: float
     leakage: float
     pins: dict[str, Pin]
     flip_flop: FlipFlop | None
+    clock_gate: tuple[str, str, str] | None = None
 
     @property
     def clock_pins(self) -> set[str]:
         """Pins that clock the state."""
+        if self.clock_gate is not None:
+            return {self.clock_gate[0]}
         return set() if self.flip_flop is None else set(re.findall(r"\w+", self.flip_flop.clocked_on))
 
 
@@ -213,7 +216,12 @@ def _cell(group: Group, units: _Units) -> Cell:
     by_state = [each.number("value") for each in group.all("leakage_power") if each.text("related_pg_pin") != "VSS"]
     mean = sum(by_state) / len(by_state) if by_state else 0.0
     leakage = group.number("cell_leakage_power", mean) * units.power
-    return Cell(group.arguments[0], group.number("area"), leakage, pins, flip_flop)
+    gate = None
+    if group.text("clock_gating_integrated_cell"):
+        kinds = [f"clock_gate_{kind}_pin" for kind in ("clock", "enable", "out")]
+        found = [[pin.arguments[0] for pin in group.all("pin") if pin.text(kind) == "true"] for kind in kinds]
+        gate = (found[0][0], found[1][0], found[2][0]) if all(found) else None
+    return Cell(group.arguments[0], group.number("area"), leakage, pins, flip_flop, gate)
 
 
 def _pin(group: Group, units: _Units) -> Pin:

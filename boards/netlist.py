@@ -65,9 +65,24 @@ class Netlist:
         return tuple(instance for instance in self.instances if instance.cell.flip_flop)
 
     @cached_property
+    def clock_gates(self) -> Mapping[Bit, Instance]:
+        """The instances that gate a clock, by the net of the gated one."""
+        gates = (instance for instance in self.instances if instance.cell.clock_gate)
+        return {instance.nets[instance.cell.clock_gate[2]]: instance for instance in gates if instance.cell.clock_gate}
+
+    def enable_of(self, register: Instance) -> Bit | None:
+        """The net that lets a register take its input; none if its clock always runs."""
+        for pin in register.cell.clock_pins:
+            gate = self.clock_gates.get(register.nets[pin])
+            if gate is not None and gate.cell.clock_gate is not None:
+                return gate.nets[gate.cell.clock_gate[1]]
+        return None
+
+    @cached_property
     def logic(self) -> tuple[Instance, ...]:
         """The instances without state, each after those that drive it."""
-        logic = {instance.name: instance for instance in self.instances if not instance.cell.flip_flop}
+        stateless = (each for each in self.instances if not each.cell.flip_flop and not each.cell.clock_gate)
+        logic = {instance.name: instance for instance in stateless}
         source = {net: name for name, instance in logic.items() for _, net in instance.pins("output")}
         waits = {
             name: {source[net] for _, net in instance.pins("input") if net in source}

@@ -24,6 +24,7 @@ def replay(netlist: Netlist, traffic: Traffic, lanes: int, *, skip: int = 0) -> 
     gates = [gate for instance in netlist.logic for gate in gates_of(instance)]
     mask = (1 << lanes) - 1
     states = [0] * len(netlist.registers)
+    enables = [netlist.enable_of(register) for register in netlist.registers]
     history: dict[Bit, list[int]] = {}
     outputs: Mapping[str, tuple[int, ...]] | None = None
     cycle = 0
@@ -42,7 +43,9 @@ def replay(netlist: Netlist, traffic: Traffic, lanes: int, *, skip: int = 0) -> 
                 history.setdefault(net, []).append(value)
         _evaluate(gates, values, mask)
         outputs = {name: _rows([values[net] for net in nets], lanes) for name, nets in netlist.outputs.items()}
-        states = [next_state(register, values, mask) for register in netlist.registers]
+        taken = [next_state(each, values, mask, state) for each, state in zip(netlist.registers, states, strict=True)]
+        held = [0 if enable is None else mask ^ values[enable] for enable in enables]
+        states = [new & ~hold | old & hold for new, old, hold in zip(taken, states, held, strict=True)]
         cycle += 1
     counted = max(cycle - skip, 0)
     whole = (1 << lanes * counted) - 1
@@ -50,7 +53,12 @@ def replay(netlist: Netlist, traffic: Traffic, lanes: int, *, skip: int = 0) -> 
     _evaluate(gates, values, whole)
     settled = {net: changes(value, whole, lanes) for net, value in values.items()}
     steps = max(counted - 1, 0) * lanes
-    return Activity(steps + 1, {}, glitches(gates, values, whole, lanes), settled)
+    running = {
+        clock: values[gate.nets[gate.cell.clock_gate[1]]].bit_count() / max(counted * lanes, 1)
+        for clock, gate in netlist.clock_gates.items()
+        if gate.cell.clock_gate
+    }
+    return Activity(steps + 1, {}, glitches(gates, values, whole, lanes), settled, running)
 
 
 def _evaluate(gates: Sequence[Gate], values: dict[Bit, int], mask: int) -> None:

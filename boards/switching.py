@@ -32,12 +32,16 @@ def inputs_of(register: Instance) -> tuple[Bit, ...]:
     return tuple(net for pin, net in register.pins("input") if pin.name not in register.cell.clock_pins)
 
 
-def next_state(register: Instance, values: Mapping[Bit, int], mask: int) -> int:
-    """What a register holds after the clock edge."""
+def next_state(register: Instance, values: Mapping[Bit, int], mask: int, state: int | None = None) -> int:
+    """What a register holds after the clock edge; `state` is what it held, which some take back."""
     flip_flop = register.cell.flip_flop
     assert flip_flop is not None
-    names = tuple(pin.name for pin, _ in register.pins("input") if pin.name not in register.cell.clock_pins)
-    return rule(flip_flop.next_state, names)(mask, *(values[net] for net in inputs_of(register)))
+    names = [pin.name for pin, _ in register.pins("input") if pin.name not in register.cell.clock_pins]
+    found = [values[net] for net in inputs_of(register)]
+    if state is not None:
+        names += [flip_flop.state, flip_flop.complement]
+        found += [state, mask ^ state]
+    return rule(flip_flop.next_state, tuple(names))(mask, *found)
 
 
 def outputs_of(register: Instance, state: int, mask: int) -> dict[Bit, int]:

@@ -32,6 +32,11 @@ for command in sys.stdin.read().splitlines():
     libyosys.run_pass(command, design)
 """
 PORT_LOAD = 1.0  # fF at an output port, while cells are sized
+LEAST_GATED = 4  # registers of one enable
+LEAST_CELLS = 20  # of a library: ABC's `map` breaks down where there are but a few
+FOR_DELAY = (
+    "+strash;&get,-n;&fraig,-x;&put;scorr;strash;dch,-f;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"  # of ABC
+)
 KINDS = ("luts", "flip_flops", "multipliers", "carries", "memories")
 
 
@@ -106,11 +111,15 @@ def synthesize(
     return Resources(target.name, cells, **{kind: counts[kind] for kind in KINDS})
 
 
-def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout: float = 600.0) -> Synthesized:
+def synthesize_netlist(
+    verilog: Path, top: str, target: CellLibrary, *, clocked: bool = False, timeout: float = 600.0
+) -> Synthesized:
     """The netlist of the module `top` of `verilog` in the cells of `target`, and what it takes.
 
     Yosys' generic synthesis, flattened, squares as such (square.v), registers mapped first, then logic by ABC with its
-    script that buffers and sizes cells: as fast as they come, for no given clock.
+    script that buffers and sizes cells: as fast as they come, for no given clock. For designs that are `clocked`, 4 or
+    more registers of the same enable share a gated clock instead of a multiplexer each, where the library has a cell
+    for that, and ABC maps for delay first (`map`, where its own script looks for area and chains adders).
 
     Raises
     ------
@@ -119,6 +128,7 @@ def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout:
     """
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
         library = open_library(target.files)
+        large = len(library.names) >= LEAST_CELLS
         files = [_plain(path, text, Path(folder)) for path, text in library.texts.items()]
         result, sizing = Path(folder) / "netlist.json", Path(folder) / "sizing"
         # With a file of constraints ABC also buffers and sizes, for speed.
@@ -129,8 +139,9 @@ def synthesize_netlist(verilog: Path, top: str, target: CellLibrary, *, timeout:
             _read(verilog),
             *_halved_squares(top),
             f"synth -flatten -top {top}",
+            *([f"clockgate {liberty} -min_net_size {LEAST_GATED}"] if clocked else []),
             f"dfflibmap {liberty} {shunned}",
-            f"abc {liberty} {shunned} -constr {sizing}",
+            f"abc {liberty} {shunned} -constr {sizing}" + (f" -script {FOR_DELAY}" if clocked and large else ""),
             "opt_clean -purge",
             f"write_json {result}",
         ]

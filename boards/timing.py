@@ -34,8 +34,8 @@ def timing(netlist: Netlist) -> Timing:
 
     A path starts at an input port (at 0) or at a clock edge (with the register's delay from clock to output), goes
     through cells with their delays over slew and load, rising and falling apart, and ends at an output port or at a
-    register (with its set-up time). Loads are the pins alone: wires, and what hangs at output ports, weigh nothing;
-    the clock is ideal; slews at ports and clocks are 0. False paths count.
+    register or a clock gate (with its set-up time). Loads are the pins alone: wires, and what hangs at output ports,
+    weigh nothing; the clock is ideal, gated or not; slews at ports and clocks are 0. False paths count.
     """
     edges: dict[Bit, Edge] = {net: Edge(0.0, 0.0, 0.0, 0.0) for bits in netlist.inputs.values() for net in bits}
     for register in netlist.registers:
@@ -45,7 +45,7 @@ def timing(netlist: Netlist) -> Timing:
         for pin, net in instance.pins("output"):
             edges[net] = _passed(instance, pin, netlist.loads.get(net, 0.0), edges)
     ends = [max(edges[net].rise, edges[net].fall) for bits in netlist.outputs.values() for net in bits if net in edges]
-    for register in netlist.registers:
+    for register in (*netlist.registers, *netlist.clock_gates.values()):
         for pin, net in register.pins("input"):
             if net in edges and pin.name not in register.cell.clock_pins:
                 ends.append(_captured(pin, edges[net]))

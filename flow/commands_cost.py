@@ -16,7 +16,7 @@ __all__ = ["mac_cost_command"]
 
 @click.command("mac-cost", short_help="What multiply-accumulate units of any precision take, and give for it.")
 @output_option("Where results.json, study.md, study.csv and study.png go.")
-@click.option("--units", type=int, default=16, show_default=True, help="Units of each design.")
+@click.option("--units", type=int, default=8, show_default=True, help="Units of each design.")
 @click.option("--designs", callback=names_of, default="", help="Rows of the table, with commas [default: all].")
 @click.option(
     "--targets",
@@ -30,9 +30,9 @@ __all__ = ["mac_cost_command"]
 def mac_cost_command(output: Path, designs: tuple[str, ...], jobs: int, as_json: bool, **settings: Any) -> None:
     """Synthesize the spatio-temporal unit and the designs it is measured against, all in one shell.
 
-    Every mapped netlist is simulated with random dot products at 2, 4, 8 and 16 bits and must give the exact sums; what
-    switches meanwhile is its energy. Throughput per area is that of the same number of units at every precision. Needs
-    the extra `synthesis`.
+    In the first cell library every netlist is simulated with random dot products at 2, 4, 8 and 16 bits and must give
+    the exact sums; what switches meanwhile is its energy. Throughput per area is that of the same number of units at
+    every precision. Needs the extra `synthesis`.
 
     An interrupted study goes on when the command is given again; one of as many units takes more designs.
 

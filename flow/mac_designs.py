@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.algo.spec.digits import SignedBytes, SparseDigits, ent_digits
 from quadrille.algo.spec.mac_schemes import (
     ActivationSerial,
     BitFusion,
+    Packed,
     Plain,
     SerialSerial,
     SubWord,
@@ -26,6 +30,8 @@ __all__ = ["DESIGNS", "OURS", "REFERENCE", "MacDesign", "mode_of"]
 OURS = "spatio-temporal"
 REFERENCE = "plain-8"
 """What throughput per area is normalised to."""
+SAMPLES = 2000
+"""Beats over which cycles that depend on the data are averaged."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,30 @@ class MacDesign:
 
         return build(self.block, {"units": str(units), **self.settings})
 
-    def products(self, bits: int) -> float | None:
-        """Products of a unit in a cycle with both operands of `bits` bits; none if it has not the precision."""
+    def products(self, bits: int, units: int = 1) -> float | None:
+        """Products of a unit in a cycle with both operands of `bits` bits; none if it has not the precision.
+
+        Where the cycles depend on the data, and of `units` units on the one that takes most, it is the mean over
+        uniformly random operands, a fixed sample of them.
+        """
         mode = mode_of(bits)
         try:
             self.scheme.check(mode)
         except InvalidInput:
             return None
-        return len(self.scheme.pairs(mode)) / self.scheme.cycles(mode)
+        if isinstance(self.scheme, SparseDigits):
+            return len(self.scheme.pairs(mode)) / _sparse_cycles(bits, units, self.scheme.elements(mode))
+        return float(self.scheme.rate(mode))
+
+
+@cache
+def _sparse_cycles(bits: int, units: int, elements: int) -> float:
+    """Mean cycles of a beat: the digits that are not 0 of the unit that has most."""
+    interval, draw = mode_of(bits).b.interval, random.Random(bits)
+    digits = {value: sum(map(bool, ent_digits(value))) for value in range(interval.lo, interval.hi + 1)}
+    values = list(digits.values())
+    beats = [max(sum(draw.choices(values, k=elements)) for _ in range(units)) for _ in range(SAMPLES)]
+    return sum(max(count, 1) for count in beats) / SAMPLES
 
 
 def mode_of(bits: int) -> MacMode:
@@ -73,6 +95,13 @@ DESIGNS: Mapping[str, MacDesign] = {
     "weight-serial": MacDesign("weight-serial-mac", WeightSerial(), "weight a bit a cycle, by table (UNPU)"),
     "serial-serial": MacDesign("serial-serial-mac", SerialSerial(), "both operands a bit a cycle (Loom)"),
     "sub-word": MacDesign("sub-word-mac", SubWord(), "an array multiplier in parts, sums together (DVAFS)"),
+    "sub-word-apart": MacDesign(
+        "sub-word-mac", SubWord(apart=True), "the same, a sum for each part", settings={"apart": "true"}
+    ),
+    "packed": MacDesign("packed-mac", Packed(), "two or four products in a multiplier of 27 x 18 bits"),
     "plain-8": MacDesign("plain-mac", Plain(8), "two multipliers of 8 bits", False, {"width": "8"}),
     "plain-16": MacDesign("plain-mac", Plain(16), "a multiplier of 16 bits", False, {"width": "16"}),
+    "carry-save": MacDesign("carry-save-mac", SignedBytes(), "bytes, redundant sum (OPT1)", False),
+    "same-weight": MacDesign("same-weight-mac", SignedBytes(), "bytes, digits of a weight first (OPT2)", False),
+    "sparse-digit": MacDesign("sparse-digit-mac", SparseDigits(), "bytes, a digit that is not 0 a cycle (OPT3)"),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quadrille.algo.integer.mac import dot_product, pack
+from quadrille.algo.integer.mac import dot_product, dot_products, pack
 from quadrille.algo.spec.precision import MacMode
 
 from .mac_designs import MacDesign, mode_of
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["product_energy"]
 
-LANES = 4
-CYCLES = 96
+LANES = 2
+CYCLES = 64
 """Sequences, and cycles of each at least."""
+ACCUMULATOR_BITS = 48
 
 
 def product_energy(design: MacDesign, units: int, mapped: Synthesized, folder: Path, bits: int) -> float:
@@ -36,23 +37,33 @@ def product_energy(design: MacDesign, units: int, mapped: Synthesized, folder: P
 
     mode, scheme = mode_of(bits), design.scheme
     stream = read_manifest(folder).input("i")
-    beats = max(2, -(-CYCLES // scheme.cycles(mode)))
+    groups = max(2, -(-CYCLES // scheme.cycles(mode)))
+    vectors = scheme.vectors(mode)
+    length = groups * units * scheme.elements(mode) // vectors
+    shape = (length,) if scheme.sums == 1 else (vectors, length)
     draw = np.random.default_rng(bits)
     payloads: list[list[int]] = []
     expected: list[int] = []
     for _ in range(LANES):
-        length = beats * units * scheme.elements(mode)
-        a, b = (draw.integers(mode.a.interval.lo, mode.a.interval.hi + 1, length) for _ in range(2))
+        a, b = (draw.integers(mode.a.interval.lo, mode.a.interval.hi + 1, shape) for _ in range(2))
         words = pack(a, b, scheme=scheme, mode=mode, units=units)
         packed = pack_payload(stream, _beats(words, mode))
         payloads.append([int.from_bytes(row.tobytes(), "little") for row in packed])
-        expected.append(dot_product(a, b, scheme=scheme, mode=mode, units=units, accumulator_bits=48).total)
+        settings: Any = {"scheme": scheme, "mode": mode, "units": units, "accumulator_bits": ACCUMULATOR_BITS}
+        totals = [dot_product(a, b, **settings).total] if scheme.sums == 1 else dot_products(a, b, **settings).totals
+        expected.append(_joined(totals))
     sums: list[int | None] = [None] * LANES
     found = replay(mapped.netlist, _traffic(payloads, sums), LANES, skip=1)
-    mask = (1 << 48) - 1
-    assert sums == [total & mask for total in expected], f"netlist of {design.block} differs from its integers"
+    mask = (1 << ACCUMULATOR_BITS * scheme.sums) - 1
+    assert [total is not None and total & mask for total in sums] == expected, f"netlist of {design.block} differs"
     cost = energy(mapped.netlist, found, mapped.library.voltage)
-    return cost.total * (found.cycles - 1) / (LANES * beats * units * len(scheme.pairs(mode)))
+    return cost.total * (found.cycles - 1) / (LANES * groups * units * len(scheme.pairs(mode)))
+
+
+def _joined(totals: Sequence[int]) -> int:
+    """Sums side by side, as a payload has them."""
+    mask = (1 << ACCUMULATOR_BITS) - 1
+    return sum((total & mask) << ACCUMULATOR_BITS * number for number, total in enumerate(totals))
 
 
 def _beats(words: Sequence[Any], mode: MacMode) -> dict[str, Any]:

@@ -21,7 +21,7 @@ FIGURES = {"area": "um2", "luts_alone": "LUT without DSP"}
 
 def throughput(record: Record, bits: int, *, clocked: bool = False) -> float | None:
     """Products in a cycle for each um2 (or look-up table), and `clocked` for each ns of the critical path too."""
-    products = DESIGNS[record["name"]].products(bits)
+    products = DESIGNS[record["name"]].products(bits, record["units"])
     if products is None:
         return None
     size = next(record[key] for key in FIGURES if key in record)

@@ -42,7 +42,7 @@ def mac_markdown(
     lines = ["# Cost of multiply-accumulate units", "", f"Groups of {settings['units']} units.", ""]
     lines += [f"- {sentence}." for sentence in skipped]
     names = list(dict.fromkeys(record["name"] for record in records))
-    lines += ["", "## Products of a unit in a cycle", "", *_products_table(names)]
+    lines += ["", "## Products of a unit in a cycle", "", *_products_table(names, settings["units"])]
     for target in settings["targets"]:
         some = [record for record in records if record["target"] == target]
         if not some:
@@ -72,10 +72,10 @@ def _bits(bits: int) -> str:
     return f"{bits} bits"
 
 
-def _products_table(names: Sequence[str]) -> list[str]:
+def _products_table(names: Sequence[str], units: int) -> list[str]:
     rows: list[list[str]] = []
     for name in names:
-        rates = [DESIGNS[name].products(bits) for bits in PRECISIONS]
+        rates = [DESIGNS[name].products(bits, units) for bits in PRECISIONS]
         rows.append([_name(name), DESIGNS[name].method, *("" if rate is None else f"{rate:.4g}" for rate in rates)])
     return markdown_table(["unit", "method", *map(_bits, PRECISIONS)], rows)
 

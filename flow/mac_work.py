@@ -36,7 +36,7 @@ class MacCostOptions:
         If a name is unknown or the number of units cannot be built.
     """
 
-    units: int = 16
+    units: int = 8
     designs: tuple[str, ...] = tuple(DESIGNS)
     targets: tuple[str, ...] = TARGETS
 
@@ -93,8 +93,11 @@ class MacWork:
     def measured(
         self, keys: Sequence[tuple[str, str]], jobs: int
     ) -> Iterator[tuple[tuple[str, str], dict[str, Any] | InvalidInput]]:
-        """What comes of each, in the order in which it is done."""
-        work = {key: (key[0], self.options.units, self.found[key[1]]) for key in keys}
+        """What comes of each, in the order in which it is done. Energy is that in the first cell library."""
+        from quadrille.boards.targets import CellLibrary
+
+        energetic = next((name for name, target in self.found.items() if isinstance(target, CellLibrary)), None)
+        work = {key: (key[0], self.options.units, self.found[key[1]], key[1] == energetic) for key in keys}
         if jobs == 1:
             yield from ((key, figures(*given)) for key, given in work.items())
             return
@@ -113,8 +116,8 @@ class MacWork:
         publish(self.folder, {RESULTS: records_bytes(self.records)})
 
 
-def figures(name: str, units: int, target: Fpga | CellLibrary) -> dict[str, Any] | InvalidInput:
-    """The figures of one synthesis; of a cell library those of its netlist too, which is simulated at each precision.
+def figures(name: str, units: int, target: Fpga | CellLibrary, energetic: bool) -> dict[str, Any] | InvalidInput:
+    """The figures of one synthesis; if `energetic`, those of its netlist too, which is simulated at each precision.
 
     A fault is given back, not raised: the other syntheses go on.
     """
@@ -133,7 +136,7 @@ def figures(name: str, units: int, target: Fpga | CellLibrary) -> dict[str, Any]
                 if found.multipliers:
                     found = synthesize(folder / "mac.v", "mac", target, multipliers=False, timeout=TIMEOUT)
                 return {**kinds, "luts_alone": found.luts}
-            mapped = synthesize_netlist(folder / "mac.v", "mac", target, timeout=TIMEOUT)
+            mapped = synthesize_netlist(folder / "mac.v", "mac", target, clocked=True, timeout=TIMEOUT)
         except InvalidInput as fault:
             return fault
         names = ("area", "gates", "flip_flops", "critical_path", "leakage")
@@ -142,7 +145,7 @@ def figures(name: str, units: int, target: Fpga | CellLibrary) -> dict[str, Any]
             **{
                 f"energy_{bits}": product_energy(design, units, mapped, folder, bits)
                 for bits in ENERGY_BITS
-                if design.products(bits)
+                if energetic and design.products(bits)
             },
         }
 
@@ -153,6 +156,6 @@ def _key(record: Mapping[str, Any]) -> tuple[str, str]:
 
 def _line(record: Mapping[str, Any]) -> str:
     if "area" in record:
-        energy = f"{record['energy_8'] / 1000:.2f} pJ for 8 x 8 bits" if "energy_8" in record else "no 8 x 8 bits"
-        return f"{record['area']:,.0f} um2, {record['critical_path']:.2f} ns, {energy}"
+        energy = f", {record['energy_8'] / 1000:.2f} pJ for 8 x 8 bits" if "energy_8" in record else ""
+        return f"{record['area']:,.0f} um2, {record['critical_path']:.2f} ns{energy}"
     return f"{record['luts']:,} LUT, {record['multipliers']} DSP, {record['luts_alone']:,} LUT without DSP"

@@ -68,7 +68,11 @@ def study_mac(
     found = tuple(findings(measured))
     settings = asdict(options) | {"targets": work.targets}
     rates = [
-        {f"products_{bits}": rate for bits in PRECISIONS if (rate := DESIGNS[record["name"]].products(bits))}
+        {
+            f"products_{bits}": rate
+            for bits in PRECISIONS
+            if (rate := DESIGNS[record["name"]].products(bits, record["units"]))
+        }
         for record in measured
     ]
     publish(
