@@ -43,6 +43,8 @@ class Training(Result):
     conversion: Converted
     folder: Path
     files: tuple[Path, ...]
+    pruned_bits: dict[str, int] | None = None
+    compression: float | None = None
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """Accuracies and files."""
@@ -55,8 +57,16 @@ class Training(Result):
             ("float accuracy", f"{percent(self.float_accuracy)} (same shape, float weights)"),
             ("quantized accuracy", percent(self.model_accuracy)),
             ("integer accuracy", f"{percent(self.integer_accuracy)} ({below})"),
+            *self._pruned(),
             ("files", listed(self.folder, self.files)),
         ]
+
+    def _pruned(self) -> list[tuple[str, str]]:
+        """The bits of the weights, where training dropped some."""
+        if self.pruned_bits is None:
+            return []
+        bits = ", ".join(f"{layer} {count}" for layer, count in self.pruned_bits.items())
+        return [("bits of weights", f"{bits}; {self.compression:.1f} times smaller than 32-bit weights")]
 
 
 def train(
@@ -84,6 +94,7 @@ def train(
     """
     from quadrille.algo.nn import accuracy, find_recipe
     from quadrille.algo.nn import train as run
+    from quadrille.algo.nn.bit_pruning import compression, layer_bits
     from quadrille.hw.export import publish
 
     chosen = find_recipe(recipe)
@@ -151,6 +162,8 @@ def train(
         conversion=converted,
         folder=folder,
         files=tuple(folder / name for name in FILES),
+        pruned_bits=layer_bits(trained.network) if trained.pruning else None,
+        compression=compression(trained.network) if trained.pruning else None,
     )
 
 

@@ -93,3 +93,12 @@ def test_own_model_is_converted(tmp_path: Path) -> None:
     assert network == converted.network
     assert execute(network, images)["class"].shape == (8,)
     assert converted.as_dict()["report"]["images"] == 8
+
+
+def test_pruned_bits_are_told(tmp_path: Path) -> None:
+    trained = train("msq-digits", tmp_path, epochs=(2, 1), twin=False)
+    assert trained.pruned_bits is not None and set(trained.pruned_bits) == {"hidden1", "hidden2", "output"}
+    assert f"bits of weights     hidden1 {trained.pruned_bits['hidden1']}, hidden2" in str(trained)
+    assert "times smaller than 32-bit weights" in str(trained)
+    events = json.loads((tmp_path / "metrics.json").read_text())["pruning"]
+    assert [event["layer"] for event in events if event["epoch"] == 2] and events[0]["bits"] <= 8
