@@ -190,8 +190,10 @@ def verify_command(
     from .modes_verification import ALL, verify_modes
     from .verification import verify
 
+    if mode == ALL and (seed is not None or wave is not None):
+        raise click.UsageError(f"option --{'seed' if wave is None else 'wave'} is for one mode, not for {ALL}")
     with shown(as_json) as progress:
-        if mode == ALL and seed is None and wave is None:
+        if mode == ALL:
             result = verify_modes(folder, images=images, jobs=jobs, progress=progress)
         else:
             result = verify(folder, images=images, jobs=jobs, wave=wave, mode=mode, seed=seed, progress=progress)

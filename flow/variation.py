@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from quadrille.algo.spec import Network
+from quadrille.algo.spec import InvalidInput, Modes, Network
 
 from .inspection import network_file
 from .progress import Report, silent
@@ -73,12 +73,16 @@ def vary(
     Raises
     ------
     InvalidInput
-        As `perturb`; and if the network cannot be read, there are not so many images, or `output` cannot be written.
+        As `perturb`; and if the network cannot be read or has several modes, there are not so many images, or `output`
+        cannot be written.
     """
-    from quadrille.algo.integer import execute, read_network, write_network
+    from quadrille.algo.integer import execute, read_modes, write_network
     from quadrille.algo.integer.variation import perturb, varied_nodes
 
-    network = source if isinstance(source, Network) else read_network(network_file(source))
+    modes = Modes.of(source) if isinstance(source, Network) else read_modes(network_file(source))
+    if len(modes.names) > 1:
+        raise InvalidInput(f"Network {modes.name!r} must have one mode to be varied, not {', '.join(modes.names)}")
+    network = modes.default
     dataset, pictures, labels = held_out(network, images)
     progress("perturbing", 0, 0)
     varied = perturb(network, variation, seed)

@@ -18,6 +18,9 @@ DEFAULT_MODE = "default"
 MOST_MODES = 256
 """A random mode is drawn from the eight low bits of a register (random_mode)."""
 
+RESERVED = ("all", "random")
+"""What stands for every mode, and for one drawn anew for each image, where a mode is asked for."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
@@ -45,10 +48,10 @@ class Modes:
             raise InvalidInput(f"Network {self.name!r} must have 1 to {MOST_MODES} modes, not {len(self.networks)}")
         first = self.default
         for mode, network in self.networks.items():
-            if not _NAME.fullmatch(mode):
+            if not _NAME.fullmatch(mode) or mode in RESERVED:
                 raise InvalidInput(
                     f"Mode of network {self.name!r} must have a name of lower-case letters, digits, full stops and "
-                    f"hyphens, not {mode!r}"
+                    f"hyphens that is not {' or '.join(RESERVED)}, not {mode!r}"
                 )
             if network.input != first.input:
                 raise InvalidInput(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from quadrille.algo.integer import read_modes, write_modes
+from quadrille.algo.integer.variation import Variation
 from quadrille.algo.spec import InvalidInput, Modes, Network
 from quadrille.algo.spec.random_mode import draws
 from quadrille.flow.command_line import cli
@@ -18,6 +19,7 @@ from quadrille.flow.generation import generate
 from quadrille.flow.inspection import inspect
 from quadrille.flow.modes_verification import verify_modes
 from quadrille.flow.page import report
+from quadrille.flow.variation import vary
 from quadrille.flow.verification import verify
 
 SHAPE = {"rows": 40, "columns": 16, "settings": {"lanes": 4, "frames": 4}}
@@ -102,8 +104,17 @@ def test_modes_that_are_none(folder: Path, capfd: pytest.CaptureFixture[str]) ->
             verify(folder, 3, mode=mode, seed=7)
     with pytest.raises(InvalidInput, match=r"^Seed must be from 1 to 65535, not 0$"):
         verify(folder, 3, mode="random", seed=0)
+    for option in (["--seed", "3"], ["--wave", "all.vcd"]):
+        assert play(cli, ["verify", str(folder), "--mode", "all", *option]) == 2
+        sentence = f"option {option[0]} is for one mode, not for all (see quadrille verify --help)"
+        assert capfd.readouterr().err == f"quadrille: {sentence}\n"
     assert play(cli, ["verify", str(folder), "--images", "3", "--mode", "5"]) == 2
     assert capfd.readouterr().err == "quadrille: Mode must be one of 8, 4, 2 of network 'several', not '5'\n"
+
+
+def test_one_mode_can_be_varied_alone(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"^Network 'several' must have one mode to be varied, not 8, 4, 2$"):
+        vary(path, tmp_path / "varied", Variation())
 
 
 def test_what_is_rewritten_is_rewritten_in_every_mode(path: Path, modes: Modes, tmp_path: Path) -> None:

@@ -27,10 +27,11 @@ def with_input(network: Network, **changes) -> Network:
     return dataclasses.replace(network, nodes=(dataclasses.replace(network.input, **changes), *network.nodes[1:]))
 
 
-@pytest.mark.parametrize("name", ["", "A", "a b", "-4", "é", "4/2", "a\n"])
+@pytest.mark.parametrize("name", ["", "A", "a b", "-4", "é", "4/2", "a\n", "all", "random"])
 def test_names_that_are_none(make_network, name):
     message = (
-        r"^Mode of network 'net' must have a name of lower-case letters, digits, full stops and hyphens, not '.*'$"
+        r"^Mode of network 'net' must have a name of lower-case letters, digits, full stops and hyphens that is not "
+        r"all or random, not '.*'$"
     )
     with pytest.raises(InvalidInput, match=message):
         Modes("net", {name: make_network()})
