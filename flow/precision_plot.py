@@ -51,7 +51,11 @@ def _trade_off(axes: Any, modes: list[dict[str, Any]], cost: str, label: str) ->
     for x, y, mode in points:
         axes.annotate(mode, (x, y), (4, 5), textcoords="offset points", color=INK)
     axes.set_xscale("log")
-    axes.set_xticks([x for x, _, _ in points], [_short(x) for x, _, _ in points])
+    ticks: list[float] = []
+    for x, _, _ in points:
+        if not ticks or x > 1.15 * ticks[-1]:  # else the labels would lie over one another
+            ticks.append(x)
+    axes.set_xticks(ticks, [_short(x) for x in ticks])
     axes.minorticks_off()
     axes.set_xlabel(label, color=MUTED)
     axes.margins(x=0.12, y=0.2)
@@ -69,7 +73,9 @@ def _trainings(axes: Any, records: Mapping[str, Any]) -> None:
     """Every training by mode: the mean over seeds, and a dot for each."""
     modes = [each["mode"] for each in records["modes"]]
     methods = [name for name in METHODS if any(each["method"] == name for each in records["trainings"])]
+    styles = {name: (marker, colour) for name, marker, colour in zip(METHODS, MARKERS, COLOURS, strict=True)}
     for place, method in enumerate(methods):
+        marker, colour = styles[method]
         offset = 0.7 / len(methods) * (place - (len(methods) - 1) / 2)
         for index, mode in enumerate(modes):
             shares = [
@@ -80,8 +86,8 @@ def _trainings(axes: Any, records: Mapping[str, Any]) -> None:
             if not shares:
                 continue
             label = method if index == 0 else None
-            axes.plot(index + offset, mean(shares), MARKERS[place], color=COLOURS[place], markersize=7, label=label)
-            axes.plot([index + offset] * len(shares), shares, ".-", color=COLOURS[place], linewidth=0.8, markersize=3)
+            axes.plot(index + offset, mean(shares), marker, color=colour, markersize=7, label=label)
+            axes.plot([index + offset] * len(shares), shares, ".-", color=colour, linewidth=0.8, markersize=3)
     axes.set_xticks(range(len(modes)), [f"mode {mode}" for mode in modes])
     axes.set_title("Trainings: accuracy, %", loc="left", color=INK, fontsize=10)
     axes.legend(fontsize=7, loc="best", framealpha=0.9)
