@@ -1,8 +1,7 @@
 """truncquant-fashion-mnist: one small convolutional network at 8, 4 and 2 bits; fewer bits are the leading ones of 8.
 
 Activations have k bits in mode k, images 8 in all. Weights have k bits but for those of the first and the last layer,
-which keep their 8 in every mode: with k bits there too, what suits 2 bits costs mode 8 more than a point. Sums are
-exact.
+which keep their 8 in every mode: with k bits there too, mode 2 was a point and a half worse. Sums are exact.
 """
 
 from quadrille.algo.nn import ModesRecipe, Precision, scalable_lenet
