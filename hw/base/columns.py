@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from quadrille.hw.base.compress import Heap, compress, levels
+from .compress import Heap, compress, levels
 
 __all__ = ["ColumnGroup", "group_columns"]
 

@@ -26,7 +26,7 @@ MAY: dict[str, set[str]] = {
     "hw.dequant": {"algo.spec", "hw.base", "amaranth"},
     "hw.activation": {"algo.spec", "hw.base", "amaranth"},
     "hw.mac": {"algo.spec", "hw.base", "amaranth"},
-    "hw.engine": {"algo.spec", "hw.base", "hw.activation", "hw.cim", "hw.dequant", "amaranth"},
+    "hw.engine": {"algo.spec", "hw.base", "hw.activation", "hw.cim", "hw.dequant", "hw.mac", "amaranth"},
     "hw.export": {"algo.spec", "hw", "amaranth"},
     "sim": {"algo.spec", "algo.integer", "numpy"},
     # The testbenches share the toolchain and the cache of models with sim, nothing that simulates.

@@ -104,7 +104,11 @@ def test_whole_weights_change_no_result(weight_bits: int, cell_bits: int) -> Non
 
 def test_networks_of_converters_have_no_whole_weights() -> None:
     network = drawn(1)
-    with pytest.raises(InvalidInput, match=r"needs mantissas in the ratio of the slices' places$"):
+    ratio = r"^Node '.*': an array of multipliers needs mantissas in the ratio of the slices' places$"
+    with pytest.raises(InvalidInput, match=ratio):
         whole_weights(network)
+    bare = Network("bare", network.nodes[:2])
+    with pytest.raises(InvalidInput, match=r"^Node '.*': an array of multipliers needs one dequantize node to read it$"):
+        whole_weights(bare)
     with pytest.raises(InvalidInput, match=r"^Node '.*': an array of multipliers needs exact sums, not an ADC$"):
         whole_weights(drawn(1, adc_bits=4))
