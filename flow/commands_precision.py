@@ -49,6 +49,7 @@ def mixed_precision_command(recipe: str, output: Path, as_json: bool, methods: t
 @click.option("--held-out", type=int, help="Only the first HELD_OUT held-out images [default: all].")
 @click.option("--pgd-steps", type=int, default=20, show_default=True, help="Steps of projected gradient descent.")
 @click.option("--rounds", type=int, default=10, show_default=True, help="Draws of modes for all images.")
+@click.option("--methods", callback=names_of, default="", help="Ways of training, with commas [default: all].")
 @json_option
 def robustness_command(recipe: str, output: Path, as_json: bool, **numbers: Any) -> None:
     """Train RECIPE (random-precision-digits) at one precision and at several that are drawn, and attack both.

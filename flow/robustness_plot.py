@@ -39,9 +39,10 @@ def _accuracies(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[st
     """The mean over seeds of every training, and a dot for each seed."""
     names = ["clean", "fgsm_guess", *(f"pgd_{each}" for each in KNOWLEDGE)]
     labels = ["clean", "FGSM\nguess", *(f"PGD-{options['pgd_steps']}\n{each}" for each in KNOWLEDGE)]
-    width = 0.8 / len(METHODS)
-    for place, method in enumerate(METHODS):
-        offset = width * (place - (len(METHODS) - 1) / 2)
+    methods = [method for method in METHODS if any(each["method"] == method for each in runs)]
+    width = 0.8 / len(methods)
+    for place, method in enumerate(methods):
+        offset = width * (place - (len(methods) - 1) / 2)
         for index, name in enumerate(names):
             shares = [100 * each[name] for each in runs if each["method"] == method]
             label = method if index == 0 else None
@@ -58,6 +59,9 @@ def _accuracies(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[st
 
 def _transfer(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> None:
     """Crafted for a mode, read in one."""
+    if not any(each["method"] == RANDOM for each in runs):
+        axes.set_axis_off()
+        return
     table = [[100 * share for share in row] for row in transfer_of(runs, RANDOM, "pgd")]
     axes.imshow(table, cmap="Blues", vmin=0, vmax=100, alpha=0.8)
     for row, shares in enumerate(table):

@@ -24,7 +24,7 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
-STATIC, RANDOM = "static, adversarial", "random, adversarial"
+STATIC, RANDOM = "static adversarial", "random adversarial"
 # By name: whether precisions are drawn at random, and whether training images are attacked.
 METHODS: dict[str, tuple[bool, bool]] = {
     "static": (False, False),
@@ -69,20 +69,25 @@ def transfer_of(runs: Sequence[Record], method: str, attack: str) -> list[list[f
 
 
 def robustness_findings(options: Record, runs: Sequence[Record]) -> list[str]:
-    """What the numbers show, a sentence each."""
-    first = options["modes"][0]
+    """What the numbers show, a sentence each; nothing unless both adversarial trainings are there."""
+    if not {STATIC, RANDOM} <= {each["method"] for each in runs}:
+        return []
+    first, attack = options["modes"][0], f"PGD-{options['pgd_steps']}"
     found: list[str] = []
     for name, noun in (("clean", "clean images"), *((f"pgd_{each}", KNOWLEDGE[each]) for each in KNOWLEDGE)):
         compared = compare(_by_seed(runs, RANDOM, name), _by_seed(runs, STATIC, name))
-        where = noun if name == "clean" else f"PGD-{options['pgd_steps']}, the maker {noun}"
+        where = noun if name == "clean" else f"{attack}, the maker {noun}"
         found.append(f"Random switch against static {first} bits, {where}: {compared}: {compared.verdict}")
-    seeds = sorted(_by_seed(runs, RANDOM, "clean"))
     alone = {each["seed"]: each["pgd_transfer"][0][0] for each in runs if each["method"] == RANDOM}
     compared = compare(alone, _by_seed(runs, STATIC, "pgd_mode"))
     found.append(
-        f"Of that, training alone: the random network read at {first} bits only, which the maker knows, has "
-        f"{percent(mean(alone[seed] for seed in seeds))} under PGD-{options['pgd_steps']}, {compared}: "
-        f"{compared.verdict}"
+        f"Training alone: the random network read at {first} bits only, which the maker knows, has "
+        f"{percent(mean(alone.values()))} under {attack}; against the static one {compared}: {compared.verdict}"
+    )
+    compared = compare(_by_seed(runs, RANDOM, "pgd_guess"), alone)
+    found.append(
+        f"The switch alone: the random network whose modes are drawn, the maker guessing, against itself at {first} "
+        f"bits only: {compared}: {compared.verdict}"
     )
     return found
 
@@ -110,16 +115,28 @@ def robustness_markdown(options: Record, runs: Sequence[Record], found: Sequence
     ]
     nouns = {"fgsm": "FGSM", "pgd": f"PGD-{options['pgd_steps']}"}
     columns = {"clean": "clean"} | {f"{a}_{k}": f"{noun}, *{k}*" for a, noun in nouns.items() for k in KNOWLEDGE}
+    there = [method for method in METHODS if _by_seed(runs, method, "clean")]
     lines += markdown_table(
-        ("training", *columns.values()),
-        [(method, *(_spread(_by_seed(runs, method, name).values()) for name in columns)) for method in METHODS],
+        ("training", "seeds", *columns.values()),
+        [
+            (
+                method,
+                str(len(_by_seed(runs, method, "clean"))),
+                *(_spread(_by_seed(runs, method, name).values()) for name in columns),
+            )
+            for method in there
+        ],
     )
-    lines += ["", f"## PGD-{options['pgd_steps']} against the random, adversarial network, by mode, %", ""]
-    table = transfer_of(runs, RANDOM, "pgd")
-    lines += markdown_table(
-        ("crafted for", *(f"read at {mode} bits" for mode in modes)),
-        [(f"{mode} bits", *(f"{100 * share:.2f}" for share in row)) for mode, row in zip(modes, table, strict=True)],
-    )
+    if RANDOM in there:
+        lines += ["", f"## PGD-{options['pgd_steps']} against the random adversarial network, by mode, %", ""]
+        table = transfer_of(runs, RANDOM, "pgd")
+        lines += markdown_table(
+            ("crafted for", *(f"read at {mode} bits" for mode in modes)),
+            [
+                (f"{mode} bits", *(f"{100 * share:.2f}" for share in row))
+                for mode, row in zip(modes, table, strict=True)
+            ],
+        )
     lines += ["", "## Findings", "", *(f"- {sentence}." for sentence in found), ""]
     return "\n".join(lines)
 

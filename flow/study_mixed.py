@@ -88,7 +88,7 @@ def study_mixed(
             label = f"study, {method}, seed {seed}, {percent(at.latest.held_out_accuracy)}"
             progress(label, int(1000 * (number + at.done / at.total)), 1000 * len(planned))
 
-        slug = method.replace(", ", "-").replace(" ", "-").lower()
+        slug = method.replace(" ", "-").lower()
         checkpoint = folder / f"checkpoint-{slug}-{seed}.pt"
         outcome = train_mixed(
             recipe,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput
 
-from .cost_records import FILES, RESULTS, CostStudy, read_records, records_bytes, records_csv
+from .cost_records import FILES, RESULTS, CostStudy, check_names, read_records, records_bytes, records_csv
 from .progress import Report, silent
 from .results import percent
 from .robustness_plot import robustness_png
@@ -48,20 +48,22 @@ def study_robustness(
     held_out: int | None = None,
     pgd_steps: int = 20,
     rounds: int = 10,
+    methods: Sequence[str] = (),
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> RobustnessStudy:
     """Train `recipe` at its first precision alone and at precisions drawn at random, attack both, and compare.
 
-    Each with clean and with adversarial training, which is as many epochs of the same attack, on the first `images`
-    training images (None: all), with seeds 0, 1, ... The first `held_out` held-out images are attacked by FGSM and by
-    PGD of `pgd_steps` steps, as strong as the recipe's own attack in training, through the fake-quantized models; the
-    integer networks answer. A random network reads each image in a mode that the shift register draws, in `rounds`
-    rounds; what the maker of the images knows of the mode is `Knowledge` of `algo.nn.robustness`.
+    Each with clean and with adversarial training, which is as many epochs of the same attack (or only `methods` of
+    METHODS), on the first `images` training images (None: all), with seeds 0, 1, ... The first `held_out` held-out
+    images are attacked by FGSM and by PGD of `pgd_steps` steps, as strong as the recipe's own attack in training,
+    through the fake-quantized models; the integer networks answer. A random network reads each image in a mode that
+    the shift register draws, in `rounds` rounds; what the maker of the images knows of the mode is `Knowledge` of
+    `algo.nn.robustness`.
 
     results.json has a record for each training, written when it is done: an interrupted study goes on where it was, a
-    training in its midst from its checkpoint, and a finished one takes further seeds. The other files are study.md and
-    study.csv (the tables) and study.png.
+    training in its midst from its checkpoint, and a finished one takes further seeds and methods. The other files are
+    study.md and study.csv (the tables) and study.png.
 
     Raises
     ------
@@ -76,6 +78,8 @@ def study_robustness(
     for noun, value in (("Seeds", seeds), ("Rounds", rounds), ("Steps of PGD", pgd_steps)):
         if value < 1:
             raise InvalidInput(f"{noun} of the study must be a positive integer, not {value}")
+    methods = methods or tuple(METHODS)
+    check_names("Methods", methods, tuple(METHODS))
     folder = Path(folder)
     options = {
         "recipe": chosen.name,
@@ -93,9 +97,9 @@ def study_robustness(
     records = read_records(folder, options, runs=[])
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     work = _Work(chosen, data, options, folder, progress)
-    total = seeds * len(METHODS)
+    total = seeds * len(methods)
     for seed in range(seeds):
-        for method in METHODS:
+        for method in methods:
             if any((each["method"], each["seed"]) == (method, seed) for each in records["runs"]):
                 continue
             record = work.run(method, seed, len(records["runs"]), total)
@@ -105,6 +109,7 @@ def study_robustness(
             if on_run is not None:
                 shares = [percent(record[name]) for name in ("clean", "pgd_guess")]
                 on_run(f"{method}, seed {seed}: {shares[0]} clean, {shares[1]} under PGD")
+    records["runs"].sort(key=lambda each: (each["seed"], list(METHODS).index(each["method"])))
     found = tuple(robustness_findings(options, records["runs"]))
     publish(
         folder,
@@ -168,7 +173,7 @@ class _Work:
 
     def checkpoint(self, method: str, seed: int) -> Path:
         """Where a training stands."""
-        return self.folder / f"checkpoint-{method.replace(', ', '-')}-{seed}.pt"
+        return self.folder / f"checkpoint-{method.replace(' ', '-')}-{seed}.pt"
 
     def run(self, method: str, seed: int, done: int, total: int) -> dict[str, Any]:
         """Train by `method`, attack, and say what came of it."""

@@ -27,7 +27,7 @@ CALIBRATION = 512  # training images of the conversion
 MIXED_METHODS: dict[str, str] = {
     "all bits": "no bit is pruned: the network that the others start from",
     "MSQ": "least significant bits penalised and pruned layer by layer, one or two at a time by the Hessian",
-    "MSQ, clamped reading": "the same with the other reading of a least significant bit, a code clamped to fewer bits",
+    "MSQ clamped": "the same with the other reading of a least significant bit, a code clamped to fewer bits",
     "bit planes": "every bit of every weight a parameter, L1 on all of them, planes that few weights use dropped",
     "uniform": "round-clamp weights of the same width in every layer, the widest within the target",
 }
@@ -70,7 +70,7 @@ def mixed_recipe(name: str, method: str) -> Recipe:
     match method:
         case "bit planes":
             return find_recipe(f"{name}{PLANES}")
-        case "MSQ, clamped reading":
+        case "MSQ clamped":
             return replace(recipe, network=lambda: _read_as(recipe.network(), LsbReading.CLAMPED))
         case "all bits":
             phases = tuple(replace(phase, prunes=False) for phase in recipe.phases)

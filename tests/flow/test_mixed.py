@@ -81,7 +81,7 @@ def test_every_method_trains_what_it_says() -> None:
     assert {layer.encoding.weight_bits for layer in uniform.layers} == {3}
     full = mixed_recipe("msq-digits", "all bits")
     assert full.pruning is None and {layer.encoding.weight_bits for layer in full.network().layers} == {8}
-    clamped = mixed_recipe("msq-digits", "MSQ, clamped reading").network()
+    clamped = mixed_recipe("msq-digits", "MSQ clamped").network()
     readings = {layer.weights.reading for layer in clamped.layers if isinstance(layer.weights, RoundClampWeights)}
     assert readings == {LsbReading.CLAMPED}
     assert mixed_recipe("msq-digits", "bit planes").name == "msq-digits-bit-planes"

@@ -74,10 +74,10 @@ def test_findings_compare_seed_by_seed() -> None:
     runs = [run(STATIC, 0, 0.6), run(STATIC, 1, 0.62), run(RANDOM, 0, 0.7), run(RANDOM, 1, 0.721)]
     found = robustness_findings({"modes": ["8", "4"], "pgd_steps": 20}, runs)
     assert "PGD-20, the maker guesses a mode for each image: +10.05 points" in found[2] and found[2].endswith(": wins")
-    assert found[-1].startswith(
-        "Of that, training alone: the random network read at 8 bits only, which the maker knows"
-    )
-    assert "66.05 % under PGD-20, +5.05 points" in found[-1]
+    assert found[-2].startswith("Training alone: the random network read at 8 bits only, which the maker knows, has")
+    assert "66.05 % under PGD-20; against the static one +5.05 points" in found[-2]
+    assert found[-1].endswith("+5.00 points, standard error 0.00 over 2 seeds (95 % interval +5.00 to +5.00): wins")
+    assert robustness_findings({"modes": ["8", "4"], "pgd_steps": 20}, runs[:2]) == []
     assert transfer_of(runs, RANDOM, "pgd")[0][0] == pytest.approx(0.6605)
 
 
@@ -88,6 +88,7 @@ def test_findings_compare_seed_by_seed() -> None:
         ({"images": 5000}, r"^Study must use from 2 to the 1347 training images of digits, not 5000$"),
         ({"held_out": 1}, r"^Study must use from 2 to the 450 held-out images of digits, not 1$"),
         ({"seeds": 0}, r"^Seeds of the study must be a positive integer, not 0$"),
+        ({"methods": ["best"]}, r"^Methods of the study must be one of static, .*, random adversarial, not 'best'$"),
         ({"rounds": 0}, r"^Rounds of the study must be a positive integer, not 0$"),
     ],
 )
