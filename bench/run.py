@@ -8,6 +8,7 @@ import activation
 import cocotb_macro
 import convolution
 import digits
+import mac
 import macro
 import rendering
 import resnet
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "macro, beside its plain form (minutes: that is what the plain form takes to build)": macro.rows,
     "macro in cocotb": cocotb_macro.rows,
     "activations on RTL": activation.rows,
+    "multiply-accumulate units on RTL": mac.rows,
     "digits on RTL": digits.rows,
     "a layer in PyTorch": convolution.rows,
     "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,

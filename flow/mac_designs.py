@@ -19,7 +19,7 @@ from quadrille.algo.spec.mac_schemes import (
     SubWord,
     WeightSerial,
 )
-from quadrille.algo.spec.precision import MacMode, Operand, Scheme
+from quadrille.algo.spec.precision import WORD_BITS, MacMode, Operand, Scheme
 from quadrille.algo.spec.spatio_temporal import SpatioTemporal
 
 if TYPE_CHECKING:
@@ -71,6 +71,18 @@ class MacDesign:
         if isinstance(self.scheme, SparseDigits):
             return len(self.scheme.pairs(mode)) / _sparse_cycles(bits, units, self.scheme.elements(mode))
         return float(self.scheme.rate(mode))
+
+    def operand_bits(self, bits: int) -> float | None:
+        """Bits of words that are given for a product of two operands of `bits` bits, those of both operands."""
+        mode = mode_of(bits)
+        if self.products(bits) is None:
+            return None
+        return 2 * WORD_BITS * self.scheme.beats(mode) / len(self.scheme.pairs(mode))
+
+    @property
+    def once(self) -> bool:
+        """Whether a word is given once, and not again for each bit of the other operand."""
+        return not self.scheme.planes
 
 
 @cache

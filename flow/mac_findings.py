@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .mac_designs import DESIGNS, OURS, REFERENCE
+from .mac_designs import DESIGNS, OURS, REFERENCE, MacDesign
 
-__all__ = ["AVERAGED", "PRECISIONS", "Field", "findings", "throughput"]
+__all__ = ["AVERAGED", "PRECISIONS", "Field", "fields", "findings", "geometric_mean", "throughput"]
 
 Record = Mapping[str, Any]
 AVERAGED = (2, 4, 8)
@@ -56,25 +56,31 @@ class Field:
         ours, theirs = (throughput(record, bits, clocked=self.clocked) for record in (self.ours, other))
         return None if ours is None or theirs is None else ours / theirs
 
-    def least(self, bits: int) -> tuple[float, str]:
-        """Ours over whichever other is best at this precision, and its name."""
+    def least(self, bits: int) -> tuple[float, str] | None:
+        """Ours over whichever other is best at this precision, and its name; none where no other has it."""
         ratios = [(ratio, other["name"]) for other in self.others if (ratio := self.ratio(bits, other)) is not None]
-        return min(ratios)
+        return min(ratios, default=None)
+
+
+SETS: Mapping[str, Callable[[MacDesign], bool]] = {
+    "precision-scalable designs that are given operands once": lambda design: design.scalable and design.once,
+    "precision-scalable designs": lambda design: design.scalable,
+    "all designs": lambda design: True,
+}
+"""What our unit is compared with."""
 
 
 def fields(records: Sequence[Record], *, clocked: bool = False) -> Iterator[tuple[str, str, Field]]:
-    """For every target the fields of precision-scalable designs, and of all: target, which, field."""
+    """For every target the field of each of `SETS` that has a member: target, which, field."""
     for target in dict.fromkeys(record["target"] for record in records):
         some = [record for record in records if record["target"] == target]
         ours = [record for record in some if record["name"] == OURS]
         if not ours or (clocked and "critical_path" not in ours[0]):
             continue
-        for noun, plain in (("precision-scalable designs", False), ("all designs", True)):
-            others = [
-                record for record in some if record["name"] != OURS and (plain or DESIGNS[record["name"]].scalable)
-            ]
+        for noun, belongs in SETS.items():
+            others = tuple(each for each in some if each["name"] != OURS and belongs(DESIGNS[each["name"]]))
             if others:
-                yield target, noun, Field(ours[0], tuple(others), clocked)
+                yield target, noun, Field(ours[0], others, clocked)
 
 
 def findings(records: Sequence[Record]) -> Iterator[str]:
@@ -84,16 +90,15 @@ def findings(records: Sequence[Record]) -> Iterator[str]:
         for target, noun, field in fields(records, clocked=clocked):
             best = field.best
             mean = field.mean(field.ours) / field.mean(best)
-            single = {bits: field.ratio(bits, best) for bits in PRECISIONS}
-            each = ", ".join(f"{bits}: {ratio:.2f}" for bits, ratio in single.items() if ratio is not None)
-            least = {bits: field.least(bits) for bits in PRECISIONS}
+            single = {bits: ratio for bits in PRECISIONS if (ratio := field.ratio(bits, best)) is not None}
+            least = {bits: found for bits in PRECISIONS if (found := field.least(bits)) is not None}
+            over = geometric_mean([least[bits][0] for bits in AVERAGED if bits in least])
+            each = ", ".join(f"{bits}: {ratio:.2f}" for bits, ratio in single.items())
             any_best = ", ".join(f"{bits}: {ratio:.2f} ({name})" for bits, (ratio, name) in least.items())
-            over = geometric_mean([least[bits][0] for bits in AVERAGED])
             yield (
                 f"{target}, throughput per area {clock}, {noun}: the best by the mean over 2, 4 and 8 bits is "
                 f"{best['name']}; {OURS} has {mean:.2f} times its mean (aim {MEAN_AIM}: {_verdict(mean, MEAN_AIM)}) "
-                f"and by bits {each} (aim {LEAST_AIM}: "
-                f"{_verdict(min(ratio for ratio in single.values() if ratio is not None), LEAST_AIM)}); beside "
+                f"and by bits {each} (aim {LEAST_AIM}: {_verdict(min(single.values()), LEAST_AIM)}); beside "
                 f"whichever is best at each precision {over:.2f} times on the mean and by bits {any_best}"
             )
     yield from _carry_save(records)

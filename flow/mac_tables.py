@@ -43,6 +43,7 @@ def mac_markdown(
     lines += [f"- {sentence}." for sentence in skipped]
     names = list(dict.fromkeys(record["name"] for record in records))
     lines += ["", "## Products of a unit in a cycle", "", *_products_table(names, settings["units"])]
+    lines += ["", "Bits of words that are given for a product:", "", *_bits_table(names)]
     for target in settings["targets"]:
         some = [record for record in records if record["target"] == target]
         if not some:
@@ -78,6 +79,14 @@ def _products_table(names: Sequence[str], units: int) -> list[str]:
         rates = [DESIGNS[name].products(bits, units) for bits in PRECISIONS]
         rows.append([_name(name), DESIGNS[name].method, *("" if rate is None else f"{rate:.4g}" for rate in rates)])
     return markdown_table(["unit", "method", *map(_bits, PRECISIONS)], rows)
+
+
+def _bits_table(names: Sequence[str]) -> list[str]:
+    rows: list[list[str]] = []
+    for name in names:
+        given = [DESIGNS[name].operand_bits(bits) for bits in PRECISIONS]
+        rows.append([_name(name), *("" if value is None else f"{value:.4g}" for value in given)])
+    return markdown_table(["unit", *map(_bits, PRECISIONS)], rows)
 
 
 def _library_table(records: Sequence[Record]) -> list[str]:

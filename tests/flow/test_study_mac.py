@@ -12,7 +12,7 @@ import pytest
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards import targets
 from quadrille.boards.targets import CellLibrary
-from quadrille.flow import mac_energy
+from quadrille.flow import mac_energy, mac_work
 from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
 from quadrille.flow.mac_designs import DESIGNS
@@ -37,7 +37,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small")
-def test_study_measures_and_goes_on(tmp_path: Path) -> None:
+def test_study_measures_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mac_work, "ENERGY_BITS", (2, 16))
     lines: list[str] = []
     first = MacCostOptions(**{**TINY, "designs": TINY["designs"][:2]})
     study_mac(first, tmp_path / "study", on_run=lines.append)
@@ -48,8 +49,8 @@ def test_study_measures_and_goes_on(tmp_path: Path) -> None:
     ours, serial, plain = result.records
     for record in result.records:
         assert record["area"] > 0 and record["critical_path"] > 0 and record["energy_2"] > 0
-    assert ours["energy_16"] > ours["energy_8"] > ours["energy_4"] > ours["energy_2"]
-    assert serial["energy_8"] > serial["energy_4"] and "energy_16" not in plain
+    assert ours["energy_16"] > ours["energy_2"] and serial["energy_16"] > serial["energy_2"]
+    assert "energy_16" not in plain
     text = (tmp_path / "study" / "study.md").read_text()
     assert "| **spatio-temporal** |" in text and "all at one clock that all reach" in text and "## Findings" in text
     assert (tmp_path / "study" / "study.png").read_bytes()[:4] == b"\x89PNG"
@@ -124,8 +125,13 @@ def test_findings_are_the_numbers() -> None:
     assert "the best by the mean over 2, 4 and 8 bits is fusion; spatio-temporal has 1.00 times its mean" in found[0]
     assert "(aim 1.3: missed) and by bits 2: 1.00, 3: 1.33, 4: 1.00, 5: 1.33, 6: 1.33, 8: 1.00, 16: 1.00" in found[0]
     assert "(aim 0.8: reached)" in found[0]
-    assert "all designs" in found[1] and "8: 0.25 (plain-8), 16: 1.00 (fusion)" in found[1]
-    assert "at the clock that each reaches" in found[2] and "has 0.50 times its mean" in found[2]
+    assert "given operands once" in found[0] and "precision-scalable designs: the best" in found[1]
+    assert "all designs" in found[2] and "8: 0.25 (plain-8), 16: 1.00 (fusion)" in found[2]
+    assert "at the clock that each reaches" in found[3] and "has 0.50 times its mean" in found[3] and len(found) == 6
+    # A redundant sum at twice the clock.
+    (*_, last) = findings([plain, record("carry-save", 2500.0, critical_path=1.0)])
+    assert "1,000 MHz against 500, 2,500 um2 against 2,000: 1.60 times" in last
+    assert DESIGNS["serial-serial"].operand_bits(8) == 128 and DESIGNS["spatio-temporal"].operand_bits(8) == 32
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
