@@ -9,6 +9,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from quadrille.algo.spec.precision import WORD_BITS
 from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS
 from quadrille.hw.base.compress import counted, popcount
+from quadrille.hw.base.transpose import transpose
 
 from .decode import CHUNKED, Arrangement, Counted, decode_chunks, either, last_pass, spread_bits, spread_chunks
 from .shell import Beat, MacUnit, Pass, delayed
@@ -71,9 +72,11 @@ class SpatioTemporalMac(MacUnit):
 
         A binary a, one bit of each nibble, becomes a number: 1 is 0001, and 0 is 1111.
         """
+        words = [word[start : start + WORD_BITS] for start in range(0, len(word), WORD_BITS)]
+        planes = transpose(m, words, name=f"planes_{name}")
         nibbles: list[Value] = []
         for start in range(0, WORD_BITS, CHUNK_BITS):
-            bits = [Cat(word[n] for n in range(start + j, len(word), WORD_BITS)) for j in range(CHUNK_BITS)]
+            bits = planes[start : start + CHUNK_BITS]
             if name == "a":
                 turned = (~bits[0]).replicate(CHUNK_BITS - 1)
                 number = Mux(decoded.binary, Cat(Const(-1, self.units), turned), Cat(*bits))
