@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .digits import SignedBytes
 from .errors import InvalidInput
 from .formats import Interval, IntFormat
 from .mac_schemes import ActivationSerial, BitFusion, Plain, SubWord, WeightSerial
@@ -20,6 +21,8 @@ UNIT_SCHEMES: dict[str, Scheme] = {
     "activation-serial": ActivationSerial(),
     "weight-serial": WeightSerial(),
     "sub-word": SubWord(),
+    "carry-save": SignedBytes(),
+    "same-weight": SignedBytes(),
     "plain-8": Plain(8),
     "plain-16": Plain(16),
 }

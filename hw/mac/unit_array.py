@@ -10,6 +10,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from quadrille.algo.spec.precision import WORD_BITS, Operand
 
+from .carry_save import CarrySaveMac, SameWeightMac
 from .fusion import FusionMac
 from .parallel import PlainMac
 from .serial import ActivationSerialMac, WeightSerialMac
@@ -26,6 +27,8 @@ KINDS = {
     "activation-serial": ActivationSerialMac,
     "weight-serial": WeightSerialMac,
     "sub-word": SubWordMac,
+    "carry-save": CarrySaveMac,
+    "same-weight": SameWeightMac,
     "plain-8": partial(PlainMac, width=8),
     "plain-16": partial(PlainMac, width=16),
 }

@@ -77,6 +77,8 @@ UNITS: dict[str, Settings] = {
     "activation-serial": {"weight_bits": 6, "cell_bits": 6, "activation_bits": 3},
     "weight-serial": {"weight_bits": 4, "cell_bits": 4, "activation_bits": 6},
     "sub-word": {"weight_bits": 8, "cell_bits": 8, "activation_bits": 5, "signed": True},
+    "carry-save": {"weight_bits": 4, "cell_bits": 4, "activation_bits": 8, "signed": True},
+    "same-weight": {"weight_bits": 7, "cell_bits": 7, "activation_bits": 5},
     "plain-8": {"weight_bits": 1, "cell_bits": 1, "activation_bits": 8},
     "plain-16": {"weight_bits": 7, "cell_bits": 7, "activation_bits": 9},
 }

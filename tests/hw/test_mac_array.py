@@ -22,6 +22,8 @@ PRECISIONS = {
     "activation-serial": "8x8,4xs4,1x2",
     "weight-serial": "8x8,4xs4,1x2",
     "sub-word": "8x8,4x4,16xs16,1x8",
+    "carry-save": "7x7,4xs4,7xs8",
+    "same-weight": "7xs8,1x2",
     "plain-8": "8x8,4xs4",
     "plain-16": "16x16,3x5",
 }
