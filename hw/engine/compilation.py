@@ -11,7 +11,7 @@ from quadrille.algo.spec import InvalidInput, Modes, Network, retile, whole_weig
 from .configuration import Configuration
 from .conversions import Converters
 from .encoding import encode_all
-from .fitting import check_fit, check_given, needed_by_all
+from .fitting import check_fit, check_given, check_named, needed_by_all
 from .layers import layers_of
 from .mapping import Plan, plan, precision_of, rows_of
 from .placement import power_of_two
@@ -64,6 +64,7 @@ def compile_network(
         or if its modes read their images in different ways.
     """
     modes = network if isinstance(network, Modes) else Modes.of(network)
+    check_named({"engine": engine, "unit": unit})
     if configuration is not None:
         engine, unit, rows = configuration.engine, configuration.unit, configuration.rows
     chosen_unit = unit if engine == "mac" else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quadrille.algo.spec import Interval, InvalidInput, Network
@@ -15,7 +15,7 @@ from .layouts import check_array
 from .mapping import Plan
 from .parameters import PARAMETERS
 
-__all__ = ["check_fit", "check_given", "needed_by_all"]
+__all__ = ["check_fit", "check_given", "check_named", "needed_by_all"]
 
 NOTHING = Interval(-1, 0)
 """What every signed field holds at least."""
@@ -29,10 +29,21 @@ def check_given(given: dict[str, int], per_data_word: int) -> None:
     InvalidInput
         Naming the parameter.
     """
+    check_named(given)
+    check_array(given, per_data_word)
+
+
+def check_named(given: Mapping[str, Any]) -> None:
+    """Refuse parameters that are out of range, or none of what there is.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the parameter.
+    """
     for parameter in PARAMETERS:
         if parameter.name in given:
             parameter.check("accelerator", given[parameter.name])
-    check_array(given, per_data_word)
 
 
 ADDED = ("weight_tiles", "table_rows", "bias_rows", "routes")

@@ -172,6 +172,8 @@ def test_networks_that_do_not_fit() -> None:
     with refused(r"^Node 'linear1': Precision of a plain multiplier of 8 bits must be at most that, not 9$"):
         wide = random_network(5, sizes=(20, 6), tile_rows=20, weight_bits=8, cell_bits=8, activation_bits=9)
         compile_network(wide, engine="mac", unit="plain-8", **shape)
+    with refused(r"^Parameter unit of accelerator must be one of spatio-temporal, .*, not 'bar'$"):
+        compile_network(network, engine="mac", unit="bar", **shape)
     with refused(r"^Banks of an engine of arrays must be 1, not 2$"):
         compile_network(network, engine="mac", banks=2, **shape)
     with refused(r"^Converter of an engine of arrays must be exact, not ladder$"):
