@@ -170,7 +170,7 @@ CASES: tuple[Case, ...] = (
     *_cases("carry-save-mac", "test_mac", {"units": 1}, {"units": 3, "accumulator_bits": 40}),
     *_cases("same-weight-mac", "test_mac", {"units": 2}),
     *_cases("sparse-digit-mac", "test_mac", {"units": 1}, {"units": 3, "columns": 2}),
-    *_cases("serial-serial-mac", "test_mac", {"units": 1}, {"units": 2}),
+    *_cases("serial-serial-mac", "test_mac", {"units": 2}),
     *_cases(
         "mac-array",
         "test_mac_array",

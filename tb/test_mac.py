@@ -82,7 +82,7 @@ class MacTraffic(Traffic):
         mode, units = self.mode(), self.bench.parameter("units")
         vectors = self.scheme.vectors(mode)
         size = units * self.scheme.elements(mode) // vectors
-        length = size * self.random.randint(1, 5)
+        length = size * self.random.randint(1, 2 if self.scheme.planes else 5)  # planes take many beats
         if not (mode.a.binary and mode.b.binary):
             length -= self.random.randint(0, size - 1)
         if self.opening:
