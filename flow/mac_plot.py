@@ -26,7 +26,7 @@ def mac_png(records: Sequence[Record]) -> bytes:
     from matplotlib.figure import Figure
 
     targets = list(dict.fromkeys(record["target"] for record in records))
-    library = next((record["target"] for record in records if "area" in record), None)
+    library = next((each["target"] for each in records if any(f"energy_{bits}" in each for bits in ENERGY_BITS)), None)
     names = [name for name in DESIGNS if any(record["name"] == name for record in records)]
     colours = dict(zip([name for name in names if name != OURS], COLOURS * 2, strict=False)) | {OURS: BLUE}
     with matplotlib.rc_context({"font.size": 9, "axes.edgecolor": MUTED}):
