@@ -25,8 +25,8 @@ used), as a multiple of that of `plain-8` at 8 bits. "At one clock": every desig
 the table, the slowest of the cell library's designs. "At its own clock": each at what its longest path allows.
 
 Cell libraries: Yosys and ABC, flattened, registers of one enable with a gated clock, logic mapped for delay. The
-longest path comes from the library's tables of delay over slew and load, with clock-to-output and set-up times; loads are pins,
-wires are left out. No design was given more registers than it has of its own: the clocks differ. Energy of one product,
+longest path comes from the library's tables of delay over slew and load, with clock-to-output and set-up times; loads
+are pins, wires are left out. No design was given more registers than it has of its own: the clocks differ. Energy of one product,
 in the first library: the netlist is replayed with random signed operands, two sequences of 64 cycles or more, every sum
 compared with the exact one; each gate a unit of time late, so that glitches count; toggles are weighted with internal
 energy and half C V^2 of the pins. Clock pins of registers are in it while their clock runs; wires, clock tree, leakage
