@@ -29,8 +29,8 @@ longest path comes from the library's tables of delay over slew and load, with c
 are pins, wires are left out. No design was given more registers than it has of its own: the clocks differ.
 
 Energy of one product, in the first library: the netlist is replayed with random signed operands, two sequences of 64
-cycles or more, every sum compared with the exact one; each gate a unit of time late, so that glitches count; toggles are
-weighted with internal energy and half C V^2 of the pins. Clock pins of registers are in it while their clock runs;
+cycles or more, every sum compared with the exact one; each gate a unit of time late, so that glitches count. Toggles
+are weighted with internal energy and half C V^2 of the pins. Clock pins of registers count while their clock runs;
 wires, clock tree, leakage and the memories that operands come from are not.
 
 FPGA: cells after Yosys' synthesis, no place and route, so no clock is given. LUT, FF and DSP as Yosys chooses, and LUT
