@@ -74,7 +74,5 @@ def test_energy_of_a_clock_that_rests(both: tuple[Synthesized, Synthesized]) -> 
 
 
 def test_gated_clock_does_not_feed_forward(both: tuple[Synthesized, Synthesized]) -> None:
-    with pytest.raises(
-        InvalidInput, match=r"^Netlist must have clocks that always run to be simulated so, and '.*'"
-    ):
+    with pytest.raises(InvalidInput, match=r"^Netlist must have clocks that always run to be simulated so, and '.*'"):
         activity(both[1].netlist, {"load": [1, 0], "i": [1, 2]})

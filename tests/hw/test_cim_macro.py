@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from quadrille.algo.integer.cim import cim_macro
 from quadrille.algo.spec import IntFormat, InvalidInput
-from quadrille.hw.cim import CimMacro
 from quadrille.hw.base.columns import group_columns
+from quadrille.hw.cim import CimMacro
 
 
 def signed_value(bits: int, form: IntFormat) -> int:

@@ -108,7 +108,9 @@ def test_networks_of_converters_have_no_whole_weights() -> None:
     with pytest.raises(InvalidInput, match=ratio):
         whole_weights(network)
     bare = Network("bare", network.nodes[:2])
-    with pytest.raises(InvalidInput, match=r"^Node '.*': an array of multipliers needs one dequantize node to read it$"):
+    with pytest.raises(
+        InvalidInput, match=r"^Node '.*': an array of multipliers needs one dequantize node to read it$"
+    ):
         whole_weights(bare)
     with pytest.raises(InvalidInput, match=r"^Node '.*': an array of multipliers needs exact sums, not an ADC$"):
         whole_weights(drawn(1, adc_bits=4))
