@@ -53,7 +53,7 @@ def simulated(array: MacArray, cache: Path, windows: int) -> tuple[float, float,
         beats, weights = stimulus(array, vectors, cells)
         idle = {field: values[: len(cells)] for field, values in stimulus(array, vectors * 0, cells)[0].items()}
         model.run({"i_weights": weights, "i": idle}, {"o": len(cells)})
-        best = 0.0
+        run, best = model.run({"i": beats}, {"o": windows}, reset=False), 0.0
         for _ in range(3):
             start = time.thread_time()
             run = model.run({"i": beats}, {"o": windows}, reset=False)

@@ -9,6 +9,7 @@ import cocotb_macro
 import convolution
 import digits
 import mac
+import mac_array
 import macro
 import rendering
 import resnet
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "macro in cocotb": cocotb_macro.rows,
     "activations on RTL": activation.rows,
     "multiply-accumulate units on RTL": mac.rows,
+    "an array of multiply-accumulate units": mac_array.rows,
     "digits on RTL": digits.rows,
     "a layer in PyTorch": convolution.rows,
     "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,

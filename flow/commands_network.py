@@ -116,8 +116,8 @@ def train_command(
 @click.argument("network", type=FILE)
 @click.option("--engine", help="What multiplies: cim macros, or a mac array [default: cim].")
 @click.option("--unit", help="What a mac array is made of [default: spatio-temporal].")
-@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro, or units in a column.")
-@click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro.")
+@click.option("--rows", type=int, help="Rows of a macro, or units in a column [default: 128; 32 of an array].")
+@click.option("--columns", type=int, help="Columns of a macro [default: 128; 32 of an array].")
 @click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
 @click.option("--bake", is_flag=True, help="Put weights, tables and program into the hardware: nothing to load.")
@@ -130,8 +130,8 @@ def generate_command(
     network: Path,
     engine: str | None,
     unit: str | None,
-    rows: int,
-    columns: int,
+    rows: int | None,
+    columns: int | None,
     macros: int,
     settings: dict[str, str],
     bake: bool,

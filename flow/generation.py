@@ -105,8 +105,8 @@ def generate(
     *,
     engine: str | None = None,
     unit: str | None = None,
-    rows: int = 128,
-    columns: int = 128,
+    rows: int | None = None,
+    columns: int | None = None,
     macros: int = 1,
     settings: Mapping[str, object] | None = None,
     baked: bool = False,
@@ -118,7 +118,9 @@ def generate(
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
 
     With `engine` "mac" the macros are arrays of multiply-accumulate units of the kind `unit`, by default
-    spatio-temporal, `rows` of them in a column. Weights then stand whole in their columns, and every layer is cut anew.
+    spatio-temporal, `rows` of them in a column: 32 x 32 unless others are given, of macros 128 x 128. Weights then stand
+    whole in their columns, and every layer is cut anew.
+
     `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
     runs this network alone. With `thresholds`, layers whose activation is cheaper as ADC thresholds than as mantissas
     are rewritten so, exactly; with `retiled`, layers with exact sums are cut anew into the fewest tiles that macros of
@@ -139,7 +141,7 @@ def generate(
     source = network_file(network)
     loaded, contents, rewritten, tilings = read_modes(source), source.read_bytes(), None, None
     if retiled:
-        most = rows if accelerator is None else configuration_of(Path(accelerator)).rows
+        most = (rows or 128) if accelerator is None else configuration_of(Path(accelerator)).rows
         loaded, tilings = _rewritten(loaded, lambda network: retile(network, most))
     if thresholds:
         loaded, choices = _rewritten(loaded, as_thresholds)

@@ -29,8 +29,8 @@ def compile_network(
     *,
     engine: str = "cim",
     unit: str = "spatio-temporal",
-    rows: int = 128,
-    columns: int = 128,
+    rows: int | None = None,
+    columns: int | None = None,
     macros: int = 1,
     banks: int = 1,
     lanes: int | None = None,
@@ -46,6 +46,8 @@ def compile_network(
     """The program that runs `network`, and the least accelerator with macros of that shape that can hold it.
 
     With several modes their plans stand one behind the other in every table, and equal tiles of weights once.
+
+    Macros have 128 rows and columns unless others are given, arrays 32.
 
     With `engine` "mac" an array of `rows` x `columns` units of the kind `unit` multiplies. A network's weights then
     stand whole in their columns, and its row tiles are cut anew to the rows that the units hold at each layer's
@@ -65,6 +67,8 @@ def compile_network(
     """
     modes = network if isinstance(network, Modes) else Modes.of(network)
     check_named({"engine": engine, "unit": unit})
+    usual = 32 if engine == "mac" else 128
+    rows, columns = usual if rows is None else rows, usual if columns is None else columns
     if configuration is not None:
         engine, unit, rows = configuration.engine, configuration.unit, configuration.rows
     chosen_unit = unit if engine == "mac" else None
