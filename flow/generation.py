@@ -118,8 +118,8 @@ def generate(
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
 
     With `engine` "mac" the macros are arrays of multiply-accumulate units of the kind `unit`, by default
-    spatio-temporal, `rows` of them in a column: 32 x 32 unless others are given, of macros 128 x 128. Weights then stand
-    whole in their columns, and every layer is cut anew.
+    spatio-temporal, `rows` of them in a column: 32 x 32 unless others are given, of macros 128 x 128. Weights then
+    stand whole in their columns, and every layer is cut anew.
 
     `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
     runs this network alone. With `thresholds`, layers whose activation is cheaper as ADC thresholds than as mantissas
