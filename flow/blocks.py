@@ -64,20 +64,33 @@ class ComponentList(Result):
 
 
 def component(
-    name: str, folder: Path | str, settings: Mapping[str, object] | None = None, top: str | None = None
+    name: str,
+    folder: Path | str,
+    settings: Mapping[str, object] | None = None,
+    top: str | None = None,
+    around: Path | str | None = None,
 ) -> ComponentExport:
     """Export the block called `name` with the parameters `settings` into `folder`.
+
+    With `around`, the folder of an accelerator, the block is an edge of that one, and its program is written as well.
 
     Raises
     ------
     InvalidInput
         If there is no such block or parameter, a value is impossible, or the folder cannot be written.
     """
-    from quadrille.hw.export import export
+    from quadrille.hw.export import export, publish
     from quadrille.hw.export.catalogue import build
 
-    block = build(name, _texts(name, settings or {}))
-    folder = export(block, folder, *(() if top is None else (top,)))
+    if around is None:
+        block = build(name, _texts(name, settings or {}))
+        folder = export(block, folder, *(() if top is None else (top,)))
+    else:
+        # Imported late: most blocks stand alone.
+        from .edges import edge_files
+
+        texts = {key: str(value) for key, value in (settings or {}).items()}
+        folder = publish(folder, edge_files(name, Path(around), texts, top))
     top = top or name.replace("-", "_")
     manifest = read_json(folder / f"{top}.json", "Manifest")
     verilog = folder / f"{top}.v"

@@ -23,6 +23,11 @@ __all__ = ["component_command", "regress_command"]
 @setting_option("Set a parameter; repeat for more.")
 @output_option("Where the Verilog and its manifest go.", required=False)
 @click.option("--top", help="Name of the Verilog module [default: the component's, with underscores].")
+@click.option(
+    "--around",
+    type=click.Path(path_type=Path),
+    help="Folder of an accelerator: write an edge of that one, with its program.",
+)
 @click.option("--list", "listing", is_flag=True, help="List the components and exit.")
 @click.option("-h", "--help", "helping", is_flag=True, help="With a NAME: its parameters, their defaults and ranges.")
 @json_option
@@ -33,6 +38,7 @@ def component_command(
     settings: dict[str, str],
     output: Path | None,
     top: str | None,
+    around: Path | None,
     listing: bool,
     helping: bool,
     as_json: bool,
@@ -43,6 +49,7 @@ def component_command(
       quadrille component --list
       quadrille component cim-macro --help
       quadrille component cim-macro --set rows=64 --set columns=32 -o build/macro
+      quadrille component axi-accelerator --around build/digits/hw -o build/digits/axi
     """
     if helping and name is None:
         click.echo(context.get_help())
@@ -60,7 +67,7 @@ def component_command(
     elif output is None:
         raise InvalidInput("Output folder must be given with -o")
     else:
-        emit(component(name, output, settings, top), as_json)
+        emit(component(name, output, settings, top, around), as_json)
 
 
 def print_parameters(described: dict) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .blocks import component
-from .generation import generate
+from .generation import TOP, generate
 from .results import Result
 
 __all__ = ["BlockTest", "Regression", "regress"]
@@ -115,8 +115,8 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
     """Write block `name` into `folder` for its testbench.
 
     With `network` among the parameters, the path of a Network file, it is the accelerator of that network with its
-    program; the other parameters are as of `generate`. The sequencer and the patch reader, which are no blocks of the
-    catalogue, take the parameters of an accelerator.
+    program, or the edge called `name` around it; the other parameters are as of `generate`, and the edge's own. The
+    sequencer and the patch reader, which are no blocks of the catalogue, take the parameters of an accelerator.
     """
     from quadrille.hw.engine.configuration import Configuration
     from quadrille.hw.engine.patches import PatchReader
@@ -132,5 +132,8 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
         component(name, folder, parameters)
         return
     shape = {key: value for key, value in parameters.items() if key in ("rows", "columns", "macros")}
-    settings = {key: value for key, value in parameters.items() if key not in ("network", *shape)}
-    generate(parameters["network"], folder, **shape, settings=settings)
+    settings = {key: value for key, value in parameters.items() if key not in ("network", "depth", *shape)}
+    inner = folder if name == TOP else folder.with_name("accelerator")
+    generate(parameters["network"], inner, **shape, settings=settings)
+    if name != TOP:
+        component(name, folder, {key: parameters[key] for key in ("depth",) if key in parameters}, around=inner)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from quadrille.algo.integer import write_modes, write_network
+from quadrille.algo.spec import MissingTool
 
 from .functions import FUNCTIONS
 from .networks import random_network, truncated_modes
@@ -63,6 +65,17 @@ class FunctionCase(Case):
         path = folder / "function.json"
         path.write_text(json.dumps(FUNCTIONS[self.parameters["function"]].record()), encoding="utf-8")
         return {**self.parameters, "function": path}
+
+
+@dataclass(frozen=True)
+class AxiCase(AcceleratorCase):
+    """An accelerator behind AXI, which models of cocotbext-axi speak to."""
+
+    def prepare(self, folder: Path) -> Mapping[str, Any]:
+        """Refuse to begin without the models; the network as for any accelerator."""
+        if find_spec("cocotbext") is None or find_spec("cocotbext.axi") is None:
+            raise MissingTool(f"Models of AXI must be installed to test {self.block}: pip install cocotbext-axi")
+        return super().prepare(folder)
 
 
 def _functions(block: str, **cuts: int) -> tuple[Case, ...]:
@@ -214,6 +227,32 @@ CASES: tuple[Case, ...] = (
             "cell_bits": 2,
             "argmax": False,
         },
+    ),
+    AxiCase(
+        "axi-accelerator",
+        "quadrille.tb.test_axi_accelerator",
+        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac"},
+        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
+        modes=(8, 4, 1),
+    ),
+    AxiCase(
+        "axi-accelerator",
+        "quadrille.tb.test_axi_accelerator",
+        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3},
+        network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
+    ),
+    AcceleratorCase(
+        "wishbone-accelerator",
+        "quadrille.tb.test_wishbone_accelerator",
+        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac"},
+        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
+        modes=(8, 4, 1),
+    ),
+    AcceleratorCase(
+        "wishbone-accelerator",
+        "quadrille.tb.test_wishbone_accelerator",
+        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3, "depth": 4},
+        network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
     ),
     *_functions("piecewise-quadratic", wave=1, warped_wave=5, pieces=4),
     *_functions("activation-pipeline", bell=2, packet=7),

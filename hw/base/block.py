@@ -225,6 +225,11 @@ class Block(wiring.Component):
             if isinstance(part, Elaboratable):
                 vars(part)["_MustUse__used"] = True
 
+    def documents(self, top: str) -> dict[str, str]:
+        """Further texts that are shipped beside the Verilog of module `top`, by the ending of their file's name."""
+        del top
+        return {}
+
     def parameter_values(self) -> dict[str, Any]:
         """The parameters by name, as the manifest holds them."""
         return {

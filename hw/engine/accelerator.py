@@ -48,6 +48,7 @@ class Accelerator(Block):
     o_codes : tap {codes, reference}: every column step as it leaves the converter
     o_results : tap {values}: every finished slot of results
     mode, seed : with several modes, that of the batch that arrived last, and the register that draws them
+    status : `Configuration.status`
     o_added, o_activated, o_pooled, o_requantized : taps {values} behind the units that there are, where they act
 
     Parameters
@@ -69,6 +70,7 @@ class Accelerator(Block):
     o_results: stream.Interface
     mode: Signal
     seed: Signal
+    status: Any
 
     def __init__(self, *, images: Mapping[int, Sequence[int]] | None = None, **parameters: Any):
         values: dict[str, Any] = Configuration.defaults() | parameters
@@ -80,10 +82,9 @@ class Accelerator(Block):
             raise
         self.images = dict(images or {})
         self.parts: Datapath = datapath(configuration, self.images)
-        lanes = configuration.lanes
-        modes: dict[str, Any] = {}
-        if configuration.modes > 1:
-            modes = {"mode": Out(range(configuration.modes)), "seed": Out(STATE_BITS)}
+        lanes, several = configuration.lanes, configuration.modes > 1
+        modes = {"mode": Out(range(configuration.modes)), "seed": Out(STATE_BITS)} if several else {}
+        results = StructLayout({"values": ArrayLayout(signed(configuration.result_bits), lanes)})
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(PORT_BITS))),
@@ -99,14 +100,10 @@ class Accelerator(Block):
                         always_ready=True,
                     )
                 ),
-                "o_results": Out(
-                    stream.Signature(
-                        StructLayout({"values": ArrayLayout(signed(configuration.result_bits), lanes)}),
-                        always_ready=True,
-                    )
-                ),
+                "o_results": Out(stream.Signature(results, always_ready=True)),
                 **taps_of(self.parts),
                 **modes,
+                "status": Out(configuration.status),
             }
         )
 
@@ -149,6 +146,7 @@ class Accelerator(Block):
             self.o_results.valid.eq(dequantizer.o.valid & dequantizer.o.ready),
             self.o_results.payload.values.eq(dequantizer.o.payload.values),
         ]
+        m.d.comb += self.status.eq(loader.status)
         for name in path.taps:
             connect(m, getattr(path, name), flipped(getattr(self, name)))
         return m

@@ -280,6 +280,19 @@ class Configuration:
         return StructLayout(cells | ({"reference": self.banks} if self.engine == "cim" else {}))
 
     @property
+    def status(self) -> StructLayout:
+        """What the accelerator tells of itself."""
+        return StructLayout(
+            {
+                "busy": 1,  # a batch waits or is being played, or weights are being copied
+                "waiting": unsigned(2),  # batches that have arrived and are not read to their end
+                "length": range(self.weight_tiles + 1),  # instructions of the program
+                "between": 1,  # the next word of the data port is a header
+                "unknown": 1,  # for the cycle in which a packet's header comes that no table is there for
+            }
+        )
+
+    @property
     def destination(self) -> StructLayout:
         """What becomes of a slot of results that leaves the accelerator."""
         return StructLayout(

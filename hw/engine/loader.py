@@ -45,6 +45,7 @@ class Loader(wiring.Component):
     busy : a batch is waiting or being played, or weights are being copied
     length : instructions of the program; 0 until it is started; windows : of its result
     start : high for one cycle when a program is started
+    status : `Configuration.status`
     """
 
     i: stream.Interface
@@ -61,6 +62,7 @@ class Loader(wiring.Component):
     length: Signal
     windows: Signal
     start: Signal
+    status: Any
 
     def __init__(self, configuration: Configuration, writes: Mapping[int, StructLayout], length: int, windows: int):
         self.configuration = configuration
@@ -84,6 +86,7 @@ class Loader(wiring.Component):
                 "length": Out(range(configuration.weight_tiles + 1)),
                 "windows": Out(24),
                 "start": Out(1),
+                "status": Out(configuration.status),
             }
         )
 
@@ -100,7 +103,7 @@ class Loader(wiring.Component):
         start_frame = self.elaborate_frames(m)
         last_word = self.elaborate_rows(m, header)
 
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("header"):
                 chooses = (arriving.target == Target.MODE) | (arriving.target == Target.SEED)
                 m.d.comb += [
@@ -140,7 +143,19 @@ class Loader(wiring.Component):
                                     m.d.sync += [self.filled[half].eq(1), self.count[half].eq(header.count)]
                             m.d.sync += self.half.eq(~self.half)
                             m.next = "header"
+        m.d.comb += [
+            self.status.busy.eq(self.busy),
+            self.status.waiting.eq(self.filled[0] + self.filled[1]),
+            self.status.length.eq(length),
+            self.status.between.eq(fsm.ongoing("header")),
+            self.status.unknown.eq(self.accepted & ~self.known(arriving.target)),
+        ]
         return m
+
+    def known(self, target: Any) -> Any:
+        """Whether packets with that number mean something to this accelerator."""
+        modes = (Target.MODE, Target.SEED) if self.configuration.modes > 1 else ()
+        return target.matches(Target.FRAMES, Target.START, *modes, *self.writes)
 
     def elaborate_rows(self, m: Module, header: Any) -> Any:
         """Collect the words of a row, which goes to its table the cycle after the last. Returns "this is the last"."""

@@ -13,7 +13,7 @@ from quadrille.hw.base import Block, Described, Flag, Record
 
 __all__ = ["CATALOGUE", "ROOMS", "build", "describe", "find"]
 
-ROOMS = ("activation", "base", "cim", "dequant", "engine", "mac")
+ROOMS = ("activation", "base", "cim", "dequant", "edge", "engine", "mac")
 """The rooms of hw whose public blocks are in the catalogue."""
 
 if TYPE_CHECKING:

@@ -46,8 +46,9 @@ def manifest(component: wiring.Component, top: str, verilog: str, files: dict[st
     """The manifest of `component`, exported as module `top` of the text `verilog`.
 
     The keys are those of design.md 6: block, parameters, ports with sign, streams with the offsets of their fields,
-    latency, interval, versions, files by kind, and the SHA-256 of the Verilog. `ready` is null for a tap, which is
-    observed and never stalled; `valid` is null for a stream that always has a payload.
+    latency, interval, versions, files by kind, and the SHA-256 of the Verilog; of a block with a `register_map` also
+    that one's record. `ready` is null for a tap, which is observed and never stalled; `valid` is null for a stream that
+    always has a payload.
     """
     ports = [
         {
@@ -63,6 +64,7 @@ def manifest(component: wiring.Component, top: str, verilog: str, files: dict[st
     header = re.search(rf"^module {re.escape(top)}\(([^)]*)\)", verilog, re.MULTILINE)
     emitted = set(re.split(r",\s*", header.group(1))) if header else set()
     values = getattr(component, "parameter_values", dict)()
+    registers = getattr(component, "register_map", None)
     return {
         "schema": SCHEMA,
         "block": block_name(component),
@@ -77,6 +79,7 @@ def manifest(component: wiring.Component, top: str, verilog: str, files: dict[st
         "versions": versions(),
         "content_hash": hashlib.sha256(verilog.encode()).hexdigest(),
         "files": files,
+        **({} if registers is None else {"registers": registers.record()}),
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.hw.base import Block
 
 from .manifest import block_name, manifest
 from .publish import publish
@@ -18,7 +19,7 @@ __all__ = ["design_files", "export"]
 
 
 def design_files(component: wiring.Component, top: str | None = None) -> dict[str, str]:
-    """The exported files of `component` by name: `<top>.v .json .vlt .public.vlt .f`.
+    """The exported files of `component` by name: `<top>.v .json .vlt .public.vlt .f`, and a block's own documents.
 
     The module is called `top`, by default as the block with underscores (`cim_macro`). The bytes depend on the
     component's parameters and the versions of the tools alone.
@@ -36,6 +37,8 @@ def design_files(component: wiring.Component, top: str | None = None) -> dict[st
         )
     text = verilog_text(component, top)
     names = {"verilog": f"{top}.v", "control": f"{top}.vlt", "public": f"{top}.public.vlt", "list": f"{top}.f"}
+    documents = component.documents(top) if isinstance(component, Block) else {}
+    names |= {ending: f"{top}.{ending}" for ending in documents}
     description = manifest(component, top, text, names)
     ports = [port["name"] for port in description["ports"]]
     ports += [name for name in (description["clock"], description["reset"]) if name is not None]
@@ -44,6 +47,7 @@ def design_files(component: wiring.Component, top: str | None = None) -> dict[st
         names["control"]: control_text(),
         names["public"]: public_text(top, ports),
         names["list"]: list_text(top),
+        **{names[ending]: content for ending, content in documents.items()},
         f"{top}.json": json.dumps(description, indent=2, sort_keys=True) + "\n",
     }
 

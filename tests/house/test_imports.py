@@ -27,10 +27,21 @@ MAY: dict[str, set[str]] = {
     "hw.activation": {"algo.spec", "hw.base", "amaranth"},
     "hw.mac": {"algo.spec", "hw.base", "amaranth"},
     "hw.engine": {"algo.spec", "hw.base", "hw.activation", "hw.cim", "hw.dequant", "hw.mac", "amaranth"},
+    "hw.edge": {"algo.spec", "hw.base", "hw.engine", "amaranth"},
     "hw.export": {"algo.spec", "hw", "amaranth"},
     "sim": {"algo.spec", "algo.integer", "numpy"},
     # The testbenches share the toolchain and the cache of models with sim, nothing that simulates.
-    "tb": {"algo.spec", "algo.integer", "sim.toolchain", "sim.cache", "sim.build", "numpy", "cocotb", "cocotb_tools"},
+    "tb": {
+        "algo.spec",
+        "algo.integer",
+        "sim.toolchain",
+        "sim.cache",
+        "sim.build",
+        "numpy",
+        "cocotb",
+        "cocotb_tools",
+        "cocotbext",
+    },
     "flow": {"algo", "hw", "sim", "tb", "boards", "numpy", "torch", "click", "rich", "jinja2", "matplotlib"},
     "boards": {"algo.spec", "hw", "amaranth", "amaranth_boards"},
 }

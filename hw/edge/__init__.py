@@ -1,0 +1,7 @@
+"""Edges: the accelerator behind the buses that others' hardware speaks, with its registers."""
+
+from .axi import AxiAccelerator
+from .register_map import Access, Field, Register, RegisterMap
+from .wishbone import WishboneAccelerator
+
+__all__ = ["Access", "AxiAccelerator", "Field", "Register", "RegisterMap", "WishboneAccelerator"]
