@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from amaranth import Module, Mux, Signal
@@ -67,9 +66,9 @@ class Sequencer(wiring.Component):
             }
         )
 
-    def parameter_values(self) -> dict[str, int | str | bool]:
+    def parameter_values(self) -> dict[str, Any]:
         """The parameters of the accelerator that it is part of, as its manifest holds them."""
-        return asdict(self.configuration)
+        return self.configuration.record()
 
     def elaborate(self, platform: object) -> Module:
         """Wait for a batch, fetch, wait for weights and barrier, issue."""

@@ -1,6 +1,5 @@
 """Networks of devices that differ, on the simulated hardware: their conductances are what the macro is loaded with."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from quadrille.algo.integer import execute, write_network
 from quadrille.algo.integer.variation import Variation, perturb
 from quadrille.algo.spec import Network
-from quadrille.hw.engine import Accelerator, compile_network
+from quadrille.hw.engine import compile_network
 from quadrille.hw.export import design_files, publish
 from quadrille.sim.verification import verify
 from quadrille.tb.networks import random_network
@@ -39,9 +38,7 @@ SIZES: dict[str, dict[str, Any]] = {
 def written(network: Network, folder: Path, sizes: dict[str, Any]) -> Path:
     """The accelerator of `network` in `folder`, as `quadrille generate` leaves it."""
     program = compile_network(network, **sizes)
-    files: dict[str, str | bytes] = dict(
-        design_files(Accelerator(**dataclasses.asdict(program.configuration)), "accelerator")
-    )
+    files: dict[str, str | bytes] = dict(design_files(program.accelerator(), "accelerator"))
     files["program.bin"] = program.data
     files["program.json"] = json.dumps(program.description())
     publish(folder, files)
