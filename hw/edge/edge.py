@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from amaranth import Module, ResetInserter, Signal
 from amaranth.lib.wiring import Out, connect
 
+from quadrille.algo.spec import InvalidInput
 from quadrille.hw.base import Block, Described
 from quadrille.hw.base.streams import Queue, StreamBuffer
 from quadrille.hw.engine import Accelerator, Target
@@ -42,7 +43,11 @@ class Edge(Block):
         own = {parameter.name: parameter.default for parameter in self.parameters}
         self.take(**{**own, **parameters})
         shape = {parameter.name: getattr(self, parameter.name) for parameter in Accelerator.parameters}
-        self.accelerator = Accelerator(images=images, **shape)
+        try:
+            self.accelerator = Accelerator(images=images, **shape)
+        except InvalidInput:
+            self.inspected()
+            raise
         length = len((images or {}).get(Target.PROGRAM, ()))
         self.register_map = edge_registers(self.accelerator.configuration, length, self.errors, self.own_registers())
         super().__init__({**members, "interrupt": Out(1)})

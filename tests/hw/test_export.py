@@ -260,6 +260,8 @@ def test_an_interrupt_leaves_what_was_there(error: Any, tmp_path: Path, monkeypa
 
 def test_an_interrupt_between_renames_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Path.replace
+    # Where tests run in the background, the shell may have had interrupts ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def slow(path: Path, target: Path) -> Path:
         os.kill(os.getpid(), signal.SIGINT)
@@ -268,6 +270,7 @@ def test_an_interrupt_between_renames_waits(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Path, "replace", slow)
     with pytest.raises(KeyboardInterrupt):
         publish(tmp_path, {"a.v": "new", "a.json": "new"})
+    signal.signal(signal.SIGINT, handler)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.v": "new", "a.json": "new"}
 
 
