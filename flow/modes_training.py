@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput, Modes
 
+from .checkpoints import training_in
 from .conversion import HEADINGS, difference_cells
 from .curves import curves_png
 from .progress import Report, silent
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModesTraining", "is_modes_recipe", "train_modes"]
 
-CHECKPOINT = "checkpoint.pt"
 FILES = ("network.safetensors", "metrics.json", "curves.png")
 
 
@@ -135,22 +135,13 @@ def train_modes(
     folder = Path(folder)
     seed = 0 if seed is None else seed
     started = time.perf_counter()
-    checkpoint = folder / CHECKPOINT
-    made = not folder.exists()
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
 
     def told(at: Progress) -> None:
         shares = ", ".join(f"{mode}: {percent(share)}" for mode, share in at.latest.modes.items())
         progress(f"training {chosen.name}, {shares}", at.done, at.total)
 
-    try:
+    with training_in(folder, resume=resume) as checkpoint:
         trained = run(chosen, bits=modes, rule=rule, seed=seed, epochs=epochs, checkpoint=checkpoint, progress=told)
-    except BaseException:
-        if made and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
     progress("converting", 0, 0)
     data = trained.data
     converted = convert_modes(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput
 
+from .checkpoints import training_in
 from .picture_figures import Panel, picture_error, progress_png, side_by_side_png
 from .progress import Report, silent
 from .rendering import decibels
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureTraining", "is_picture_recipe", "train_picture"]
 
-CHECKPOINT = "checkpoint.pt"
 NETWORK, ORIGINAL, FLOAT_PICTURE, INTEGER_PICTURE = "network.safetensors", "original.png", "float.png", "integer.png"
 
 
@@ -105,22 +105,13 @@ def train_picture(
     chosen = with_settings(known[recipe], settings)
     folder = Path(folder)
     started = time.perf_counter()
-    checkpoint = folder / CHECKPOINT
-    made = not folder.exists()
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
 
     def told(at: PictureProgress) -> None:
         stage = "" if at.stage == "float" else f", {at.stage} bits"
         progress(f"training {chosen.image}{stage}, {decibels(at.psnr)}", at.done, at.total)
 
-    try:
+    with training_in(folder, resume=resume) as checkpoint:
         outcome = represent_picture(chosen, checkpoint=checkpoint, progress=told)
-    except BaseException:
-        if made and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
     files = _files(outcome)
     publish(folder, files)
     checkpoint.unlink(missing_ok=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from quadrille.algo.spec import InvalidInput
-
+from .checkpoints import training_in
 from .conversion import Converted, convert
 from .curves import curves_png
 from .progress import Report, silent
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Training", "train"]
 
-CHECKPOINT = "checkpoint.pt"
 FILES = ("network.safetensors", "metrics.json", "curves.png")
 
 
@@ -92,6 +89,7 @@ def train(
         If there is no such recipe, a number is impossible, the checkpoint is of another run, or `folder` cannot be
         written.
     """
+    from quadrille.algo.integer.network_file import network_bytes
     from quadrille.algo.nn import accuracy, find_recipe
     from quadrille.algo.nn import train as run
     from quadrille.algo.nn.bit_pruning import compression, layer_bits
@@ -101,25 +99,13 @@ def train(
     folder = Path(folder)
     seed = 0 if seed is None else seed
     started = time.perf_counter()
-    checkpoint = folder / CHECKPOINT
-    made = not folder.exists()
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    try:
-        if not resume:
-            checkpoint.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"Checkpoint {checkpoint} must be removable: {error.strerror or error}") from None
 
     def told(at: Progress) -> None:
         share = f"held-out accuracy {percent(at.latest.held_out_accuracy)}"
         progress(f"training {chosen.name}, {share}", at.done, at.total)
 
-    try:
+    with training_in(folder, resume=resume) as checkpoint:
         trained = run(chosen, seed=seed, epochs=epochs, twin=twin, checkpoint=checkpoint, progress=told)
-    except BaseException:
-        if made and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
     progress("converting", 0, 0)
     data = trained.data
     float_accuracy = trained.accuracies.get("float twin")
@@ -142,7 +128,7 @@ def train(
     publish(
         folder,
         {
-            "network.safetensors": network_bytes(converted),
+            "network.safetensors": network_bytes(converted.network),
             "metrics.json": json.dumps(metrics, indent=1) + "\n",
             "curves.png": curves_png(metrics["history"]),
         },
@@ -165,11 +151,3 @@ def train(
         pruned_bits=layer_bits(trained.network) if trained.pruning else None,
         compression=compression(trained.network) if trained.pruning else None,
     )
-
-
-def network_bytes(converted: Converted) -> bytes:
-    """The Network file of `converted`."""
-    from quadrille.algo.integer import write_network
-
-    with tempfile.TemporaryDirectory() as folder:
-        return write_network(converted.network, Path(folder) / FILES[0]).read_bytes()

@@ -154,11 +154,8 @@ class Packed(Scheme):
         return tuple((start + i, start + j, 2 * i + j) for start in starts for i in range(2) for j in range(2))
 
 
-class ActivationSerial(Scheme):
-    """A weight of up to 16 bits by one bit of the activation a cycle, the most significant first.
-
-    `a` is the weight, `b` the activation. Source: Judd et al., Stripes (MICRO 2016).
-    """
+class _WordSerial(Scheme):
+    """An element of up to 16 bits a word: what bit-serial units of one operand have in common."""
 
     def slot(self, operand: Operand, mode: MacMode) -> int:
         """A word."""
@@ -167,25 +164,24 @@ class ActivationSerial(Scheme):
     def elements(self, mode: MacMode) -> int:
         """One."""
         return 1
+
+
+class ActivationSerial(_WordSerial):
+    """A weight of up to 16 bits by one bit of the activation a cycle, the most significant first.
+
+    `a` is the weight, `b` the activation. Source: Judd et al., Stripes (MICRO 2016).
+    """
 
     def cycles(self, mode: MacMode) -> int:
         """A bit of the activation a cycle."""
         return mode.b.bits
 
 
-class WeightSerial(Scheme):
+class WeightSerial(_WordSerial):
     """An activation of up to 16 bits by one bit of the weight a cycle, the most significant first.
 
     `a` is the weight, `b` the activation. Source: Lee et al., UNPU (JSSC 2019).
     """
-
-    def slot(self, operand: Operand, mode: MacMode) -> int:
-        """A word."""
-        return WORD_BITS
-
-    def elements(self, mode: MacMode) -> int:
-        """One."""
-        return 1
 
     def cycles(self, mode: MacMode) -> int:
         """A bit of the weight a cycle."""

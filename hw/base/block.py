@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 
 from quadrille.algo.spec import Function, InvalidInput
 
-__all__ = ["Block", "Choice", "Described", "Flag", "Parameter", "Record"]
+__all__ = ["Block", "Choice", "Described", "Flag", "Parameter", "Record", "recorded"]
 
 
 class Described(Protocol):
@@ -232,7 +232,12 @@ class Block(wiring.Component):
 
     def parameter_values(self) -> dict[str, Any]:
         """The parameters by name, as the manifest holds them."""
-        return {
-            parameter.name: getattr(parameter, "record", lambda value: value)(getattr(self, parameter.name))
-            for parameter in self.parameters
-        }
+        return recorded(self.parameters, self)
+
+
+def recorded(parameters: Iterable[Described], owner: object) -> dict[str, Any]:
+    """The attributes of `owner` that `parameters` describe, by name, as JSON values."""
+    return {
+        parameter.name: getattr(parameter, "record", lambda value: value)(getattr(owner, parameter.name))
+        for parameter in parameters
+    }

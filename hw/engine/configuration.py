@@ -11,6 +11,7 @@ from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec import Function, Interval, IntFormat, InvalidInput
 from quadrille.algo.spec.array_precision import ArrayPrecision, elements_of, precisions_of
+from quadrille.hw.base.block import recorded
 
 from .layouts import check_array, instruction_layout
 from .parameters import PARAMETERS
@@ -108,10 +109,7 @@ class Configuration:
 
     def record(self) -> dict[str, Any]:
         """Every parameter by name as JSON values: what a manifest holds."""
-        return {
-            parameter.name: getattr(parameter, "record", lambda value: value)(getattr(self, parameter.name))
-            for parameter in PARAMETERS
-        }
+        return recorded(PARAMETERS, self)
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> Configuration:

@@ -146,12 +146,12 @@ def test_training_prunes_and_converts(planes: bool, tmp_path: Path) -> None:
     trained = train(chosen, twin=False, data=data)
     bits = layer_bits(trained.network)
     assert min(bits.values()) < 6 and compression(trained.network) > 32 / 6
-    conversion = convert(trained.network, data.held_out_images[:50], mantissa_bits=24)
+    # Over all held-out images: a logit near the middle between two values may round the other way, one in thousands.
+    conversion = convert(trained.network, data.held_out_images, images=data.held_out_images, mantissa_bits=24)
     layers = {node.name: node for node in conversion.network.of_kind(Linear)}
     assert {name.removesuffix("_codes"): node.weight_bits for name, node in layers.items()} == bits
     assert all(node.cell_bits == node.weight_bits and node.adc is None for node in layers.values())
-    # One logit of 500 may lie so near the middle between two values that 24 bits round it the other way.
-    assert all(layer.unequal_alone <= 1 / 500 for layer in conversion.report.layers)
+    assert all(layer.unequal_alone < 1e-3 for layer in conversion.report.layers)
     codes = [layer for layer in conversion.report.layers if layer.kind in ("linear", "row-sum")]
     assert all(layer.unequal_alone == 0 for layer in codes)
     result = execute(conversion.network, data.held_out_images[:50])["class"]
