@@ -1,1 +1,1 @@
-"""Places to run and what a design costs there: FPGA families and cell libraries, by Yosys and ABC."""
+"""Places to run and what a design costs there: boards, FPGA families, cell libraries, and the host beside them."""

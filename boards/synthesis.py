@@ -17,10 +17,10 @@ from typing import Any
 
 from quadrille.algo.spec import InvalidInput, MissingTool
 
-from .liberty import Library, open_library
-from .netlist import Netlist
+from .asic.liberty import Library, open_library
+from .asic.netlist import Netlist
+from .asic.timing import timing
 from .targets import CellLibrary, Fpga
-from .timing import timing
 
 __all__ = ["Resources", "Synthesized", "run_yosys", "synthesize", "synthesize_netlist"]
 

@@ -194,7 +194,7 @@ def _simulated(candidate: Candidate, mapped: Any, cuts: int) -> dict[str, Any]:
 
     The stimulus is every input code once, or 4,096 of them, in random order.
     """
-    from quadrille.boards.activity import activity, energy
+    from quadrille.boards.asic.activity import activity, energy
 
     interval = candidate[0].input.interval
     codes = list(range(interval.lo, interval.hi + 1))

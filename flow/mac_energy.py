@@ -14,7 +14,7 @@ from quadrille.algo.spec.precision import MacMode
 from .mac_designs import MacDesign, mode_of
 
 if TYPE_CHECKING:
-    from quadrille.boards.replay import Traffic
+    from quadrille.boards.asic.replay import Traffic
     from quadrille.boards.synthesis import Synthesized
 
 __all__ = ["product_energy"]
@@ -30,8 +30,8 @@ def product_energy(design: MacDesign, units: int, mapped: Synthesized, folder: P
 
     Operands are uniformly random. Every sum that comes out of the netlist must be the exact one.
     """
-    from quadrille.boards.activity import energy
-    from quadrille.boards.replay import replay
+    from quadrille.boards.asic.activity import energy
+    from quadrille.boards.asic.replay import replay
     from quadrille.sim.manifest import read_manifest
     from quadrille.sim.payload import pack as pack_payload
 

@@ -7,7 +7,7 @@ import pytest
 from quadrille.algo.functions import quad_wave
 from quadrille.algo.integer.activation import evaluate
 from quadrille.algo.spec import IntFormat
-from quadrille.boards.activity import activity
+from quadrille.boards.asic.activity import activity
 from quadrille.boards.bare import BareFunctions
 from quadrille.boards.synthesis import Synthesized, synthesize_netlist
 from quadrille.boards.targets import CellLibrary

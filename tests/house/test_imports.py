@@ -42,8 +42,23 @@ MAY: dict[str, set[str]] = {
         "cocotb_tools",
         "cocotbext",
     },
-    "flow": {"algo", "hw", "sim", "tb", "boards", "numpy", "torch", "click", "rich", "jinja2", "matplotlib"},
-    "boards": {"algo.spec", "hw", "amaranth", "amaranth_boards"},
+    "flow": {
+        "algo",
+        "hw",
+        "sim",
+        "tb",
+        "boards",
+        "numpy",
+        "torch",
+        "click",
+        "rich",
+        "jinja2",
+        "matplotlib",
+        "distributed",
+    },
+    "boards": {"algo.spec", "hw", "amaranth", "amaranth_boards", "numpy"},
+    # What stands beside a board knows the hardware by its exported files alone, as sim does.
+    "boards.host": {"algo.spec", "algo.integer", "sim", "numpy", "serial"},
 }
 
 

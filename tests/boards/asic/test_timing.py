@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from quadrille.boards.liberty import Library
-from quadrille.boards.netlist import Instance, Netlist
-from quadrille.boards.tables import Table
-from quadrille.boards.timing import timing
+from quadrille.boards.asic.liberty import Library
+from quadrille.boards.asic.netlist import Instance, Netlist
+from quadrille.boards.asic.tables import Table
+from quadrille.boards.asic.timing import timing
 
 
 def test_path_from_register_to_register(small_library: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quadrille.boards.activity import activity
-from quadrille.boards.replay import Traffic, replay
+from quadrille.boards.asic.activity import activity
+from quadrille.boards.asic.replay import Traffic, replay
 from quadrille.boards.synthesis import synthesize_netlist
 from quadrille.boards.targets import CellLibrary
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from quadrille.algo.spec import InvalidInput
-from quadrille.boards.activity import activity, energy
-from quadrille.boards.boolean import rule
-from quadrille.boards.liberty import Library
-from quadrille.boards.netlist import Instance, Netlist
+from quadrille.boards.asic.activity import activity, energy
+from quadrille.boards.asic.boolean import rule
+from quadrille.boards.asic.liberty import Library
+from quadrille.boards.asic.netlist import Instance, Netlist
 from quadrille.boards.synthesis import synthesize_netlist
 from quadrille.boards.targets import CellLibrary
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from quadrille.algo.spec import InvalidInput
-from quadrille.boards.activity import activity, energy
-from quadrille.boards.replay import Traffic, replay
+from quadrille.boards.asic.activity import activity, energy
+from quadrille.boards.asic.replay import Traffic, replay
 from quadrille.boards.synthesis import Synthesized, synthesize_netlist
 from quadrille.boards.targets import CellLibrary
 
