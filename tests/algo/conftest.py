@@ -1,14 +1,18 @@
-"""Networks to test with."""
+"""Networks to test with, and data to train small ones on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from quadrille.algo.data import DATASETS, Dataset
 from quadrille.algo.integer import tensor_of
+from quadrille.algo.nn import ModesRecipe, Phase, Precision, TrainedModes, scalable_mlp, train_modes
+from quadrille.algo.quant import PerChannel
 from quadrille.algo.spec import Adc, Argmax, CellEncoding, Dequantize, Input, IntFormat, Linear, Network, Node, RowSum
 
 
@@ -73,6 +77,49 @@ def build_network(
         )
     nodes.append(Argmax(name="class", inputs=(nodes[-1].name,)))
     return Network("random", tuple(nodes), {"recipe": "none", "accuracy": "0.1"})
+
+
+def draw_bars() -> Dataset:
+    """Bright or dark bars, upright or not: learnt in a few epochs."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(120) % 4
+    stripes = np.array([6, 2, 6, 2])
+    upright = np.broadcast_to(stripes, (4, 4))
+    patterns = np.stack([upright, upright.T, upright + 6, upright.T + 6])
+    images = (patterns[labels] + generator.integers(0, 3, (120, 4, 4))).astype(np.uint8)
+    return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
+
+
+@pytest.fixture(autouse=True)
+def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recipes may name the bars as their data."""
+    monkeypatch.setitem(DATASETS, "bars", draw_bars)
+
+
+@pytest.fixture(scope="session")
+def bars() -> Dataset:
+    return draw_bars()
+
+
+@pytest.fixture(scope="session")
+def tiny_modes() -> ModesRecipe:
+    """A recipe of four precisions on the bars."""
+    return ModesRecipe(
+        name="tiny",
+        summary="for tests",
+        data="bars",
+        network=partial(scalable_mlp, shape=(4, 4), widths=(12, 4)),
+        bits=(8, 4, 2, 1),
+        precision=Precision(granularity=PerChannel(0)),
+        phases=(Phase(epochs=10, learning_rate=3e-2, converters=False),),
+        distillation=0.1,
+        batch=16,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_modes(tiny_modes: ModesRecipe, bars: Dataset) -> TrainedModes:
+    return train_modes(tiny_modes, seed=1, data=bars)
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from quadrille.algo.data import DATASETS, Dataset
+from quadrille.algo.data import Dataset
 from quadrille.algo.nn import (
     CimBlock,
     CimClassifier,
     ModesRecipe,
-    Phase,
     Precision,
     Progress,
     SwitchableClassifier,
@@ -31,46 +29,11 @@ from quadrille.algo.nn import (
     train_modes,
 )
 from quadrille.algo.nn.scalable import switchable
-from quadrille.algo.quant import DorefaWeights, PerChannel
-from quadrille.algo.spec import IntFormat, InvalidInput
+from quadrille.algo.quant import DorefaWeights
+from quadrille.algo.spec import InvalidInput
 
-BITS = (8, 4, 2, 1)
 build = partial(scalable_mlp, shape=(4, 4), widths=(12, 4))
 small_lenet = partial(scalable_lenet, channels=(3, 4), kernel=3, classes=4, shape=(1, 14, 14))
-
-
-def bars() -> Dataset:
-    """Bright or dark bars, upright or not: learnt in a few epochs."""
-    generator = np.random.default_rng(0)
-    labels = np.arange(120) % 4
-    stripes = np.array([6, 2, 6, 2])
-    upright = np.broadcast_to(stripes, (4, 4))
-    patterns = np.stack([upright, upright.T, upright + 6, upright.T + 6])
-    images = (patterns[labels] + generator.integers(0, 3, (120, 4, 4))).astype(np.uint8)
-    return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
-
-
-TINY = ModesRecipe(
-    name="tiny",
-    summary="for tests",
-    data="bars",
-    network=build,
-    bits=BITS,
-    precision=Precision(granularity=PerChannel(0)),
-    phases=(Phase(epochs=10, learning_rate=3e-2, converters=False),),
-    distillation=0.1,
-    batch=16,
-)
-
-
-@pytest.fixture(autouse=True)
-def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DATASETS, "bars", bars)
-
-
-@pytest.fixture(scope="module")
-def trained() -> TrainedModes:
-    return train_modes(TINY, seed=1, data=bars())
 
 
 def model_of(bits: Sequence[int] = (8, 2), seed: int = 0) -> SwitchableClassifier:
@@ -156,8 +119,8 @@ def test_precisions_reach_their_layers() -> None:
 # Cascade distillation ------------------------------------------------------------------------------------------------
 
 
-def test_cascade_is_its_equation() -> None:
-    model, data = model_of((8, 4, 2)), bars()
+def test_cascade_is_its_equation(bars: Dataset) -> None:
+    model, data = model_of((8, 4, 2)), bars
     images, labels = torch.tensor(data.train_images[:9]), torch.tensor(data.train_labels[:9])
     loss = cascade_loss(model, images, labels, weight=0.5)
     logits = [model.at(mode)(images).detach() for mode in model.modes]
@@ -167,8 +130,8 @@ def test_cascade_is_its_equation() -> None:
     assert torch.allclose(loss, torch.as_tensor(wanted))
 
 
-def test_more_precise_modes_learn_nothing_from_less_precise_ones() -> None:
-    model, data = model_of((8, 2)), bars()
+def test_more_precise_modes_learn_nothing_from_less_precise_ones(bars: Dataset) -> None:
+    model, data = model_of((8, 2)), bars
     images, labels = torch.tensor(data.train_images[:9]), torch.tensor(data.train_labels[:9])
     norms = [block_of(model, mode, 1).norm for mode in model.modes]
     gradients: list[list[torch.Tensor]] = []
@@ -188,12 +151,12 @@ class Interrupted(Exception):
     pass
 
 
-def test_every_mode_is_trained(trained: TrainedModes) -> None:
-    assert list(trained.accuracies) == ["8", "4", "2", "1"]
-    assert min(trained.accuracies.values()) >= 0.9
-    assert trained.history[-1].modes == trained.accuracies
-    assert trained.history[-1].held_out_accuracy == trained.accuracies["8"]
-    record = trained.as_dict()
+def test_every_mode_is_trained(trained_modes: TrainedModes) -> None:
+    assert list(trained_modes.accuracies) == ["8", "4", "2", "1"]
+    assert min(trained_modes.accuracies.values()) >= 0.9
+    assert trained_modes.history[-1].modes == trained_modes.accuracies
+    assert trained_modes.history[-1].held_out_accuracy == trained_modes.accuracies["8"]
+    record = trained_modes.as_dict()
     assert (record["rule"], record["modes"], len(record["history"]["network"])) == (
         "truncated",
         ["8", "4", "2", "1"],
@@ -201,7 +164,9 @@ def test_every_mode_is_trained(trained: TrainedModes) -> None:
     )
 
 
-def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, trained: TrainedModes) -> None:
+def test_an_interrupted_run_ends_in_the_same_numbers(
+    tmp_path: Path, trained_modes: TrainedModes, tiny_modes: ModesRecipe
+) -> None:
     checkpoint = tmp_path / "checkpoint.pt"
 
     def interrupt(at: Progress) -> None:
@@ -209,13 +174,13 @@ def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, trained: Tr
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        train_modes(TINY, seed=1, checkpoint=checkpoint, progress=interrupt)
+        train_modes(tiny_modes, seed=1, checkpoint=checkpoint, progress=interrupt)
     for wrong in ({"seed": 2}, {"bits": (8, 4)}, {"rule": "rounded"}, {"epochs": 9}):
         with pytest.raises(InvalidInput, match=r"^Checkpoint .*must be of the same run"):
-            train_modes(TINY, **{"seed": 1, **wrong}, checkpoint=checkpoint)
-    resumed = train_modes(TINY, seed=1, checkpoint=checkpoint)
-    assert resumed.history == trained.history and resumed.accuracies == trained.accuracies
-    state, other = resumed.network.state_dict(), trained.network.state_dict()
+            train_modes(tiny_modes, **{"seed": 1, **wrong}, checkpoint=checkpoint)
+    resumed = train_modes(tiny_modes, seed=1, checkpoint=checkpoint)
+    assert resumed.history == trained_modes.history and resumed.accuracies == trained_modes.accuracies
+    state, other = resumed.network.state_dict(), trained_modes.network.state_dict()
     assert all(torch.equal(state[key], other[key]) for key in state)
 
 
@@ -231,9 +196,9 @@ def test_an_interrupted_run_ends_in_the_same_numbers(tmp_path: Path, trained: Tr
         ({"epochs": 0}, r"^Epochs must be at least 1, one for each phase, not 0$"),
     ],
 )
-def test_impossible_trainings_are_refused(settings: dict, message: str) -> None:
+def test_impossible_trainings_are_refused(settings: dict, message: str, tiny_modes: ModesRecipe) -> None:
     with pytest.raises(InvalidInput, match=message):
-        train_modes(TINY, **settings)
+        train_modes(tiny_modes, **settings)
 
 
 def test_recipes_of_several_precisions_are_a_kind_of_their_own() -> None:
@@ -244,8 +209,8 @@ def test_recipes_of_several_precisions_are_a_kind_of_their_own() -> None:
     assert [layer.encoding.weight_bits for layer in model.at("2").layers] == [8, 2, 8]
 
 
-def test_training_from_the_recipe_reaches_its_data(trained: TrainedModes) -> None:
-    recipe = replace(modes_recipes()["truncquant-digits"], phases=TINY.phases)
+def test_training_from_the_recipe_reaches_its_data(trained_modes: TrainedModes, tiny_modes: ModesRecipe) -> None:
+    recipe = replace(modes_recipes()["truncquant-digits"], phases=tiny_modes.phases)
     short = train_modes(recipe, bits=(8, 2), epochs=3)
     assert min(short.accuracies.values()) > 0.8
     assert short.data.name == "digits"

@@ -30,18 +30,6 @@ from quadrille.algo.nn.recipe import Optimizer, Schedule
 from quadrille.algo.nn.training import rescaled
 from quadrille.algo.spec import IntFormat, InvalidInput
 
-
-def bars() -> Dataset:
-    """Bright or dark bars, upright or not: learnt in a few epochs."""
-    generator = np.random.default_rng(0)
-    labels = np.arange(120) % 4
-    stripes = np.array([6, 2, 6, 2])
-    upright = np.broadcast_to(stripes, (4, 4))
-    patterns = np.stack([upright, upright.T, upright + 6, upright.T + 6])
-    images = (patterns[labels] + generator.integers(0, 3, (120, 4, 4))).astype(np.uint8)
-    return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
-
-
 TINY = Recipe(
     name="tiny",
     summary="for tests",
@@ -54,11 +42,6 @@ TINY = Recipe(
     ),
     batch=9,  # 80 = 8 * 9 + 8
 )
-
-
-@pytest.fixture(autouse=True)
-def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DATASETS, "bars", bars)
 
 
 def same(first: Trained, second: Trained) -> bool:
@@ -271,9 +254,8 @@ def test_refused(make: Callable[[], object], message: str) -> None:
         make()
 
 
-def test_data_and_twin_are_a_choice() -> None:
-    data = bars()
-    part = replace(data, train_images=data.train_images[:40], train_labels=data.train_labels[:40])
+def test_data_and_twin_are_a_choice(bars: Dataset) -> None:
+    part = replace(bars, train_images=bars.train_images[:40], train_labels=bars.train_labels[:40])
     told: list[Progress] = []
     trained = train(TINY, seed=3, data=part, twin=False, progress=told.append)
     assert trained.twin is None and trained.data is part and list(trained.accuracies) == ["network"]

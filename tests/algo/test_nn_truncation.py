@@ -9,12 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from quadrille.algo.data import DATASETS, Dataset
 from quadrille.algo.integer import execute
 from quadrille.algo.nn import (
     CimClassifier,
     ModesRecipe,
-    Phase,
     Precision,
     SwitchableClassifier,
     TrainedModes,
@@ -22,49 +20,12 @@ from quadrille.algo.nn import (
     convert_modes,
     reading_stored_codes,
     scalable_lenet,
-    scalable_mlp,
     train_modes,
 )
-from quadrille.algo.quant import LsqActivation, PerChannel, QuantizedWeight, TruncatedWeights
+from quadrille.algo.quant import LsqActivation, QuantizedWeight, TruncatedWeights
 from quadrille.algo.spec import Conv2d, Dequantize, IntFormat, Linear
 
-BITS = (8, 4, 2, 1)
-build = partial(scalable_mlp, shape=(4, 4), widths=(12, 4))
 small_lenet = partial(scalable_lenet, channels=(3, 4), kernel=3, classes=4, shape=(1, 14, 14))
-
-
-def bars() -> Dataset:
-    """Bright or dark bars, upright or not: learnt in a few epochs."""
-    generator = np.random.default_rng(0)
-    labels = np.arange(120) % 4
-    stripes = np.array([6, 2, 6, 2])
-    upright = np.broadcast_to(stripes, (4, 4))
-    patterns = np.stack([upright, upright.T, upright + 6, upright.T + 6])
-    images = (patterns[labels] + generator.integers(0, 3, (120, 4, 4))).astype(np.uint8)
-    return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
-
-
-TINY = ModesRecipe(
-    name="tiny",
-    summary="for tests",
-    data="bars",
-    network=build,
-    bits=BITS,
-    precision=Precision(granularity=PerChannel(0)),
-    phases=(Phase(epochs=10, learning_rate=3e-2, converters=False),),
-    distillation=0.1,
-    batch=16,
-)
-
-
-@pytest.fixture(autouse=True)
-def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DATASETS, "bars", bars)
-
-
-@pytest.fixture(scope="module")
-def trained() -> TrainedModes:
-    return train_modes(TINY, seed=1, data=bars())
 
 
 def integers_of(model: CimClassifier) -> list[torch.Tensor]:
@@ -74,21 +35,21 @@ def integers_of(model: CimClassifier) -> list[torch.Tensor]:
 # Truncation ----------------------------------------------------------------------------------------------------------
 
 
-def test_truncated_training_is_what_is_read(trained: TrainedModes) -> None:
-    first = integers_of(trained.network.at("8"))
+def test_truncated_training_is_what_is_read(trained_modes: TrainedModes, tiny_modes: ModesRecipe) -> None:
+    first = integers_of(trained_modes.network.at("8"))
     for bits in (4, 2, 1):
         upper = [each >> (8 - bits) for each in first]
         wanted = [2 * each + 1 for each in upper] if bits == 1 else upper
-        assert all(map(torch.equal, integers_of(trained.network.at(str(bits))), wanted))
-    read = reading_stored_codes(TINY, trained)
-    images = torch.tensor(trained.data.held_out_images)
+        assert all(map(torch.equal, integers_of(trained_modes.network.at(str(bits))), wanted))
+    read = reading_stored_codes(tiny_modes, trained_modes)
+    images = torch.tensor(trained_modes.data.held_out_images)
     for mode in read.modes:
-        assert torch.equal(read.at(mode)(images), trained.network.at(mode)(images))
+        assert torch.equal(read.at(mode)(images), trained_modes.network.at(mode)(images))
 
 
-def test_rounded_training_is_not_what_is_read() -> None:
-    together = train_modes(TINY, rule="rounded", seed=1, epochs=3)
-    read = reading_stored_codes(TINY, together)
+def test_rounded_training_is_not_what_is_read(tiny_modes: ModesRecipe) -> None:
+    together = train_modes(tiny_modes, rule="rounded", seed=1, epochs=3)
+    read = reading_stored_codes(tiny_modes, together)
     first = integers_of(together.network.at("8"))
     for bits in (4, 2):
         cut = [each >> (8 - bits) for each in first]
@@ -97,9 +58,9 @@ def test_rounded_training_is_not_what_is_read() -> None:
     assert all(map(torch.equal, integers_of(read.at("8")), first))
 
 
-def test_precisions_that_were_not_trained_measure_their_own_statistics() -> None:
-    alone = train_modes(TINY, bits=(8,), rule="rounded", seed=1)
-    read = reading_stored_codes(TINY, alone, (8, 4))
+def test_precisions_that_were_not_trained_measure_their_own_statistics(tiny_modes: ModesRecipe) -> None:
+    alone = train_modes(tiny_modes, bits=(8,), rule="rounded", seed=1)
+    read = reading_stored_codes(tiny_modes, alone, (8, 4))
     data = alone.data
     assert accuracy(read.at("8"), data.held_out_images, data.held_out_labels) == alone.accuracies["8"]
     assert accuracy(read.at("4"), data.held_out_images, data.held_out_labels) >= 0.9
@@ -111,15 +72,15 @@ def test_precisions_that_were_not_trained_measure_their_own_statistics() -> None
 # Conversion ----------------------------------------------------------------------------------------------------------
 
 
-def test_integers_are_the_model_s_in_every_mode(trained: TrainedModes) -> None:
-    data = trained.data
+def test_integers_are_the_model_s_in_every_mode(trained_modes: TrainedModes) -> None:
+    data = trained_modes.data
     done = convert_modes(
-        trained.network, data.train_images, images=data.held_out_images, labels=data.held_out_labels, name="bars"
+        trained_modes.network, data.train_images, images=data.held_out_images, labels=data.held_out_labels, name="bars"
     )
     assert done.modes.names == ("8", "4", "2", "1") and list(done.as_dict()) == list(done.modes.names)
     for mode, report in done.reports.items():
         network = done.modes.network(mode)
-        assert report.integer_accuracy == report.model_accuracy == trained.accuracies[mode]
+        assert report.integer_accuracy == report.model_accuracy == trained_modes.accuracies[mode]
         for layer in report.layers:
             if layer.kind in ("linear", "row-sum"):
                 assert layer.unequal_alone == 0  # sums are exact
