@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,23 @@ def make_network() -> Callable[..., Network]:
 def make_convolutional_network() -> Callable[..., Network]:
     """`random_convolutional_network` of tb.networks."""
     return random_convolutional_network
+
+
+@pytest.fixture(scope="session")
+def write_program() -> Callable[[Any, Path], Path]:
+    """Writes a Program with its accelerator and networks into a folder, as `generate` leaves it."""
+    from quadrille.algo.integer import write_modes
+    from quadrille.hw.export import design_files, publish
+
+    def write(program: Any, folder: Path) -> Path:
+        files: dict[str, str | bytes] = dict(design_files(program.accelerator(), "accelerator"))
+        files["program.bin"] = program.data
+        files["program.json"] = json.dumps(program.description())
+        publish(folder, files)
+        write_modes(program.modes, folder / "network.safetensors")
+        return folder
+
+    return write
 
 
 @pytest.fixture

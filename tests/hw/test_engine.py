@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from random import Random
@@ -11,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quadrille.algo.integer.network_file import write_network
 from quadrille.algo.spec import Dequantize, InvalidInput, Network
 from quadrille.hw.engine import compile_network
 from quadrille.hw.engine.replay import Replay
-from quadrille.hw.export import design_files, publish
+from quadrille.hw.export import design_files
 from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.model import Model, Stall
 from quadrille.sim.verification import verify
@@ -155,21 +153,11 @@ def make_case(name):
     return network, compile_network(network, **hardware), images
 
 
-def write_folder(program, folder):
-    """The accelerator's folder, as `generate` writes it."""
-    files = dict(design_files(program.accelerator(), "accelerator"))
-    files["program.bin"] = program.data
-    files["program.json"] = json.dumps(program.description())
-    publish(folder, files)
-    write_network(program.network, folder / "network.safetensors")
-    return folder
-
-
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", CASES)
-def test_every_integer_and_every_cycle(tmp_path, name):
+def test_every_integer_and_every_cycle(tmp_path, name, write_program):
     network, program, images = make_case(name)
-    folder = write_folder(program, tmp_path / "hw")
+    folder = write_program(program, tmp_path / "hw")
     result = verify(folder, images)
     assert result.first is None and result.mismatches == 0
     shown = [n for n in network.nodes[1:] if n.kind not in ("flatten", "subsample")]
@@ -192,12 +180,12 @@ ROOMY: dict[str, Any] = {"accumulator_bits": 32, "bias_bits": 32, "shift_bits": 
 
 
 @pytest.mark.verilator
-def test_one_accelerator_runs_one_network_after_another(tmp_path):
+def test_one_accelerator_runs_one_network_after_another(tmp_path, write_program):
     settings, hardware = CASES["one weight plane, results wait for the port"]
     networks = [random_network(n, **settings | {"sizes": sizes}) for n, sizes in enumerate([(6, 5, 20), (6, 3)])]
     configuration = replace(compile_network(networks[0], **hardware).configuration, weight_planes=2, **ROOMY)
     programs = [compile_network(network, configuration=configuration) for network in networks]
-    folders = [write_folder(program, tmp_path / f"{n}") for n, program in enumerate(programs)]
+    folders = [write_program(program, tmp_path / f"{n}") for n, program in enumerate(programs)]
     images = np.random.default_rng(2).integers(0, 8, (6, 6))
     beats, expected = [], []
     for n in (0, 1, 0):
@@ -213,7 +201,7 @@ def test_one_accelerator_runs_one_network_after_another(tmp_path):
 
 
 @pytest.mark.verilator
-def test_converters_of_several_widths(tmp_path):
+def test_converters_of_several_widths(tmp_path, write_program):
     one, other = (
         random_linear_network(Random(n), sizes=sizes, tile_rows=6, adc_bits=bits)
         for n, sizes, bits in ((3, (9, 6), 2), (4, (6, 5), 4))
@@ -222,16 +210,16 @@ def test_converters_of_several_widths(tmp_path):
     images = np.random.default_rng(1).integers(0, 8, (40, 9))
     program = compile_network(mixed, rows=6, columns=8, lanes=4)
     assert (program.configuration.converter, program.configuration.adc_bits) == ("ladder", 4)
-    result = verify(write_folder(program, tmp_path / "hw"), images)
+    result = verify(write_program(program, tmp_path / "hw"), images)
     assert result.mismatches == 0 and result.first is None
 
 
 @pytest.mark.verilator
-def test_a_baked_program_needs_no_loading(tmp_path):
+def test_a_baked_program_needs_no_loading(tmp_path, write_program):
     network, _, images = make_case("one weight plane, results wait for the port")
     program = compile_network(network, baked=True, **CASES["one weight plane, results wait for the port"][1])
     assert program.data == b""
-    result = verify(write_folder(program, tmp_path / "hw"), images)
+    result = verify(write_program(program, tmp_path / "hw"), images)
     assert result.mismatches == 0
     assert [cycles for _, cycles in result.spans] == [program.timing.cycles(count) for count, _ in result.spans]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quadrille.algo.integer import write_modes
 from quadrille.algo.integer.execution import execute
 from quadrille.algo.spec import InvalidInput
 from quadrille.hw.engine import Program, Target, compile_network
 from quadrille.hw.engine.timing import Batch
-from quadrille.hw.export import design_files, publish
 from quadrille.sim.verification import verify
 from quadrille.tb.networks import random_network, truncated_modes
 
@@ -84,15 +82,6 @@ UNITS: dict[str, Settings] = {
 }
 
 
-def written(program: Program, folder: Path) -> Path:
-    files: dict[str, Any] = dict(design_files(program.accelerator(), "accelerator"))
-    files["program.bin"] = program.data
-    files["program.json"] = json.dumps(program.description())
-    publish(folder, files)
-    write_modes(program.modes, folder / "network.safetensors")
-    return folder
-
-
 def images_of(program: Program, count: int) -> np.ndarray:
     interval = program.network.input.format.interval
     return np.random.default_rng(1).integers(interval.lo, interval.hi + 1, (count, *program.network.input.shape))
@@ -108,26 +97,26 @@ def check(program: Program, folder: Path, images: np.ndarray, **options: Any) ->
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", CASES)
-def test_every_integer_and_every_cycle(tmp_path: Path, name: str) -> None:
+def test_every_integer_and_every_cycle(tmp_path: Path, name: str, write_program: Callable[[Any, Path], Path]) -> None:
     settings, hardware = CASES[name]
     program = compile_network(random_network(len(name), **settings), engine="mac", **hardware)
-    check(program, written(program, tmp_path / "hw"), images_of(program, 5 if "shape" in settings else 13))
+    check(program, write_program(program, tmp_path / "hw"), images_of(program, 5 if "shape" in settings else 13))
 
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("unit", UNITS)
-def test_every_unit(tmp_path: Path, unit: str) -> None:
+def test_every_unit(tmp_path: Path, unit: str, write_program: Callable[[Any, Path], Path]) -> None:
     network = random_network(len(unit), sizes=(9, 5), tile_rows=1, **UNITS[unit])
     program = compile_network(network, engine="mac", unit=unit, rows=1, columns=2, lanes=2, frames=4)
-    check(program, written(program, tmp_path / "hw"), images_of(program, 9))
+    check(program, write_program(program, tmp_path / "hw"), images_of(program, 9))
 
 
 @pytest.mark.verilator
-def test_truncated_modes_follow_one_another(tmp_path: Path) -> None:
+def test_truncated_modes_follow_one_another(tmp_path: Path, write_program: Callable[[Any, Path], Path]) -> None:
     network = random_network(5, sizes=(30, 10, 6), tile_rows=30, weight_bits=8, cell_bits=8, activation_bits=8)
     modes = truncated_modes(network, (8, 4, 2, 1))
     program = compile_network(modes, engine="mac", rows=8, columns=8, lanes=4, frames=2)
-    folder, images = written(program, tmp_path / "hw"), images_of(program, 18)
+    folder, images = write_program(program, tmp_path / "hw"), images_of(program, 18)
     for mode in modes.names:
         check(program, folder, images[:4], mode=mode)
     walk = ["8", "8", "4", "4", "2", "2", "1", "1", "8", "2", "8", "4", "1", "4", "8", "1", "2", "4"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -12,13 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quadrille.algo.integer import write_modes
 from quadrille.algo.spec import Dequantize, Flatten, InvalidInput, Modes, Network
 from quadrille.algo.spec.random_mode import draws
 from quadrille.hw.engine import Target, compile_network
 from quadrille.hw.engine.replay import Replay
 from quadrille.hw.engine.timing import Batch
-from quadrille.hw.export import design_files, publish
+from quadrille.hw.export import design_files
 from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.model import Model, Stall
 from quadrille.sim.schedule import Schedule
@@ -81,15 +79,6 @@ def make_case(name: str, **hardware: Any):
     return modes, compile_network(modes, **CASES[name][1] | hardware), images
 
 
-def write_folder(program, folder):
-    files = dict(design_files(program.accelerator(), "accelerator"))
-    files["program.bin"] = program.data
-    files["program.json"] = json.dumps(program.description())
-    publish(folder, files)
-    write_modes(program.modes, folder / "network.safetensors")
-    return folder
-
-
 def every_pair(modes: tuple[str, ...]) -> list[str]:
     """A walk in which every mode follows every mode, itself too."""
     walk, left = [modes[0]], {(a, b) for a in modes for b in modes}
@@ -111,9 +100,9 @@ def check(program, result) -> None:
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", CASES)
-def test_every_integer_and_every_cycle(tmp_path, name):
+def test_every_integer_and_every_cycle(tmp_path, name, write_program):
     modes, program, images = make_case(name)
-    folder = write_folder(program, tmp_path / "hw")
+    folder = write_program(program, tmp_path / "hw")
     for number, mode in enumerate(modes.names):
         result = verify(folder, images, mode=mode)
         check(program, result)
@@ -148,10 +137,10 @@ def test_every_integer_and_every_cycle(tmp_path, name):
 
 
 @pytest.mark.verilator
-def test_a_baked_program_changes_modes(tmp_path):
+def test_a_baked_program_changes_modes(tmp_path, write_program):
     modes, program, images = make_case("weights of 3, 1 and 2 bits, converters of several widths", baked=True)
     assert program.data == b""
-    folder = write_folder(program, tmp_path / "hw")
+    folder = write_program(program, tmp_path / "hw")
     check(program, verify(folder, images, mode=[modes.names[n % 3] for n in range(14)]))
     check(program, verify(folder, images, seed=0xACE1, jobs=2))
 

@@ -14,11 +14,10 @@ from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from quadrille.algo.integer.network_file import write_network
 from quadrille.algo.spec import Network
 from quadrille.hw.base import Queue
-from quadrille.hw.engine import Program, compile_network
-from quadrille.hw.export import design_files, export, publish
+from quadrille.hw.engine import compile_network
+from quadrille.hw.export import export
 
 BEAT = data.StructLayout(
     {
@@ -117,28 +116,15 @@ FRAMES = 4
 
 
 @pytest.fixture(scope="session")
-def exported() -> Callable[[Network, Program, Path], Path]:
-    """Writes everything that simulation reads of an accelerator into a folder."""
-
-    def written(network: Network, program: Program, folder: Path) -> Path:
-        files: dict[str, str | bytes] = dict(design_files(program.accelerator(), "accelerator"))
-        files["program.bin"] = program.data
-        files["program.json"] = json.dumps(program.description())
-        publish(folder, files)
-        write_network(network, folder / "network.safetensors")
-        return folder
-
-    return written
-
-
-@pytest.fixture(scope="session")
 def folder(
-    make_network: Callable[..., Network], exported: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+    make_network: Callable[..., Network],
+    write_program: Callable[[Any, Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A network of two layers, row sums and several row tiles on one small macro."""
     network = make_network(Random(1), (6, 5, 3), tile_rows=4)
     program = compile_network(network, rows=4, columns=4, lanes=2, frames=FRAMES)
-    return exported(network, program, tmp_path_factory.mktemp("accelerator"))
+    return write_program(program, tmp_path_factory.mktemp("accelerator"))
 
 
 @pytest.fixture

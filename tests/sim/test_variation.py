@@ -1,6 +1,6 @@
 """Networks of devices that differ, on the simulated hardware: their conductances are what the macro is loaded with."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,7 @@ import pytest
 
 from quadrille.algo.integer import execute, write_network
 from quadrille.algo.integer.variation import Variation, perturb
-from quadrille.algo.spec import Network
 from quadrille.hw.engine import compile_network
-from quadrille.hw.export import design_files, publish
 from quadrille.sim.verification import verify
 from quadrille.tb.networks import random_network
 
@@ -35,20 +33,9 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def written(network: Network, folder: Path, sizes: dict[str, Any]) -> Path:
-    """The accelerator of `network` in `folder`, as `quadrille generate` leaves it."""
-    program = compile_network(network, **sizes)
-    files: dict[str, str | bytes] = dict(design_files(program.accelerator(), "accelerator"))
-    files["program.bin"] = program.data
-    files["program.json"] = json.dumps(program.description())
-    publish(folder, files)
-    write_network(network, folder / "network.safetensors")
-    return folder
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.verilator
-def test_a_noisy_network_agrees(name: str, tmp_path: Path) -> None:
+def test_a_noisy_network_agrees(name: str, tmp_path: Path, write_program: Callable[[Any, Path], Path]) -> None:
     network = random_network(4, **NETWORKS[name])
     varied = perturb(network, ALL, 1)
     interval = network.input.format.interval
@@ -56,16 +43,16 @@ def test_a_noisy_network_agrees(name: str, tmp_path: Path) -> None:
     before, after = execute(network, images), execute(varied, images)
     changed = sum(int((before[node.name] != after[node.name]).sum()) for node in network.nodes)
     assert changed > 0
-    result = verify(written(varied, tmp_path, SIZES[name]), images)
+    result = verify(write_program(compile_network(varied, **SIZES[name]), tmp_path), images)
     assert (result.images, result.mismatches, result.first) == (6, 0, None)
     np.testing.assert_array_equal(result.values, after[network.result.name])
 
 
 @pytest.mark.verilator
-def test_other_devices_are_told_apart(tmp_path: Path) -> None:
+def test_other_devices_are_told_apart(tmp_path: Path, write_program: Callable[[Any, Path], Path]) -> None:
     network = random_network(4, **NETWORKS["linear"])
     one, other = (perturb(network, ALL, seed) for seed in (1, 2))
-    folder = written(one, tmp_path, SIZES["linear"])
+    folder = write_program(compile_network(one, **SIZES["linear"]), tmp_path)
     write_network(other, folder / "network.safetensors")
     images = np.random.default_rng(2).integers(0, 8, (6, 9))
     result = verify(folder, images)

@@ -105,14 +105,14 @@ def test_chunks_are_bounded(images: int, frames: int, per_image: int, jobs: int,
 
 @pytest.mark.verilator
 def test_maps_leave_and_agree(
-    make_convolutional_network: Callable[..., Network], exported: Callable[..., Path], tmp_path: Path
+    make_convolutional_network: Callable[..., Network], write_program: Callable[..., Path], tmp_path: Path
 ) -> None:
     """A network whose result is a map, in words of several elements; and where in it a wrong weight is noticed."""
     network = make_convolutional_network(
         random.Random(3), shape=(2, 5, 5), channels=(3,), groups=1, rows=9, classes=None, row_sums=False
     )
     program = compile_network(network, rows=9, columns=4, lanes=2, frames=2)
-    folder = exported(network, program, tmp_path)
+    folder = write_program(program, tmp_path)
     images = np.random.default_rng(1).integers(0, 16, (3, 2, 5, 5))
     result = verify(folder, images)
     assert (result.mismatches, result.first) == (0, None)
