@@ -116,6 +116,7 @@ class Manifest:
     top: str
     block: str
     verilog: str
+    models: tuple[str, ...]
     control: str
     clock: str | None
     reset: str | None
@@ -141,7 +142,7 @@ class Manifest:
         raise InvalidInput(f"{noun} of {self.top} must be one of {have}, not {name!r}")
 
     def verilog_text(self) -> str:
-        """The Verilog.
+        """The Verilog; of a netlist with the models of its cells and memories behind it.
 
         Raises
         ------
@@ -149,7 +150,7 @@ class Manifest:
             If it cannot be read, or is not the text that the manifest was written for.
         """
         path = self.folder / self.verilog
-        text = _read(path, "Verilog")
+        text = "".join(_read(self.folder / name, "Verilog") for name in (self.verilog, *self.models))
         found = hashlib.sha256(text.encode()).hexdigest()
         if found != self.content_hash:
             raise InvalidInput(
@@ -214,6 +215,7 @@ def _manifest(folder: Path, entries: dict[str, Any]) -> Manifest:
         top=entries["top"],
         block=entries["block"],
         verilog=entries["files"]["verilog"],
+        models=tuple(entries["files"].get("models", ())),
         control=entries["files"]["control"],
         clock=entries["clock"],
         reset=entries["reset"],

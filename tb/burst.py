@@ -64,7 +64,7 @@ def write_burst(manifest: Manifest, folder: Path, burst: Burst) -> Manifest:
     if sink is None or sink.direction != "out" or not sink.payload or not sink.valid:
         raise InvalidInput(f"Burst must take an output stream with payload and valid, not {burst.sink!r}")
     top = f"{manifest.top}_burst"
-    text = f"{_wrapper(manifest, top, source, sink, burst)}\n{manifest.verilog.read_text(encoding='utf-8')}"
+    text = f"{_wrapper(manifest, top, source, sink, burst)}\n{manifest.verilog_text()}"
     data = json.loads(manifest.path.read_text(encoding="utf-8"))
     gone = {source.valid, source.ready, source.payload, sink.valid, sink.ready, sink.payload}
     added = [("burst__start", "in", 1), ("burst__done", "out", 1), ("burst__words", "in", 32)]
@@ -75,6 +75,7 @@ def write_burst(manifest: Manifest, folder: Path, burst: Burst) -> Manifest:
         "ports": ports,
         "streams": [stream for stream in data["streams"] if stream["name"] not in (burst.source, burst.sink)],
         "content_hash": hashlib.sha256(text.encode()).hexdigest(),
+        "files": {kind: name for kind, name in data.get("files", {}).items() if kind != "models"},
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{top}.v").write_text(text, encoding="utf-8")

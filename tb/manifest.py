@@ -106,6 +106,7 @@ class Manifest:
     latency: int | None
     interval: int | None
     content_hash: str
+    models: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, path: Path | str) -> Manifest:
@@ -133,7 +134,11 @@ class Manifest:
             raise InvalidInput(
                 f"Manifest must describe ports and streams completely, not {path} ({error!r})"
             ) from error
-        if hashlib.sha256(manifest.verilog.read_bytes()).hexdigest() != manifest.content_hash:
+        try:
+            found = hashlib.sha256(manifest.verilog_text().encode()).hexdigest()
+        except OSError as error:
+            raise InvalidInput(f"Verilog must be a readable file, not {error.filename}") from error
+        if found != manifest.content_hash:
             raise InvalidInput(f"Verilog must be the one its manifest describes, not {manifest.verilog}")
         return manifest
 
@@ -154,6 +159,7 @@ class Manifest:
             latency=data.get("latency"),
             interval=data.get("interval"),
             content_hash=data["content_hash"],
+            models=tuple(path.with_name(name) for name in data.get("files", {}).get("models", ())),
         )
 
     def port(self, name: str) -> Port:
@@ -173,6 +179,10 @@ class Manifest:
     def verilog(self) -> Path:
         """The Verilog that the manifest describes."""
         return self.path.with_suffix(".v")
+
+    def verilog_text(self) -> str:
+        """The Verilog; of a netlist with the models of its cells and memories behind it."""
+        return "".join(path.read_text(encoding="utf-8") for path in (self.verilog, *self.models))
 
     @property
     def label(self) -> str:

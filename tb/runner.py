@@ -114,7 +114,7 @@ def build(manifest: Manifest, *, waves: bool = False, optimise: str = "-O1") -> 
     # cocotb's library is found by its path, which is written into the executable.
     place = str(cocotb_tools.config.libs_dir)
     options = [manifest.top, waves, optimise, BUILD_OPTIONS, version("cocotb"), place]
-    key = content_key([manifest.verilog.read_text(encoding="utf-8"), controls, options, toolchain.versions])
+    key = content_key([manifest.verilog_text(), controls, options, toolchain.versions])
 
     def make(staging: Path) -> None:
         runtime = _runtime(toolchain, waves)
@@ -132,7 +132,7 @@ def _compile(
     sources = [work / name for name in (*controls, f"{manifest.top}.v")]
     for name, text in controls.items():
         (work / name).write_text(text, encoding="utf-8")
-    shutil.copyfile(manifest.verilog, sources[-1])
+    sources[-1].write_text(manifest.verilog_text(), encoding="utf-8")
     shutil.copyfile(runtime, work / "runtime.a")
     log = work / "build.log"
     try:

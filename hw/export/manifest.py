@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In
 
 from .layout import flatten
 
-__all__ = ["SCHEMA", "block_name", "manifest", "members", "versions"]
+__all__ = ["SCHEMA", "block_name", "manifest", "mapped_manifest", "members", "versions"]
 
 SCHEMA = 1
 
@@ -80,6 +80,24 @@ def manifest(component: wiring.Component, top: str, verilog: str, files: dict[st
         "content_hash": hashlib.sha256(verilog.encode()).hexdigest(),
         "files": files,
         **({} if registers is None else {"registers": registers.record()}),
+    }
+
+
+def mapped_manifest(
+    description: Mapping[str, Any], netlist: str, models: Mapping[str, str], mapping: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest of a netlist of the design that the manifest `description` describes.
+
+    `netlist` is the text of the same file of Verilog, which has the same top module with the same ports; `models` are
+    those of its cells and memories by file name, in the order in which a tool reads them behind it, and become
+    `models` of the files. The content hash is that of all these texts, one behind the other. `mapping` is what the
+    netlist was mapped to: `library`, its name, `liberty`, its files, and what else is worth knowing.
+    """
+    return {
+        **description,
+        "content_hash": hashlib.sha256("".join([netlist, *models.values()]).encode()).hexdigest(),
+        "files": {**description["files"], "models": list(models)},
+        "mapping": dict(mapping),
     }
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.hw.export import mapped_manifest
 from quadrille.tb.fields import Field
 from quadrille.tb.manifest import Manifest, Port, StreamPort
 
@@ -102,6 +103,26 @@ def test_manifest_refuses(doubler: Path, text: str, message: str) -> None:
     (doubler / "doubler.json").write_text(text)
     with pytest.raises(InvalidInput, match=message):
         Manifest.read(doubler / "doubler.json")
+
+
+def test_models_of_cells_belong_to_the_verilog_of_a_netlist(doubler: Path) -> None:
+    description, models = (
+        json.loads((doubler / "doubler.json").read_text()),
+        {"cells.v": "// cells\n", "memories.v": ""},
+    )
+    netlist = (doubler / "doubler.v").read_text()
+    mapped = mapped_manifest(description, netlist, models, {"library": "small"})
+    (doubler / "doubler.json").write_text(json.dumps(mapped))
+    with pytest.raises(InvalidInput, match=r"^Verilog must be a readable file, not .*cells.v$"):
+        Manifest.read(doubler)
+    for name, text in models.items():
+        (doubler / name).write_text(text)
+    manifest = Manifest.read(doubler)
+    assert [path.name for path in manifest.models] == ["cells.v", "memories.v"]
+    assert manifest.verilog_text() == netlist + "// cells\n"
+    (doubler / "cells.v").write_text("// others")
+    with pytest.raises(InvalidInput, match=r"^Verilog must be the one its manifest describes, not "):
+        Manifest.read(doubler)
 
 
 def test_manifest_must_be_there_and_belong_to_its_verilog(doubler: Path, tmp_path: Path) -> None:
