@@ -9,12 +9,14 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .compress import Heap, compress, levels
+from .compress import Heap, compress, levels, spread
 
 __all__ = ["ColumnGroup", "group_columns"]
 
 WIDE = 256
 NARROW = 64
+ACCUMULATION = 3
+"""Levels of logic that add a plane to the sums."""
 
 
 def group_columns(columns: int) -> list[int]:
@@ -95,7 +97,8 @@ class ColumnGroup(wiring.Component):
                 m.d.comb += gated.eq(self.gate(word[j * self.columns : (j + 1) * self.columns], self.bits[row]))
                 heap.setdefault(j, []).append(gated)
         depth = levels({weight: len(gated) for weight, gated in heap.items()})
-        cuts = [(n + 1) * depth // (self.cuts + 1) for n in range(self.cuts)]
+        # The gates are a level of their own; behind the tree the sums are added to.
+        cuts = spread(self.cuts, depth, before=1, behind=ACCUMULATION)
 
         def register(word: Value, name: str) -> Value:
             register = Signal(len(word), name=name, reset_less=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value
 
-__all__ = ["Heap", "compress", "counted", "full_adder", "levels", "popcount"]
+__all__ = ["Heap", "compress", "counted", "full_adder", "levels", "popcount", "spread"]
 
 Heap = dict[int, list[Value]]
 
@@ -89,19 +89,49 @@ def compress(
     return at
 
 
-def popcount(m: Module, word: Value, *, name: str) -> Value:
-    """The number of set bits of `word`."""
-    return counted(m, {0: word}, name=name)
+def spread(cuts: int, depth: int, *, before: int = 0, behind: int = 0) -> list[int]:
+    """The levels after which `cuts` registers cut a tree of `depth` levels into parts as even as they can be.
+
+    `before` and `behind` are levels of logic that stand in front of the tree and after it, which no cut goes into.
+    """
+    whole = before + depth + behind
+    return [min(depth, max(0, (n + 1) * whole // (cuts + 1) - before)) for n in range(cuts)]
 
 
-def counted(m: Module, words: Mapping[int, Value], *, name: str) -> Value:
+def popcount(
+    m: Module, word: Value, *, name: str, cuts: int = 0, register: Callable[[Value, str], Value] | None = None
+) -> Value:
+    """The number of set bits of `word`, through `cuts` registers."""
+    # The tree, and the addition as a level of its own; another behind it.
+    places = spread(cuts, levels({0: len(word)}) + 1, behind=1)
+    return counted(m, {0: word}, name=name, cuts=places, register=register)
+
+
+def counted(
+    m: Module,
+    words: Mapping[int, Value],
+    *,
+    name: str,
+    cuts: Sequence[int] = (),
+    register: Callable[[Value, str], Value] | None = None,
+) -> Value:
     """`sum_k (set bits of words[k]) << k`: full adders over thirds of the words, folded until single bits are left.
 
-    The gates are those of a tree of full adders over the bits; the words stay as wide as they can.
+    The gates are those of a tree of full adders over the bits; the words stay as wide as they can. After each level
+    whose number is in `cuts` (0: before the first; the addition at the end is the last) every word goes through
+    `register(word, name)`, as often as it is named.
     """
     at: dict[int, Any] = dict(words)
     most = sum(len(word) << weight for weight, word in words.items())
     level = 0
+
+    def cut(word: Value, weight: int) -> Value:
+        for number in range(sum(c == level for c in cuts)):
+            assert register is not None
+            word = register(word, f"{name}_{level}_{number}_{weight}")
+        return word
+
+    at = {weight: cut(part, weight) for weight, part in at.items()}
     while any(len(part) > 2 for part in at.values()):
         after: dict[int, list[Value]] = {}
         for weight, part in sorted(at.items()):
@@ -112,11 +142,13 @@ def counted(m: Module, words: Mapping[int, Value], *, name: str) -> Value:
                 after.setdefault(weight, []).append(total)
                 after.setdefault(weight + 1, []).append(carry)
             after.setdefault(weight, []).append(part[3 * third :])
-        at, level = {weight: Cat(*parts) for weight, parts in after.items()}, level + 1
+        level += 1
+        at = {weight: cut(Cat(*parts), weight) for weight, parts in after.items()}
     rows: list[Value] = [
         Cat(at[weight][row] if weight in at and len(at[weight]) > row else Const(0, 1) for weight in range(max(at) + 1))
         for row in range(2)
     ]
     result = Signal(most.bit_length(), name=f"{name}_count")
     m.d.comb += result.eq(rows[0] + rows[1])
-    return result
+    level += 1
+    return cut(result, 0)

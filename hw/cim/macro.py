@@ -166,14 +166,21 @@ class CimMacro(Block):
         with m.If(enable):
             m.d.sync += [plane.eq(self.i.payload), valid.eq(Cat(self.i.valid, valid))]
         write, active, reference_cells = self.elaborate_planes(m, enable)
-        count = popcount(m, plane.bits & reference_cells, name="reference")
+
+        def register(word: Value, name: str) -> Value:
+            register = Signal(word.shape(), name=name, reset_less=True)
+            with m.If(enable):
+                m.d.sync += register.eq(word)
+            return register
+
+        gated = plane.bits & reference_cells
+        count = popcount(m, gated, name="reference", cuts=self.cuts, register=register)
         control: Any = plane
         for n in range(self.cuts):
             delayed: Any = Signal(plane.shape(), name=f"plane_{n}", reset_less=True)
-            later = Signal(len(count), name=f"count_{n}", reset_less=True)
             with m.If(enable):
-                m.d.sync += [delayed.eq(control), later.eq(count)]
-            control, count = delayed, later
+                m.d.sync += delayed.eq(control)
+            control = delayed
         moves = Signal()
         m.d.comb += moves.eq(enable & valid[-1])
         with m.If(enable):
