@@ -1,0 +1,85 @@
+"""From registers and logic to the cells of a library: the commands of Yosys and ABC that map, gate clocks and size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from quadrille.algo.spec import InvalidInput
+
+from ..targets import CellLibrary
+from .liberty import Library, open_library
+
+__all__ = ["PORT_LOAD", "Mapping", "driving_cell", "smallest_nand"]
+
+PORT_LOAD = 1.0  # fF at an output port, while cells are sized
+LEAST_GATED = 4  # registers of one enable
+LEAST_CELLS = 20  # of a library: ABC's `map` breaks down where there are but a few
+FOR_DELAY = (
+    "+strash;&get,-n;&fraig,-x;&put;scorr;strash;dch,-f;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"  # of ABC
+)
+
+
+class Mapping:
+    """A cell library as Yosys and ABC take it: its files, what is not taken of it, and how cells are sized.
+
+    Files are written into `folder`, which must stay until Yosys has run.
+
+    Raises
+    ------
+    InvalidInput
+        If a Liberty file cannot be used.
+    """
+
+    def __init__(self, target: CellLibrary, folder: Path) -> None:
+        self.library = open_library(target.files)
+        files = [_plain(path, text, folder) for path, text in self.library.texts.items()]
+        self.sizing = folder / "sizing"
+        # With a file of constraints ABC also buffers and sizes, for speed. A free driver would make large cells free.
+        driver = driving_cell(self.library, target.dont_use)
+        text = (f"set_driving_cell {driver}\n" if driver else "") + f"set_load {PORT_LOAD}\n"
+        self.sizing.write_text(text, encoding="utf-8")
+        self.liberty = " ".join(f"-liberty {path}" for path in files)
+        self.shunned = " ".join(f"-dont_use {pattern}" for pattern in target.dont_use)
+
+    def commands(self, *, clocked: bool) -> list[str]:
+        """Registers first, then logic; of `clocked` designs see `synthesize_netlist`."""
+        large = len(self.library.names) >= LEAST_CELLS
+        return [
+            *([f"clockgate {self.liberty} -min_net_size {LEAST_GATED}"] if clocked else []),
+            f"dfflibmap {self.liberty} {self.shunned}",
+            f"abc {self.liberty} {self.shunned} -constr {self.sizing}"
+            + (f" -script {FOR_DELAY}" if clocked and large else ""),
+        ]
+
+
+def driving_cell(library: Library, dont_use: Sequence[str] = ()) -> str | None:
+    """The smallest inverter, which is taken to drive every input port; none if there is none."""
+    names = [name for name in library.names if re.search(r"(?i)inv", name)]
+    names = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in dont_use)]
+    return min(names, key=lambda name: library[name].area) if names else None
+
+
+def smallest_nand(library: Library) -> float:
+    """The area of the smallest two-input NAND, in um2.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+    """
+    names = [name for name in library.names if re.search(r"(?i)nand2(?!b)", name)]
+    if not names:
+        raise InvalidInput(f"Cell library of {library.files[0].name} must have a two-input NAND, and has none")
+    return min(library[name].area for name in names)
+
+
+def _plain(path: Path, text: str, folder: Path) -> Path:
+    """`path` itself, or its text where it is compressed: not every build of ABC reads gzip."""
+    if path.suffix != ".gz":
+        return path.resolve()
+    copy = folder / path.stem
+    copy.write_text(text, encoding="utf-8")
+    return copy
