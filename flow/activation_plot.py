@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .curves import GRID, INK, MUTED
+from .figures import INK, MUTED, entitle, sheet, tidy
 
 __all__ = ["activation_png"]
 
@@ -17,19 +16,13 @@ MARKERS = {"0": "o", "3": "s", "full": "^"}
 
 def activation_png(settings: Mapping[str, Any], records: Sequence[Record]) -> bytes:
     """Panels as PNG: of the first cell library area against latency, and gates; of the first FPGA look-up tables."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     libraries = [record for record in records if "area" in record]
     first = [record for record in libraries if record["target"] == libraries[0]["target"]]
     fpga = [record for record in records if "area" not in record]
-    with matplotlib.rc_context({"font.size": 9, "axes.edgecolor": MUTED}):
-        names = len({record["name"] for record in records})
-        figure = Figure(figsize=(14, max(4.0, 0.24 * names + 1)), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = list(figure.subplots(1, 2 * bool(first) + bool(fpga), squeeze=False)[0])
+    names = len({record["name"] for record in records})
+    with sheet(14, max(4.0, 0.24 * names + 1), dpi=130) as drawn:
+        panels = list(drawn.figure.subplots(1, 2 * bool(first) + bool(fpga), squeeze=False)[0])
         if first:
             _scatter(panels.pop(0), first)
             plain = [record for record in first if record["cuts"] == first[0]["cuts"]]
@@ -37,14 +30,8 @@ def activation_png(settings: Mapping[str, Any], records: Sequence[Record]) -> by
         if fpga:
             some = [each for each in fpga if (each["target"], each["cuts"]) == (fpga[0]["target"], fpga[-1]["cuts"])]
             _bars(panels.pop(0), some, "luts_alone", f"LUT without DSP, {some[0]['target']}, {_said(some[0])}")
-        for axes in figure.axes:
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=130, metadata={"Software": None})
-    return drawn.getvalue()
+        tidy(*drawn.figure.axes)
+    return drawn.data
 
 
 def _said(record: Record) -> str:
@@ -70,7 +57,7 @@ def _scatter(axes: Any, records: Sequence[Record]) -> None:
     axes.plot([], [], color=OURS, linewidth=3, label="quadratic")
     axes.plot([], [], color=BASELINE, linewidth=3, label="baseline")
     axes.legend(frameon=False, fontsize=8)
-    axes.set_title(f"Area, um2, {records[0]['target']}", loc="left", color=INK, fontsize=10)
+    entitle(axes, f"Area, um2, {records[0]['target']}")
 
 
 def _bars(axes: Any, records: Sequence[Record], key: str, title: str) -> None:
@@ -78,4 +65,4 @@ def _bars(axes: Any, records: Sequence[Record], key: str, title: str) -> None:
     colours = [OURS if record["ours"] else BASELINE for record in ordered]
     axes.barh([record["name"] for record in ordered], [record[key] for record in ordered], color=colours)
     axes.tick_params(axis="y", labelsize=7)
-    axes.set_title(title, loc="left", color=INK, fontsize=10)
+    entitle(axes, title)

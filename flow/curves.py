@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .figures import MUTED, entitle, sheet, tidy
+
 __all__ = ["curves_png", "curves_svg", "data_uri"]
 
-INK, MUTED, GRID = "#1f2933", "#66727f", "#e3e8ee"
 COLOURS = {"network": "#2457a6", "float twin": "#c2571a"}
 OTHERS = ("#2457a6", "#c2571a", "#3a7d44", "#7b4fa3", MUTED)
 
@@ -30,23 +30,10 @@ def data_uri(data: bytes, kind: str) -> str:
 
 
 def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> bytes:
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
-    settings: dict[Any, Any] = {
-        "font.size": 9,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "quadrille",
-        "axes.edgecolor": MUTED,
-    }
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(9, 3.2), layout="constrained")
-        (FigureCanvasSVG if kind == "svg" else FigureCanvasAgg)(figure)
-        loss, accuracy = figure.subplots(1, 2)
+    with sheet(9, 3.2, kind=kind) as drawn:
+        loss, accuracy = drawn.figure.subplots(1, 2)
         for place, (model, epochs) in enumerate(history.items()):
             colour = COLOURS.get(model, OTHERS[place % len(OTHERS)])
             numbers = [epoch["epoch"] for epoch in epochs]
@@ -54,19 +41,16 @@ def _drawn(history: Mapping[str, Sequence[Mapping[str, Any]]], kind: str) -> byt
             held_out = [100 * (1 - epoch["held_out_accuracy"]) for epoch in epochs]
             accuracy.plot(numbers, held_out, color=colour, label=model)
         for axes, title in ((loss, "Training loss"), (accuracy, "Held-out error, %")):
-            axes.set_title(title, loc="left", color=INK, fontsize=10)
+            entitle(axes, title)
             axes.set_xlabel("epoch", color=MUTED)
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter("")
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.spines[["top", "right"]].set_visible(False)
+            tidy(axes)
             _mark_converters(axes, history.get("network", ()))
         accuracy.legend(frameon=False)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    return drawn.getvalue()
+    return drawn.data
 
 
 def _mark_converters(axes: Any, epochs: Sequence[Mapping[str, Any]]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
 import numpy as np
 
 from quadrille.algo.functions import Scalar
 from quadrille.algo.integer.activation import evaluate, every_code
 from quadrille.algo.spec import Function, Polynomial
 
-from .curves import GRID, INK, MUTED
+from .figures import INK, MUTED, sheet, tidy
 
 __all__ = ["fit_png"]
 
@@ -20,27 +17,18 @@ REAL, INTEGER = "#2457a6", "#c2571a"
 
 def fit_png(function: Function, scalar: Scalar) -> bytes:
     """`scalar`, the integer `function` at every input, the joints of its segments, and the error in units, as PNG."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     codes = every_code(function)
     x, y = codes / 2**function.input_fraction, evaluate(function, codes)
     limits = function.output.interval
     unit = 2.0**function.output_fraction
     real = np.clip([scalar(v) * unit for v in x.tolist()], limits.lo, limits.hi)
-    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(7.5, 5.2), layout="constrained")
-        FigureCanvasAgg(figure)
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    with sheet(7.5, 5.2, dpi=130) as drawn:
+        above, below = drawn.figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for axes in (above, below):
             for joint in _joints(function):
                 axes.axvline(joint, color=MUTED, linewidth=0.6, linestyle=":")
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
+            tidy(axes)
         above.plot(x, real / unit, color=REAL, linewidth=2.2, alpha=0.6, label="function")
         above.plot(x, y / unit, color=INTEGER, linewidth=0.9, drawstyle="steps-mid", label="integers")
         above.set_title(
@@ -54,10 +42,7 @@ def fit_png(function: Function, scalar: Scalar) -> bytes:
         below.plot(x, y - real, color=INTEGER, linewidth=0.7)
         below.set_ylabel("error, units in the last place", color=MUTED)
         below.set_xlabel("x; dotted: where a segment starts", color=MUTED)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=130, metadata={"Software": None})
-    return drawn.getvalue()
+    return drawn.data
 
 
 def _joints(function: Function) -> list[float]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .curves import GRID, INK, MUTED
+from .figures import MUTED, entitle, sheet, tidy
 from .mac_designs import DESIGNS, OURS, REFERENCE
 from .mac_findings import PRECISIONS, throughput
 from .mac_work import ENERGY_BITS
@@ -20,20 +19,14 @@ COLOURS = ("#c2571a", "#3a8f5c", "#8a4fa3", "#b59a1f", "#2a9aa8", "#a83a5c", "#6
 
 def mac_png(records: Sequence[Record]) -> bytes:
     """Panels as PNG: throughput per area of each target, plain-8 at 8 bits being 1; energy in the first library."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     targets = list(dict.fromkeys(record["target"] for record in records))
     library = next((each["target"] for each in records if any(f"energy_{bits}" in each for bits in ENERGY_BITS)), None)
     names = [name for name in DESIGNS if any(record["name"] == name for record in records)]
     colours = dict(zip([name for name in names if name != OURS], COLOURS * 2, strict=False)) | {OURS: BLUE}
-    with matplotlib.rc_context({"font.size": 9, "axes.edgecolor": MUTED}):
-        count = len(targets) + (library is not None)
-        figure = Figure(figsize=(4.6 * min(count, 3), 3.6 * -(-count // 3)), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = list(figure.subplots(-(-count // 3), min(count, 3), squeeze=False).flat)
+    count = len(targets) + (library is not None)
+    with sheet(4.6 * min(count, 3), 3.6 * -(-count // 3), dpi=130) as drawn:
+        panels = list(drawn.figure.subplots(-(-count // 3), min(count, 3), squeeze=False).flat)
         for target, axes in zip(targets, panels, strict=False):
             some = [record for record in records if record["target"] == target]
             reference = [record for record in some if record["name"] == REFERENCE] or some[:1]
@@ -42,14 +35,14 @@ def mac_png(records: Sequence[Record]) -> bytes:
                 values = [throughput(record, bits) for bits in PRECISIONS]
                 _line(axes, record["name"], PRECISIONS, [value and value / unit for value in values], colours)
             noun = "LUT" if "luts" in some[0] else "area"
-            axes.set_title(f"Throughput per {noun}, {target}", loc="left", color=INK, fontsize=10)
+            entitle(axes, f"Throughput per {noun}, {target}")
         if library is not None:
             axes = panels[len(targets)]
             for record in records:
                 if record["target"] == library:
                     values = [record.get(f"energy_{bits}") for bits in ENERGY_BITS]
                     _line(axes, record["name"], ENERGY_BITS, [value and value / 1000 for value in values], colours)
-            axes.set_title(f"Energy of a product, pJ, {library}", loc="left", color=INK, fontsize=10)
+            entitle(axes, f"Energy of a product, pJ, {library}")
         for axes in panels[count:]:
             axes.set_axis_off()
         for axes in panels[:count]:
@@ -58,14 +51,9 @@ def mac_png(records: Sequence[Record]) -> bytes:
             axes.set_xticks(PRECISIONS, [str(bits) for bits in PRECISIONS])
             axes.minorticks_off()
             axes.set_xlabel("bits of both operands", color=MUTED)
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
+            tidy(axes)
         panels[0].legend(frameon=False, fontsize=7)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=130, metadata={"Software": None})
-    return drawn.getvalue()
+    return drawn.data
 
 
 def _line(

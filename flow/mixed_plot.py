@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from .curves import GRID, INK, MUTED
+from .figures import MUTED, entitle, sheet, tidy
 
 __all__ = ["mixed_png"]
 
@@ -17,36 +16,23 @@ COSTS = {"parameters": "parameters", "step_bytes": "bytes\nof a step", "seconds"
 
 def mixed_png(options: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> bytes:
     """Three panels as PNG."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     methods = list(dict.fromkeys(each["method"] for each in runs))
     colours = dict(zip(methods, COLOURS, strict=False))
-    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(12.5, 3.9), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = figure.subplots(1, 3)
+    with sheet(12.5, 3.9) as drawn:
+        panels = drawn.figure.subplots(1, 3)
         for method in methods:
             points = [each for each in runs if each["method"] == method]
             x, y = [each["compression"] for each in points], [100 * each["accuracy"] for each in points]
             panels[0].plot(x, y, "o", color=colours[method], label=method, markersize=5)
         panels[0].axvline(options["target"], color=MUTED, linewidth=0.8, linestyle=":")
         panels[0].set_xlabel("times smaller than 32-bit weights", color=MUTED)
-        panels[0].set_title(f"{options['recipe']}: accuracy, %", loc="left", color=INK, fontsize=10)
+        entitle(panels[0], f"{options['recipe']}: accuracy, %")
         panels[0].legend(fontsize=7, loc="best", framealpha=0.9)
         _costs(panels[1], runs, methods, colours)
         _bits(panels[2], runs, methods, colours)
-        for axes in panels:
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    return drawn.getvalue()
+        tidy(*panels)
+    return drawn.data
 
 
 def _mean(runs: Sequence[Mapping[str, Any]], method: str, name: str) -> float:
@@ -61,7 +47,7 @@ def _costs(axes: Any, runs: Sequence[Mapping[str, Any]], methods: Sequence[str],
         shares = [_mean(runs, method, name) / _mean(runs, methods[0], name) for name in COSTS]
         axes.bar([index + offset for index in range(len(COSTS))], shares, width, color=colours[method])
     axes.set_xticks(range(len(COSTS)), list(COSTS.values()))
-    axes.set_title(f"Training, times that of {methods[0]}", loc="left", color=INK, fontsize=10)
+    entitle(axes, f"Training, times that of {methods[0]}")
 
 
 def _bits(axes: Any, runs: Sequence[Mapping[str, Any]], methods: Sequence[str], colours: Mapping[str, str]) -> None:
@@ -73,4 +59,4 @@ def _bits(axes: Any, runs: Sequence[Mapping[str, Any]], methods: Sequence[str], 
         axes.plot(range(len(layers)), bits, "o-", color=colours[each["method"]], linewidth=0.9, markersize=3)
     axes.set_xticks(range(len(layers)), layers)
     axes.set_ylim(0, 8.5)
-    axes.set_title("Bits of a weight, by layer", loc="left", color=INK, fontsize=10)
+    entitle(axes, "Bits of a weight, by layer")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .figures import INK, MUTED, sheet
+
 __all__ = ["Span", "TileUse", "layer_colours", "occupancy_picture", "schedule_picture", "spans_of", "tile_uses"]
 
-INK, MUTED, LINE, PALE = "#1f2933", "#66727f", "#c5ced8", "#f4f6f9"
+LINE, PALE = "#c5ced8", "#f4f6f9"
 LOADING = "#9aa7b5"
 HUES = (
     *("#2457a6", "#c2571a", "#1c7a43", "#7a3fa0", "#b3261e", "#0f7f8c", "#8a6d00", "#c23f7c"),
@@ -155,17 +156,6 @@ def _short(name: str) -> str:
 
 def _drawn(draw: Any, size: tuple[float, float], kind: str) -> bytes:
     """What `draw` makes of a figure, as the file of a picture; the same bytes for the same content."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "quadrille", "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=size, layout="constrained")
-        (FigureCanvasSVG if kind == "svg" else FigureCanvasAgg)(figure)
-        draw(figure)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    return drawn.getvalue()
+    with sheet(*size, kind=kind) as drawn:
+        draw(drawn.figure)
+    return drawn.data

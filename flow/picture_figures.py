@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import INK, MUTED
+from .figures import INK, MUTED, sheet
 
 __all__ = ["grid_png", "picture_error", "progress_png", "side_by_side_png"]
 
@@ -43,19 +41,12 @@ def progress_png(snapshots: Sequence[Panel], columns: int = 4) -> bytes:
 
 def grid_png(rows: Sequence[Sequence[Panel]], title: str = "", panel: float = PANEL) -> bytes:
     """Rows of pictures with a line above each, as PNG."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     columns = max(len(row) for row in rows)
-    settings: dict[Any, Any] = {"font.size": 8}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(columns * panel, len(rows) * (panel + 0.25)), layout="constrained")
-        FigureCanvasAgg(figure)
+    with sheet(columns * panel, len(rows) * (panel + 0.25)) as drawn:
         if title:
-            figure.suptitle(title, color=MUTED, fontsize=9)
-        every = figure.subplots(len(rows), columns, squeeze=False)
+            drawn.figure.suptitle(title, color=MUTED, fontsize=9)
+        every = drawn.figure.subplots(len(rows), columns, squeeze=False)
         for axes_row, row in zip(every, rows, strict=True):
             for place, axes in enumerate(axes_row):
                 axes.set_axis_off()
@@ -66,6 +57,4 @@ def grid_png(rows: Sequence[Sequence[Panel]], title: str = "", panel: float = PA
                 grey = shown.shape[-1] == 1
                 axes.imshow(shown[..., 0] if grey else shown, cmap="gray" if grey else None, vmin=0, vmax=255)
                 axes.set_title(label, color=INK, fontsize=8)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    return drawn.getvalue()
+    return drawn.data

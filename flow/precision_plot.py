@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
-from .curves import GRID, INK, MUTED
+from .figures import INK, MUTED, entitle, sheet, tidy
 from .precision_work import METHODS
 
 __all__ = ["precision_png"]
@@ -18,30 +17,17 @@ MARKERS = "oDs^v"
 
 def precision_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes:
     """Two panels as PNG, three where there are trainings to compare."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        compared = bool(records["trainings"])
-        figure = Figure(figsize=(12.5 if compared else 8, 3.9), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = figure.subplots(1, 3 if compared else 2)
+    compared = bool(records["trainings"])
+    with sheet(12.5 if compared else 8, 3.9) as drawn:
+        panels = drawn.figure.subplots(1, 3 if compared else 2)
         _trade_off(panels[0], records["modes"], "bit_products", "bit products per image")
         _trade_off(panels[1], records["modes"], "cycles_per_image", "cycles per image")
         if compared:
             _trainings(panels[2], records)
-        panels[0].set_title(f"{options['network']}: accuracy, %", loc="left", color=INK, fontsize=10)
-        for axes in panels:
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    return drawn.getvalue()
+        entitle(panels[0], f"{options['network']}: accuracy, %")
+        tidy(*panels)
+    return drawn.data
 
 
 def _trade_off(axes: Any, modes: list[dict[str, Any]], cost: str, label: str) -> None:
@@ -89,5 +75,5 @@ def _trainings(axes: Any, records: Mapping[str, Any]) -> None:
             axes.plot(index + offset, mean(shares), marker, color=colour, markersize=7, label=label)
             axes.plot([index + offset] * len(shares), shares, ".-", color=colour, linewidth=0.8, markersize=3)
     axes.set_xticks(range(len(modes)), [f"mode {mode}" for mode in modes])
-    axes.set_title("Trainings: accuracy, %", loc="left", color=INK, fontsize=10)
+    entitle(axes, "Trainings: accuracy, %")
     axes.legend(fontsize=7, loc="best", framealpha=0.9)

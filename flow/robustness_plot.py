@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from .curves import GRID, INK, MUTED
+from .figures import INK, MUTED, entitle, sheet, tidy
 from .robustness_tables import KNOWLEDGE, METHODS, RANDOM, transfer_of
 
 __all__ = ["robustness_png"]
@@ -17,22 +16,11 @@ COLOURS = dict(zip(METHODS, ("#9aa7b5", "#c2571a", "#7b4fa3", "#2457a6"), strict
 
 def robustness_png(options: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> bytes:
     """Two panels as PNG."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(11, 3.9), layout="constrained")
-        FigureCanvasAgg(figure)
-        left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    with sheet(11, 3.9) as drawn:
+        left, right = drawn.figure.subplots(1, 2, width_ratios=(1.7, 1))
         _accuracies(left, options, runs)
         _transfer(right, options, runs)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    return drawn.getvalue()
+    return drawn.data
 
 
 def _accuracies(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> None:
@@ -50,11 +38,9 @@ def _accuracies(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[st
             axes.plot([index + offset] * len(shares), shares, ".", color=INK, markersize=3)
     axes.set_xticks(range(len(names)), labels)
     axes.set_ylim(0, 105)
-    axes.set_title(f"{options['recipe']}: accuracy, %", loc="left", color=INK, fontsize=10)
+    entitle(axes, f"{options['recipe']}: accuracy, %")
     axes.legend(fontsize=7, ncols=2, loc="upper right", framealpha=0.9)
-    axes.grid(axis="y", color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes, axis="y")
 
 
 def _transfer(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> None:
@@ -72,4 +58,4 @@ def _transfer(axes: Any, options: Mapping[str, Any], runs: Sequence[Mapping[str,
     axes.set_yticks(range(len(modes)), [f"{mode} bits" for mode in modes])
     axes.set_xlabel("read at", color=MUTED)
     axes.set_ylabel("crafted for", color=MUTED)
-    axes.set_title(f"PGD-{options['pgd_steps']}, {RANDOM}: accuracy, %", loc="left", color=INK, fontsize=10)
+    entitle(axes, f"PGD-{options['pgd_steps']}, {RANDOM}: accuracy, %")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .curves import GRID, INK, MUTED
+from .figures import MUTED, entitle, sheet, tidy
 from .picture_figures import Panel, grid_png
 from .study_pictures_findings import psnr_of, title_of
 
@@ -30,28 +29,11 @@ SHOWN_FRAMES = 3  # of a clip
 
 def _figure(width: float, height: float, columns: int, draw: Any) -> bytes:
     """`columns` panels that `draw` fills, as PNG."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = figure.subplots(1, columns, squeeze=False)[0]
+    with sheet(width, height) as drawn:
+        panels = drawn.figure.subplots(1, columns, squeeze=False)[0]
         draw(*panels)
-        for axes in panels:
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    return drawn.getvalue()
-
-
-def _title(axes: Any, text: str) -> None:
-    axes.set_title(text, loc="left", color=INK, fontsize=10)
+        tidy(*panels)
+    return drawn.data
 
 
 def quality_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes:
@@ -73,8 +55,8 @@ def quality_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes
         quality.set_xticks(range(len(pictures)), pictures, rotation=20)
         quality.legend(frameon=False, fontsize=8, ncols=3)
         change.set_xticks(range(len(options["bits"])), [f"{bits} bits" for bits in options["bits"]])
-        _title(quality, "PSNR in floating point, dB")
-        _title(change, "What fixed point changes, dB")
+        entitle(quality, "PSNR in floating point, dB")
+        entitle(change, "What fixed point changes, dB")
 
     return _figure(12, 3.8, 2, draw)
 
@@ -98,8 +80,8 @@ def spectra_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes
         growth.set_xscale("log")
         growth.set_xlabel("step", color=MUTED)
         growth.legend(frameon=False, fontsize=8)
-        _title(spectra, "Power of the error, grey levels squared")
-        _title(growth, f"PSNR of {options['pictures'][0]} as it grows, dB")
+        entitle(spectra, "Power of the error, grey levels squared")
+        entitle(growth, f"PSNR of {options['pictures'][0]} as it grows, dB")
 
     return _figure(12, 3.8, 2, draw)
 
@@ -119,8 +101,8 @@ def kernel_png(options: Mapping[str, Any], records: Mapping[str, Any]) -> bytes:
             axes.set_xlabel("eigenvalue", color=MUTED)
             axes.legend(frameon=False, fontsize=8)
         size = options["kernel_size"]
-        _title(pair, f"Tangent kernel before training, {size} x {size} points")
-        _title(every, "The same, all methods")
+        entitle(pair, f"Tangent kernel before training, {size} x {size} points")
+        entitle(every, "The same, all methods")
 
     return _figure(12, 3.8, 2, draw)
 

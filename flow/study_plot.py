@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-from .curves import GRID, INK, MUTED
+from .figures import MUTED, entitle, sheet, tidy
 from .study_findings import Findings
 
 __all__ = ["study_png"]
@@ -19,33 +18,16 @@ DASHES = {"layer": ":", "array": "--", "column": "-"}
 
 def study_png(options: Mapping[str, Any], findings: Findings) -> bytes:
     """Three panels as PNG; two where nothing was varied."""
-    # Imported late: it takes a second, and most commands draw nothing. No global state (pyplot) is touched.
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    settings: dict[Any, Any] = {"font.size": 9, "axes.edgecolor": MUTED}
-    with matplotlib.rc_context(settings):
-        varied = any(grain.variation for grain in findings.grains)
-        figure = Figure(figsize=(12 if varied else 8, 3.9), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = figure.subplots(1, 3 if varied else 2)
+    varied = any(grain.variation for grain in findings.grains)
+    with sheet(12 if varied else 8, 3.9) as drawn:
+        panels = drawn.figure.subplots(1, 3 if varied else 2)
         _draw_grid(panels[0], options, findings)
         _draw_costs(panels[1], findings)
         if varied:
             _draw_variation(panels[2], findings)
-        for axes in panels:
-            axes.grid(color=GRID, linewidth=0.7)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-        drawn = io.BytesIO()
-        # Without the version of matplotlib in it, the same numbers give the same file.
-        figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    return drawn.getvalue()
-
-
-def _title(axes: Any, text: str) -> None:
-    axes.set_title(text, loc="left", color=INK, fontsize=10)
+        tidy(*panels)
+    return drawn.data
 
 
 def _draw_grid(axes: Any, options: Mapping[str, Any], findings: Findings) -> None:
@@ -69,7 +51,7 @@ def _draw_grid(axes: Any, options: Mapping[str, Any], findings: Findings) -> Non
     for level in levels:
         axes.plot([], [], color=COLOURS[level], linewidth=3, label=level)
     axes.legend(frameon=False, title="partial-sum scales per", fontsize=8, title_fontsize=8)
-    _title(axes, "Accuracy of the integers, %")
+    entitle(axes, "Accuracy of the integers, %")
 
 
 def _draw_costs(axes: Any, findings: Findings) -> None:
@@ -91,7 +73,7 @@ def _draw_costs(axes: Any, findings: Findings) -> None:
     axes.minorticks_off()
     axes.set_xlabel("dequantizer multiplications per image", color=MUTED)
     axes.legend(frameon=False, title="weight scales per", fontsize=8, title_fontsize=8)
-    _title(axes, "Accuracy over cost, %")
+    entitle(axes, "Accuracy over cost, %")
 
 
 def _draw_variation(axes: Any, findings: Findings) -> None:
@@ -113,4 +95,4 @@ def _draw_variation(axes: Any, findings: Findings) -> None:
         axes.plot([], [], color=MUTED, linestyle=DASHES[level], label=level)
     axes.set_xlabel("sigma of the cells (log-normal)", color=MUTED)
     axes.legend(frameon=False, title="weight scales per", fontsize=8, title_fontsize=8)
-    _title(axes, "Accuracy under variation, %")
+    entitle(axes, "Accuracy under variation, %")
