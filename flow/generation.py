@@ -18,7 +18,6 @@ from .results import Result, digest, listed, plain, size
 
 if TYPE_CHECKING:
     from quadrille.hw.engine import Configuration
-    from quadrille.hw.engine.timing import Timing
 
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
 
@@ -180,8 +179,8 @@ def generate(
         modes=loaded.names,
         tiles=program.instructions,
         utilization=sum(used) / len(used),
-        cycles_per_image=_cycles_per_image(program.timing, 0),
-        mode_cycles=tuple(_cycles_per_image(program.timing, number) for number in range(len(loaded.names))),
+        cycles_per_image=program.timing.cycles_per_image(),
+        mode_cycles=tuple(program.timing.cycles_per_image(number) for number in range(len(loaded.names))),
         latency=program.timing.batch_cycles(1),
         verilog_bytes=len(files[f"{TOP}.v"]),
         program_bytes=len(program.data),
@@ -200,12 +199,6 @@ def generate(
     publish(folder, files)
     progress("writing files", 3, 3)
     return result
-
-
-def _cycles_per_image(timing: Timing, mode: int) -> float:
-    """In batches back to back."""
-    frames = timing.frames
-    return (timing.cycles(4 * frames, mode) - timing.cycles(3 * frames, mode)) / frames
 
 
 def _rewritten(

@@ -55,14 +55,14 @@ def measure_mode(mode: str, number: int, network: Network, timing: Timing, accur
 
     `timing` is that of the program of all modes, of which this is the one of that `number`.
     """
-    layers, frames = layer_workloads(network), timing.frames
+    layers = layer_workloads(network)
     return {
         "mode": mode,
         "accuracy": accuracy,
         "products": sum(layer.products for layer in layers),
         "bit_products": sum(layer.bit_products for layer in layers),
         "unit_cycles": sum(layer.unit_cycles(SpatioTemporal()) for layer in layers),
-        "cycles_per_image": (timing.cycles(4 * frames, number) - timing.cycles(3 * frames, number)) / frames,
+        "cycles_per_image": timing.cycles_per_image(number),
         "latency": timing.batch_cycles(1, number),
         "weight_bits": sum(layer.weights * layer.weight_bits for layer in layers),
         "layers": {

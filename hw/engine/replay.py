@@ -91,6 +91,7 @@ class Replay:
         if not timing.switches:
             self.load(timing.modes[0][0])
         self.resident = False
+        self.first = True  # window of a job
         self.swapped = 0
 
     CLOCKS = (
@@ -194,25 +195,33 @@ class Replay:
 
     def job(self, accepted: int, stage: Stage, frames: int) -> None:
         """All windows of an instruction."""
-        first = True
-        issued = max(accepted + 1, self.placed)  # the first word is asked for
+        self.begin(accepted)
         for _ in range(frames):
             for y in range(stage.down):
                 for x in range(stage.across):
-                    reads = stage.next_reads if x else stage.first_reads
-                    begin = max(self.handed, issued + 1)
-                    end = begin + reads - 1
-                    # A word is asked for in the cycle in which the one before it finds its place.
-                    self.walker_free = end - 1 if reads > 1 else issued
-                    self.placed = issued = end
-                    self.handed = max(end + 1, self.planes_end)
-                    if self.timing.whole:
-                        # No player stands between: the array itself must be moving.
-                        self.handed = self.macro.enabled(self.handed)
-                    if first:
-                        self.swapped = self.macro.enabled(self.handed + 1)
-                        first = False
-                    self.window(stage, y, x)
+                    self.patch(stage, y, x)
+
+    def begin(self, accepted: int) -> None:
+        """A job is accepted: its first word can be asked for."""
+        self.placed = max(accepted + 1, self.placed)
+        self.first = True
+
+    def patch(self, stage: Stage, y: int, x: int) -> None:
+        """A window is read, handed on, and goes its way."""
+        reads = stage.next_reads if x else stage.first_reads
+        begin = max(self.handed, self.placed + 1)
+        end = begin + reads - 1
+        # A word is asked for in the cycle in which the one before it finds its place.
+        self.walker_free = end - 1 if reads > 1 else self.placed
+        self.placed = end
+        self.handed = max(end + 1, self.planes_end)
+        if self.timing.whole:
+            # No player stands between: the array itself must be moving.
+            self.handed = self.macro.enabled(self.handed)
+        if self.first:
+            self.swapped = self.macro.enabled(self.handed + 1)
+            self.first = False
+        self.window(stage, y, x)
 
     def window(self, stage: Stage, y: int, x: int) -> None:
         """One window through macro, column reader, converter and dequantizer."""

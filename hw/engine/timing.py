@@ -127,12 +127,18 @@ class Timing:
         full, rest = divmod(images, self.frames)
         return [self.frames] * full + [rest] * (rest > 0)
 
+    def replay(self, spans: list[Span] | None = None) -> Replay:
+        """The accelerator from its reset on; `spans`, if given, is filled with what happens when."""
+        from .steady import SteadyReplay
+
+        return SteadyReplay(self, spans)
+
     def run(self, batches: Iterable[Batch]) -> int:
         """Cycles of one batch after the other, from the first header word or packet to the last output word.
 
         A batch that finds the accelerator in a state in which one like it has found it is not replayed again.
         """
-        replay = Replay(self)
+        replay = self.replay()
         seen: dict[object, tuple[Replay, int]] = {}  # what came of it, and the last output before it
         for batch in batches:
             key, before = (replay.state(), batch), replay.output
@@ -151,7 +157,7 @@ class Timing:
         Once two full batches have left the accelerator in the same state, all further full batches take as long as
         the second did: that many cycles are added, not replayed.
         """
-        replay = Replay(self)
+        replay = self.replay()
         full, rest = divmod(images, self.frames)
         before, state = 0, None
         packets = int(self.switches)
@@ -172,13 +178,21 @@ class Timing:
             replay.batch(rest, mode, packets)
         return replay.output + 1
 
+    def cycles_per_image(self, mode: int = 0) -> float:
+        """Of full batches back to back: the fourth, which finds the accelerator as all after it do."""
+        replay, outputs = self.replay(), []
+        for number in range(4):
+            replay.batch(self.frames, mode, int(self.switches and number == 0))
+            outputs.append(replay.output)
+        return (outputs[3] - outputs[2]) / self.frames
+
     def batch_cycles(self, images: int, mode: int = 0) -> int:
         """Cycles that one batch of `images` images takes alone."""
         return self.run([Batch(images, mode, int(self.switches))])
 
     def schedule(self, images: int | None = None, mode: int = 0) -> tuple[Span, ...]:
         """For one batch (by default a full one), when each instruction's weights are loaded and when it computes."""
-        replay = Replay(self, spans=[])
+        replay = self.replay(spans=[])
         replay.batch(self.frames if images is None else images, mode, int(self.switches))
         assert replay.spans is not None
         return tuple(replay.spans)

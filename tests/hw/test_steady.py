@@ -1,0 +1,109 @@
+"""Leaving out what repeats changes no time: the steady replay against the one that goes through every window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quadrille.hw.engine.replay import Replay
+from quadrille.hw.engine.steady import MOVED, SteadyReplay
+from quadrille.hw.engine.timing import Batch, Stage, Timing
+
+COUNTS = st.integers(1, 5)
+
+
+@st.composite
+def stages(draw: st.DrawFn, *, last: bool, packed: bool) -> Stage:
+    """An instruction with any proportions; `packed`: the last one's slots leave as words."""
+    completes = draw(st.lists(st.booleans(), min_size=1, max_size=6))
+    if last:
+        completes[-1] = True
+    down, across = draw(st.integers(1, 9)), draw(st.integers(1, 12))
+    pool = draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (3, 2), (2, 3)]))
+    return Stage(
+        layer="layer",
+        barrier=draw(st.booleans()),
+        first_reads=draw(st.integers(1, 9)),
+        next_reads=draw(st.integers(1, 6)),
+        down=down,
+        across=across,
+        planes=draw(st.integers(1, 9)),
+        rows=draw(st.integers(1, 40)),
+        completes=tuple(completes),
+        words=tuple(draw(COUNTS) for done in completes if done) if last and packed else (),
+        index=last and not packed,
+        pool=(min(pool[0], down), min(pool[1], across)),
+    )
+
+
+@st.composite
+def timings(draw: st.DrawFn) -> Timing:
+    """An accelerator of any latencies with the instructions of one or two modes."""
+    packed = draw(st.booleans())
+    modes = draw(st.integers(1, 2))
+    units = draw(st.lists(st.integers(0, 6), max_size=4))
+    programs: list[Sequence[Stage]] = []
+    for _ in range(modes):
+        count = draw(st.integers(1, 4))
+        programs.append([draw(stages(last=n == count - 1, packed=packed)) for n in range(count)])
+    return Timing(
+        modes=tuple(tuple(program) for program in programs),
+        switches=modes > 1,
+        whole=draw(st.booleans()),
+        frames=draw(st.integers(1, 6)),
+        input_words=draw(st.integers(1, 30)),
+        weight_planes=draw(st.integers(1, 2)),
+        latencies=(draw(COUNTS), draw(COUNTS), draw(COUNTS), *units),
+        pooling=draw(st.sampled_from(range(len(units)))) if units and draw(st.booleans()) else None,
+        settling=sum(units) + 1,
+    )
+
+
+@settings(derandomize=True, deadline=None, max_examples=400)
+@given(timings(), st.data())
+def test_every_clock_is_that_of_the_whole_replay(timing: Timing, data: st.DataObject) -> None:
+    whole, steady = Replay(timing, spans=[]), SteadyReplay(timing, spans=[])
+    for _ in range(data.draw(st.integers(1, 4))):
+        count = data.draw(st.integers(1, timing.frames))
+        mode = data.draw(st.integers(0, len(timing.modes) - 1))
+        for replay in (whole, steady):
+            replay.batch(count, mode, int(timing.switches))
+        assert [getattr(whole, name) for name in Replay.CLOCKS] == [getattr(steady, name) for name in Replay.CLOCKS]
+        assert {name: getattr(whole, name) for name in MOVED} == {name: getattr(steady, name) for name in MOVED}
+    assert whole.spans == steady.spans
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(timings())
+def test_cycles_of_an_image_are_those_of_a_further_batch(timing: Timing) -> None:
+    frames = timing.frames
+    assert timing.cycles_per_image() == (timing.cycles(4 * frames) - timing.cycles(3 * frames)) / frames
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(timings(), st.lists(st.tuples(COUNTS, st.integers(0, 1)), min_size=1, max_size=6))
+def test_a_run_is_its_batches_one_after_the_other(timing: Timing, chosen: list[tuple[int, int]]) -> None:
+    batches = [
+        Batch(min(count, timing.frames), mode % len(timing.modes), int(timing.switches)) for count, mode in chosen
+    ]
+    whole = Replay(timing)
+    for batch in batches:
+        whole.batch(batch.images, batch.mode, batch.packets)
+    assert timing.run(batches) == whole.output + 1
+
+
+def test_long_rows_cost_no_more_than_short_ones() -> None:
+    stage = Stage("layer", True, 6, 2, 500, 400, 4, 8, (False, True), (), True, (1, 1))
+    timing = Timing(((stage,),), False, False, 1, 4, 2, (3, 4, 5), None, 1)
+    seen = 0
+
+    class Counted(SteadyReplay):
+        def patch(self, stage: Stage, y: int, x: int) -> None:
+            nonlocal seen
+            seen += 1
+            super().patch(stage, y, x)
+
+    Counted(timing).batch(1)
+    assert seen < 40
