@@ -8,21 +8,22 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from quadrille.algo.spec import InvalidInput, MissingTool
 
-from .asic.liberty import Library, open_library
+from .asic.liberty import Library
+from .asic.mapping import Mapping as CellMapping
+from .asic.mapping import smallest_nand
 from .asic.netlist import Netlist
 from .asic.timing import timing
 from .targets import CellLibrary, Fpga
 
-__all__ = ["Resources", "Synthesized", "run_yosys", "synthesize", "synthesize_netlist"]
+__all__ = ["Resources", "Synthesized", "counted", "run_yosys", "synthesize", "synthesize_netlist"]
 
 SCRIPT = """
 import sys
@@ -31,13 +32,7 @@ design = libyosys.Design()
 for command in sys.stdin.read().splitlines():
     libyosys.run_pass(command, design)
 """
-PORT_LOAD = 1.0  # fF at an output port, while cells are sized
-LEAST_GATED = 4  # registers of one enable
-LEAST_CELLS = 20  # of a library: ABC's `map` breaks down where there are but a few
-FOR_DELAY = (
-    "+strash;&get,-n;&fraig,-x;&put;scorr;strash;dch,-f;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"  # of ABC
-)
-KINDS = ("luts", "flip_flops", "multipliers", "carries", "memories")
+KINDS = ("luts", "flip_flops", "multipliers", "carries", "memories", "block_rams", "large_rams", "memory_luts")
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,9 @@ class Resources:
     """What a design takes of `target`: cells by type, and what they count as; none where it has no meaning.
 
     On an FPGA `luts` are look-up tables (a carry cell of ECP5 takes two), `multipliers` hard multipliers, `memories`
-    block or distributed memories. Of a cell library `area` is in um2, `gates` that area in smallest two-input NANDs,
-    `critical_path` in ns (see `timing`: cells and pins, no wires) and `leakage` in nW.
+    block or distributed memories, and `block_rams`, `large_rams` and `memory_luts` what those take (see `Fpga`). Of a
+    cell library `area` is in um2, `gates` that area in smallest two-input NANDs, `critical_path` in ns (see `timing`:
+    cells and pins, no wires) and `leakage` in nW.
     """
 
     target: str
@@ -60,6 +56,9 @@ class Resources:
     gates: float | None = None
     critical_path: float | None = None
     leakage: float | None = None
+    block_rams: int | None = None
+    large_rams: int | None = None
+    memory_luts: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """These fields as JSON values."""
@@ -96,12 +95,17 @@ def synthesize(
     """
     if isinstance(target, CellLibrary):
         return synthesize_netlist(verilog, top, target, timeout=timeout).resources
-    command = f"{target.command} -top {top}" + ("" if multipliers else f" {target.without_multipliers}")
+    command = f"{target.command} -top {top} {target.with_multipliers if multipliers else target.without_multipliers}"
     before = [] if multipliers else _halved_squares(top)
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
         report = Path(folder) / "report.json"
         run_yosys([_read(verilog), *before, command, f"tee -q -o {report} stat -json"], _noun(verilog, top), timeout)
         cells = json.loads(report.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+    return counted(cells, target)
+
+
+def counted(cells: Mapping[str, int], target: Fpga) -> Resources:
+    """What `cells`, by type, take of an FPGA of the family `target`."""
     counts: Counter[str] = Counter()
     for cell, count in cells.items():
         for start, weights in target.kinds.items():
@@ -127,21 +131,13 @@ def synthesize_netlist(
         As `synthesize`.
     """
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
-        library = open_library(target.files)
-        large = len(library.names) >= LEAST_CELLS
-        files = [_plain(path, text, Path(folder)) for path, text in library.texts.items()]
-        result, sizing = Path(folder) / "netlist.json", Path(folder) / "sizing"
-        # With a file of constraints ABC also buffers and sizes, for speed.
-        sizing.write_text(f"{_driver(library, target.dont_use)}set_load {PORT_LOAD}\n", encoding="utf-8")
-        liberty = " ".join(f"-liberty {path}" for path in files)
-        shunned = " ".join(f"-dont_use {pattern}" for pattern in target.dont_use)
+        mapping = CellMapping(target, Path(folder))
+        library, result = mapping.library, Path(folder) / "netlist.json"
         commands = [
             _read(verilog),
             *_halved_squares(top),
             f"synth -flatten -top {top}",
-            *([f"clockgate {liberty} -min_net_size {LEAST_GATED}"] if clocked else []),
-            f"dfflibmap {liberty} {shunned}",
-            f"abc {liberty} {shunned} -constr {sizing}" + (f" -script {FOR_DELAY}" if clocked and large else ""),
+            *mapping.commands(clocked=clocked),
             "opt_clean -purge",
             f"write_json {result}",
         ]
@@ -155,7 +151,7 @@ def synthesize_netlist(
         cells=dict(sorted(Counter(instance.cell.name for instance in netlist.instances).items())),
         flip_flops=len(netlist.registers),
         area=area,
-        gates=area / _smallest_nand(library),
+        gates=area / smallest_nand(library),
         critical_path=timing(netlist).critical_path,
         leakage=netlist.leakage,
     )
@@ -213,31 +209,8 @@ def _read(verilog: Path) -> str:
     return f'read_verilog "{verilog.resolve()}"'
 
 
-def _plain(path: Path, text: str, folder: Path) -> Path:
-    """`path` itself, or its text where it is compressed: not every build of ABC reads gzip."""
-    if path.suffix != ".gz":
-        return path.resolve()
-    copy = folder / path.stem
-    copy.write_text(text, encoding="utf-8")
-    return copy
-
-
 def _check_mapped(module: Mapping[str, Any], target: CellLibrary) -> None:
     """Refuse what the library has no cell for: Yosys' own cells begin with a $."""
     own = sorted({cell["type"] for cell in module["cells"].values() if cell["type"].startswith("$")})
     if own:
         raise InvalidInput(f"Cell library {target.name} must have cells for {', '.join(own)}, and has none")
-
-
-def _driver(library: Library, dont_use: Sequence[str]) -> str:
-    """A line that gives every input port the drive of the smallest inverter: a free one would make large cells free."""
-    names = [name for name in library.names if re.search(r"(?i)inv", name)]
-    names = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in dont_use)]
-    return f"set_driving_cell {min(names, key=lambda name: library[name].area)}\n" if names else ""
-
-
-def _smallest_nand(library: Library) -> float:
-    names = [name for name in library.names if re.search(r"(?i)nand2(?!b)", name)]
-    if not names:
-        raise InvalidInput(f"Cell library of {library.files[0].name} must have a two-input NAND, and has none")
-    return min(library[name].area for name in names)

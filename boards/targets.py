@@ -16,14 +16,17 @@ __all__ = ["FPGAS", "LIBRARIES", "CellLibrary", "Fpga", "find_target", "library"
 class Fpga:
     """A family of FPGAs as Yosys knows it.
 
+    `with_multipliers` and `without_multipliers` are options of `command`: whether products take hard multipliers.
     `kinds` says what each type of cell counts as, by the start of its name, and how many: a carry cell of ECP5 takes
-    two of its look-up tables.
+    two of its look-up tables. A memory counts as one of the `memories`, and beside that as what it takes of the device:
+    `block_rams` (halves of one on Xilinx: of 18 kbit), `large_rams`, or the `memory_luts` of a distributed one.
     """
 
     name: str
     command: str
     without_multipliers: str
     kinds: Mapping[str, Mapping[str, int]]
+    with_multipliers: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,24 @@ class CellLibrary:
     files: tuple[Path, ...]
     dont_use: tuple[str, ...] = ()
 
+
+XILINX_MEMORIES: Mapping[str, Mapping[str, int]] = {
+    "RAMB36": {"memories": 1, "block_rams": 2},
+    "RAMB18": {"memories": 1, "block_rams": 1},
+    # Distributed ones by the look-up tables they stand in; the first name that fits counts, so longer ones come first.
+    "RAM32M16": {"memories": 1, "memory_luts": 8},
+    "RAM64M8": {"memories": 1, "memory_luts": 8},
+    "RAM512X1S": {"memories": 1, "memory_luts": 8},
+    "RAM256X1D": {"memories": 1, "memory_luts": 8},
+    "RAM256X1S": {"memories": 1, "memory_luts": 4},
+    "RAM128X1D": {"memories": 1, "memory_luts": 4},
+    "RAM128X1S": {"memories": 1, "memory_luts": 2},
+    "RAM32M": {"memories": 1, "memory_luts": 4},
+    "RAM64M": {"memories": 1, "memory_luts": 4},
+    "RAM64X1D": {"memories": 1, "memory_luts": 2},
+    "RAM32X1D": {"memories": 1, "memory_luts": 2},
+    "RAM": {"memories": 1, "memory_luts": 1},
+}
 
 FPGAS: Mapping[str, Fpga] = {
     fpga.name: fpga
@@ -52,7 +73,21 @@ FPGAS: Mapping[str, Fpga] = {
                 "FD": {"flip_flops": 1},
                 "DSP": {"multipliers": 1},
                 "CARRY": {"carries": 1},
-                "RAM": {"memories": 1},
+                **XILINX_MEMORIES,
+            },
+        ),
+        Fpga(
+            "7-series",
+            "synth_xilinx -family xc7 -noiopad -flatten",
+            "-nodsp",
+            {
+                "LUT": {"luts": 1},
+                "INV": {"luts": 1},
+                "SRL": {"luts": 1},
+                "FD": {"flip_flops": 1},
+                "DSP": {"multipliers": 1},
+                "CARRY": {"carries": 1},
+                **XILINX_MEMORIES,
             },
         ),
         Fpga(
@@ -64,10 +99,26 @@ FPGAS: Mapping[str, Fpga] = {
                 "CCU2C": {"luts": 2, "carries": 1},
                 "TRELLIS_FF": {"flip_flops": 1},
                 "MULT": {"multipliers": 1},
-                "DP16": {"memories": 1},
-                "PDP": {"memories": 1},
-                "TRELLIS_DPR": {"memories": 1},
+                "DP16": {"memories": 1, "block_rams": 1},
+                "PDP": {"memories": 1, "block_rams": 1},
+                # Four tables hold the bits; the write port blocks two more.
+                "TRELLIS_DPR": {"memories": 1, "memory_luts": 6},
             },
+        ),
+        Fpga(
+            "ice40",
+            "synth_ice40 -device u -spram",
+            "",
+            {
+                "SB_LUT": {"luts": 1},
+                # Beside the look-up table of the same bit, which Yosys keeps.
+                "SB_CARRY": {"carries": 1},
+                "SB_DFF": {"flip_flops": 1},
+                "SB_MAC": {"multipliers": 1},
+                "SB_RAM40": {"memories": 1, "block_rams": 1},
+                "SB_SPRAM": {"memories": 1, "large_rams": 1},
+            },
+            with_multipliers="-dsp",
         ),
     )
 }
