@@ -70,6 +70,7 @@ class Cell:
     pins: dict[str, Pin]
     flip_flop: FlipFlop | None
     clock_gate: tuple[str, str, str] | None = None
+    is_latch: bool = False
 
     @property
     def clock_pins(self) -> set[str]:
@@ -158,13 +159,17 @@ class Library:
 
     def __getitem__(self, name: str) -> Cell:
         if name not in self._cells:
-            if name not in self._sources:
-                raise InvalidInput(f"Library of {self.files[0].name} must have the cell {name!r}, and has it not")
-            text, place, units = self._sources[name]
-            following = CELL.search(text, place + 1)
-            end = following.start() if following else len(text)
-            self._cells[name] = _cell(parse_group(text[place:end]), units)
+            group = self.group(name)
+            self._cells[name] = _cell(group, self._sources[name][2])
         return self._cells[name]
+
+    def group(self, name: str) -> Group:
+        """All that the file says of the cell `name`."""
+        if name not in self._sources:
+            raise InvalidInput(f"Library of {self.files[0].name} must have the cell {name!r}, and has it not")
+        text, place, _ = self._sources[name]
+        following = CELL.search(text, place + 1)
+        return parse_group(text[place : following.start() if following else len(text)])
 
 
 @dataclass(frozen=True)
@@ -221,7 +226,7 @@ def _cell(group: Group, units: _Units) -> Cell:
         kinds = [f"clock_gate_{kind}_pin" for kind in ("clock", "enable", "out")]
         found = [[pin.arguments[0] for pin in group.all("pin") if pin.text(kind) == "true"] for kind in kinds]
         gate = (found[0][0], found[1][0], found[2][0]) if all(found) else None
-    return Cell(group.arguments[0], group.number("area"), leakage, pins, flip_flop, gate)
+    return Cell(group.arguments[0], group.number("area"), leakage, pins, flip_flop, gate, any(group.all("latch")))
 
 
 def _pin(group: Group, units: _Units) -> Pin:
