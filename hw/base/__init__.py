@@ -1,7 +1,19 @@
 """What every hardware room stands on: blocks, shapes, ways down, stages, stream plumbing, compressors."""
 
 from .block import Block, Choice, Described, Flag, Parameter, Record
-from .narrow import add, clamp, multiply, round_shift, saturate, truncate, wrap
+from .narrow import (
+    add,
+    clamp,
+    halve,
+    multiply,
+    outside,
+    round_shift,
+    saturate,
+    select,
+    shift_to_half,
+    truncate,
+    wrap,
+)
 from .shapes import flat_register, lanes_of, shape_of
 from .stage import Core, Stalled
 from .streams import Fork, Queue, StreamBuffer
@@ -16,17 +28,20 @@ __all__ = [
     "Parameter",
     "Queue",
     "Record",
-    "Record",
     "Stalled",
     "StreamBuffer",
     "add",
     "clamp",
     "flat_register",
+    "halve",
     "lanes_of",
     "multiply",
+    "outside",
     "round_shift",
     "saturate",
+    "select",
     "shape_of",
+    "shift_to_half",
     "truncate",
     "wrap",
 ]

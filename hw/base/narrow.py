@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from amaranth import Cat, Const, Mux, Shape, Value
 
-__all__ = ["add", "clamp", "multiply", "round_shift", "saturate", "truncate", "wrap"]
+__all__ = [
+    "add",
+    "clamp",
+    "halve",
+    "multiply",
+    "outside",
+    "round_shift",
+    "saturate",
+    "select",
+    "shift_to_half",
+    "truncate",
+    "wrap",
+]
 
 
 def multiply(a: Value, b: Value) -> Value:
@@ -39,13 +51,33 @@ def round_shift(value: Value, amount: Value | int) -> Value:
         if amount == 0:
             return value
         return (value + Const(1 << (amount - 1), Shape(amount, False))).shift_right(amount)
-    fraction = value.shift_left(1)  # for amount = 0 the half is 0, and the sum is the value itself
-    return ((fraction >> amount) + 1).shift_right(1)
+    return halve(shift_to_half(value, amount))
+
+
+def shift_to_half(value: Value, amount: Value) -> Value:
+    """`(2*value) >> amount`: the first half of `round_shift`."""
+    # For amount = 0 the half is 0, and the sum is the value itself.
+    return value.shift_left(1) >> amount
+
+
+def halve(value: Value) -> Value:
+    """`(value + 1) >> 1`: the second half of `round_shift`."""
+    return (value + 1).shift_right(1)
 
 
 def clamp(value: Value, low: Value | int, high: Value | int) -> Value:
     """`value`, or the nearer of `low` and `high` if it is outside."""
-    return Mux(value < low, low, Mux(value > high, high, value))
+    return select(outside(value, low, high), value, low, high)
+
+
+def outside(value: Value, low: Value | int, high: Value | int) -> tuple[Value, Value]:
+    """Whether `value` is below `low`, and whether it is above `high`: the first half of `clamp`."""
+    return value < low, value > high
+
+
+def select(places: tuple[Value, Value], value: Value, low: Value | int, high: Value | int) -> Value:
+    """`low` where the first of `places` is set, `high` where the second, else `value`: the second half of `clamp`."""
+    return Mux(places[0], low, Mux(places[1], high, value))
 
 
 def saturate(value: Value, shape: Shape) -> Value:

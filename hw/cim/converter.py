@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from amaranth import Module, Shape, Signal, Value, signed
@@ -26,6 +27,8 @@ COMMON = (
     Parameter("cell_bits", 1, 1, 16, "bits of a cell, which bound the reference weight"),
     Parameter("table_rows", 64, 1, 1 << 16, "rows of the table: column steps of a program"),
     Parameter("frame_bits", 5, 1, 16, "width of a frame number"),
+    Parameter("memory_cuts", 0, 0, 1, "registers behind the memory of the table"),
+    Parameter("lane_cuts", 0, 0, 2, "further registers in the ADC of a lane, if it has one"),
 )
 
 
@@ -59,13 +62,12 @@ class Converter(Block):
     cell_bits: int
     table_rows: int
     frame_bits: int
+    memory_cuts: int
+    lane_cuts: int
 
     i: stream.Interface
     i_table: stream.Interface
     o: stream.Interface
-
-    stages: ClassVar[int] = 0
-    """Registers between P and the code."""
 
     def __init__(self, *, table: tuple[int, ...] = (), **parameters: Any):
         self.take(**{p.name: parameters.pop(p.name, p.default) for p in self.parameters}, **parameters)
@@ -102,6 +104,11 @@ class Converter(Block):
         """Cycles from a step to its codes."""
         return self.core.latency
 
+    @property
+    def stages(self) -> int:
+        """Registers between P and the code."""
+        return 0
+
     def row_layout(self) -> StructLayout:
         """A row of the table."""
         common: dict[str, Any] = {
@@ -120,10 +127,12 @@ class Converter(Block):
         """The field `lanes` of the row, if there is one."""
         return {}
 
-    def convert(self, m: Module, values: list[Signal], common: Any, rows: list[Any], moves: Value) -> list[Value]:
+    def convert(
+        self, m: Module, values: list[Signal], common: Any, rows: list[Any], moves: Sequence[Value]
+    ) -> list[Value]:
         """The codes of P = `values` of all lanes, from the fields that they share and the rows of each.
 
-        They come `stages` registers later; a register of the first of these stages is written where `moves` is set.
+        They come `stages` registers later; a register of stage n of these is written where `moves[n]` is set.
         """
         raise TypeError(f"{type(self).__name__} must say how it converts")
 
@@ -160,12 +169,12 @@ class ConverterCore(Core):
     @property
     def latency(self) -> int:
         """One cycle for each stage."""
-        return 3 + self.block.stages
+        return 3 + self.block.memory_cuts + self.block.stages
 
     def elaborate(self, platform: object) -> Module:
         """The one carry-propagate addition of the sums; then the reference; then the code."""
         m = Module()
-        block = self.block
+        block, cuts = self.block, self.block.memory_cuts
         value_shape = signed(block.code_bits)
 
         # Stage 1: carries are resolved while the table is read.
@@ -176,14 +185,24 @@ class ConverterCore(Core):
         with m.If(self.valid[0]):
             m.d.sync += [waiting[name].eq(self.i[name]) for name in control.members]
             m.d.sync += [sums[n].eq(add(self.i.sum[n], self.i.carry[n], partial)) for n in range(block.lanes)]
+        read: Value = self.row
+        for cut in range(cuts):
+            behind: Any = Signal(control, name=f"waiting_{cut}", reset_less=True)
+            held = [Signal(partial, name=f"sum_{n}_{cut}", reset_less=True) for n in range(block.lanes)]
+            row = Signal.like(read, name=f"row_{cut}", reset_less=True)
+            with m.If(self.valid[1 + cut]):
+                m.d.sync += [behind.eq(waiting), row.eq(read)]
+                m.d.sync += [register.eq(value) for register, value in zip(held, sums, strict=True)]
+            waiting, sums, read = behind, held, row
+        valid = self.valid[cuts:]
 
         # Stage 2: P, or X where the step is the reference's. The product is one for all lanes.
-        fetched: Any = View(block.row, self.row)
+        fetched: Any = View(block.row, read)
         product = Signal(value_shape)
         m.d.comb += product.eq(waiting.reference * fetched.common.reference_weight)
         values = [Signal(value_shape, name=f"value_{n}", reset_less=True) for n in range(block.lanes)]
         common: Any = Signal(block.row["common"].shape, reset_less=True)
-        with m.If(self.valid[1]):
+        with m.If(valid[1]):
             m.d.sync += common.eq(fetched.common)
             with m.If(fetched.common.use_reference):
                 m.d.sync += [value.eq(waiting.reference) for value in values]
@@ -195,19 +214,20 @@ class ConverterCore(Core):
         for n in range(2 + block.stages):
             beat: Any = Signal(control, name=f"beat_{n}", reset_less=True)
             exact = Signal(name=f"exact_{n}", reset_less=True)
-            with m.If(self.valid[1 + n]):
+            with m.If(valid[1 + n]):
                 m.d.sync += [beat.eq(passed[-1]), exact.eq(past[-1])]
             passed.append(beat)
             past.append(exact)
-        rows = self.lane_rows(m, self.valid[1] & ~past[0])
-        converted = block.convert(m, values, common, rows, self.valid[2] & ~past[1])
+        rows = self.lane_rows(m, read, valid[1] & ~past[0])
+        moves = [valid[2 + n] & ~past[1 + n] for n in range(block.stages)]
+        converted = block.convert(m, values, common, rows, moves)
         for stage in range(block.stages):
             later = [Signal(value_shape, name=f"value_{n}_{stage}", reset_less=True) for n in range(block.lanes)]
-            with m.If(self.valid[2 + stage] & past[1 + stage]):
+            with m.If(valid[2 + stage] & past[1 + stage]):
                 m.d.sync += [register.eq(value) for register, value in zip(later, values, strict=True)]
             values = later
         codes = [Signal(value_shape, name=f"code_{n}", reset_less=True) for n in range(block.lanes)]
-        with m.If(self.valid[-1]):
+        with m.If(valid[-1]):
             with m.If(past[-2]):
                 m.d.sync += [code.eq(value) for code, value in zip(codes, values, strict=True)]
             with m.Else():
@@ -216,7 +236,7 @@ class ConverterCore(Core):
         m.d.comb += [self.o[name].eq(passed[-1][name]) for name in control.members]
         return m
 
-    def lane_rows(self, m: Module, moves: Value) -> list[Any]:
+    def lane_rows(self, m: Module, read: Value, moves: Value) -> list[Any]:
         """Each lane's part of the row, registered by itself: many cuts out of one wide word take long to elaborate."""
         layout = self.block.row
         if "lanes" not in layout.members:
@@ -227,5 +247,5 @@ class ConverterCore(Core):
         with m.If(moves):
             for n, row in enumerate(rows):
                 start = layout["lanes"].offset + n * lane.size
-                m.d.sync += row.as_value().eq(self.row[start : start + lane.size])
+                m.d.sync += row.as_value().eq(read[start : start + lane.size])
         return rows

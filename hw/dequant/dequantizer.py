@@ -35,6 +35,10 @@ class ColumnDequantizer(Block):
         `frame` of a beat is the number of its group 0. Of a network of convolutions, a frame here is one window.
     destination_bits
         A field of the row that is handed on with the result.
+    memory_cuts
+        Registers behind the memories, of the tables and of the sums, before what is read is used.
+    lane_cuts
+        Further registers in a lane: between shift and rounding, then between the comparisons and the saturation.
 
     Members
     -------
@@ -45,7 +49,7 @@ class ColumnDequantizer(Block):
 
     Attributes
     ----------
-    latency : 5 cycles; interval : 1
+    latency : 5 + 2 * memory_cuts + lane_cuts cycles; interval : 1
 
     Raises
     ------
@@ -68,6 +72,8 @@ class ColumnDequantizer(Block):
         Parameter("groups", 4, 1, 1 << 12, "groups of sums held for each frame"),
         Parameter("frames", 32, 1, 1 << 20, "accumulators that the groups of a frame can start at"),
         Parameter("destination_bits", 8, 1, 32, "width of the field handed on with a result"),
+        Parameter("memory_cuts", 0, 0, 1, "registers behind the memories"),
+        Parameter("lane_cuts", 0, 0, 2, "further registers in the rounding of a lane"),
     )
 
     lanes: int
@@ -83,6 +89,8 @@ class ColumnDequantizer(Block):
     groups: int
     frames: int
     destination_bits: int
+    memory_cuts: int
+    lane_cuts: int
 
     i: stream.Interface
     i_mantissas: stream.Interface
@@ -106,6 +114,8 @@ class ColumnDequantizer(Block):
         groups: int = 4,
         frames: int = 32,
         destination_bits: int = 8,
+        memory_cuts: int = 0,
+        lane_cuts: int = 0,
         mantissas: tuple[int, ...] = (),
         biases: tuple[int, ...] = (),
     ):
@@ -123,6 +133,8 @@ class ColumnDequantizer(Block):
             groups=groups,
             frames=frames,
             destination_bits=destination_bits,
+            memory_cuts=memory_cuts,
+            lane_cuts=lane_cuts,
         )
         self.mantissas, self.biases = mantissas, biases
         self.row = dequantizer_row(

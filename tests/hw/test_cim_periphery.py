@@ -179,11 +179,17 @@ def steps_of(chance: random.Random, dut: Converter, count: int) -> tuple[list[di
     return beats, sums
 
 
+CUTS = [{"memory_cuts": memory, "lane_cuts": lane} for memory, lane in ((0, 0), (1, 0), (0, 1), (1, 2))]
+
+
 @pytest.mark.parametrize("seed", [None, 4])
+@pytest.mark.parametrize("cuts", CUTS, ids=str)
 @pytest.mark.parametrize(("kind", "parameters"), PARAMETERS, ids=lambda value: getattr(value, "block_name", ""))
-def test_converter_equals_twin(run_streams: Any, kind: Any, parameters: dict[str, int], seed: int | None) -> None:
+def test_converter_equals_twin(
+    run_streams: Any, kind: Any, parameters: dict[str, int], cuts: dict[str, int], seed: int | None
+) -> None:
     chance = random.Random(repr(parameters))
-    dut = kind(**parameters, table_rows=6, frame_bits=3, partial_bits=6, reference_bits=5)
+    dut = kind(**parameters, **cuts, table_rows=6, frame_bits=3, partial_bits=6, reference_bits=5)
     table = table_of(chance, dut)
     beats, sums = steps_of(chance, dut, 60)
     names = {p.name: getattr(dut, p.name) for p in dut.parameters}
@@ -199,9 +205,10 @@ def test_converter_equals_twin(run_streams: Any, kind: Any, parameters: dict[str
         assert (int(payload.address), int(payload.frame), int(payload.last)) == (address[n], n % 8, n % 2)
 
 
+@pytest.mark.parametrize("cuts", CUTS, ids=str)
 @pytest.mark.parametrize(("kind", "parameters"), PARAMETERS[::2], ids=lambda value: getattr(value, "block_name", ""))
-def test_converter_timing(run_streams: Any, kind: Any, parameters: dict[str, int]) -> None:
-    dut = kind(**parameters, table_rows=4)
+def test_converter_timing(run_streams: Any, kind: Any, parameters: dict[str, int], cuts: dict[str, int]) -> None:
+    dut = kind(**parameters, **cuts, table_rows=4)
     beat = {"sum": [0] * dut.lanes, "carry": [0] * dut.lanes, "reference": 0, "address": 0, "frame": 0, "last": 0}
     result = run_streams(dut, {"i": [beat] * 5}, {"o": 5})
     assert [cycle for cycle, _ in result["accepted i"]] == list(range(5))

@@ -53,10 +53,14 @@ def tables(chance: random.Random, p: dict) -> tuple[dict[str, np.ndarray], np.nd
     return {name: np.array(values, dtype=np.int64) for name, values in table.items()}, np.array(biases)
 
 
+CUTS = [{"memory_cuts": memory, "lane_cuts": lane} for memory, lane in ((0, 0), (1, 0), (0, 1), (0, 2), (1, 2))]
+
+
 @pytest.mark.parametrize("seed", [None, 5, 6])
+@pytest.mark.parametrize("cuts", CUTS, ids=str)
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda p: f"{p['lanes']} lanes")
-def test_equals_its_twin(run_streams, parameters, seed):
-    p = parameters | TABLES
+def test_equals_its_twin(run_streams, parameters, cuts, seed):
+    p = parameters | TABLES | cuts
     chance = random.Random(f"{parameters} {seed}")
     table, biases = tables(chance, p)
     beats = [
@@ -98,8 +102,10 @@ def test_equals_its_twin(run_streams, parameters, seed):
     assert [beat.destination for _, beat in got] == expected["destination"].tolist()
 
 
-def test_latency_is_as_declared(run_streams):
-    block = ColumnDequantizer(lanes=2, **TABLES)
+@pytest.mark.parametrize("cuts", CUTS, ids=str)
+def test_latency_is_as_declared(run_streams, cuts):
+    block = ColumnDequantizer(lanes=2, **TABLES, **cuts)
+    assert block.latency == 5 + 2 * cuts["memory_cuts"] + cuts["lane_cuts"]
     row = {name: 0 for name in ("first", "group", "bias", "shift", "low", "destination")}
 
     async def load(ctx):
