@@ -36,7 +36,7 @@ class CriticalPath:
             (
                 entry["path"]
                 for entry in report["critical_paths"]
-                if all(re.search(rf"\b{re.escape(clock)}$", entry[end]) for end in ("from", "to"))
+                if all(entry[end].partition(" ")[2] == clock for end in ("from", "to"))  # "posedge clk"
             ),
             None,
         )
