@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In
 from .manifest import members, versions
 from .registers import merge_registers
 
-__all__ = ["LINT_NOISE", "control_text", "list_text", "public_text", "verilog_text"]
+__all__ = ["LINT_NOISE", "builtin_yosys", "control_text", "list_text", "public_text", "verilog_text"]
 
 LINT_NOISE = (
     "ALWNEVER",
@@ -57,7 +57,7 @@ def verilog_text(component: wiring.Component, top: str) -> str:
         name: (signal, _ir.PortDirection.Input if member.flow == In else _ir.PortDirection.Output)
         for name, member, signal in members(component)
     }
-    with _builtin_yosys(), _collector_off():
+    with builtin_yosys(), _collector_off():
         netlist = rtlil.convert(component, name=top, ports=ports, emit_src=False)
         commands = [f"read_rtlil <<netlist\n{netlist}\nnetlist", *COMMANDS]
         # Yosys warns of processes that Verilog cannot hold, of which Amaranth writes none.
@@ -98,7 +98,7 @@ def list_text(top: str) -> str:
 
 
 @contextmanager
-def _builtin_yosys() -> Iterator[None]:
+def builtin_yosys() -> Iterator[None]:
     """Amaranth shall use the Yosys wheel: its version is pinned, and it decides the bytes."""
     before = os.environ.get("AMARANTH_USE_YOSYS")
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
