@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from quadrille.algo.spec import Interval, InvalidInput, Network
@@ -13,6 +14,7 @@ from .conversions import Converters
 from .layers import Layer
 from .layouts import check_array
 from .mapping import Plan
+from .once import Once, anew
 from .parameters import PARAMETERS
 
 __all__ = ["check_fit", "check_given", "check_named", "needed_by_all"]
@@ -50,9 +52,13 @@ ADDED = ("weight_tiles", "table_rows", "bias_rows", "routes")
 """What the modes of a program have one behind the other; of everything else they share the most that one needs."""
 
 
-def needed_by_all(layouts: Sequence[Plan], converters: Converters, converter: str | None) -> dict[str, Any]:
-    """The parameters that follow from the numbers of all modes of a network and from how they are cut."""
-    needs = [needed(layout) for layout in layouts]
+def needed_by_all(
+    layouts: Sequence[Plan], converters: Converters, converter: str | None, known: Sequence[Once] | None = None
+) -> dict[str, Any]:
+    """The parameters that follow from the numbers of all modes of a network and from how they are cut; `known` may
+    remember those of the numbers for each mode."""
+    each = known or [anew] * len(layouts)
+    needs = [once("needed", partial(needed, layout)) | laid(layout) for once, layout in zip(each, layouts, strict=True)]
     together: dict[str, Any] = {"modes": len(layouts)}
     for name in needs[0]:
         values = [need[name] for need in needs]
@@ -64,7 +70,7 @@ def needed_by_all(layouts: Sequence[Plan], converters: Converters, converter: st
 
 
 def needed(layout: Plan) -> dict[str, Any]:
-    """The parameters that follow from a network's numbers and from how it is cut, but for those of its converters."""
+    """The parameters that follow from a network's numbers, but for those of its converters."""
     layers = layout.layers
     accumulator = _accumulator_bits(layout)
     values = Interval.hull(NOTHING, *(interval for layer in layers for interval in _values(layout.network, layer)))
@@ -79,7 +85,6 @@ def needed(layout: Plan) -> dict[str, Any]:
     pads = [layer.window.padding for layer in layers]
     mantissas = [layer.dequantize.mantissa.interval for layer in layers]
     mantissas += [layer.dequantize.sum_mantissa.interval for layer in layers if layer.dequantize.sum_mantissa]
-    slots = [-(-layer.matrix.outputs // layout.lanes) for layer in layers]
     return {
         "activation_bits": max(form.bits for form in sources),
         "signed": any(form.signed for form in sources),
@@ -97,11 +102,20 @@ def needed(layout: Plan) -> dict[str, Any]:
         "residual": any(layer.shortcut for layer in layers),
         "pooling": any(layer.pool for layer in layers),
         "requantizing": any(layer.requantize for layer in layers),
+        "map_size": max(size for sizes in maps for size in sizes),
+        "kernel_size": max(size for sizes in (*kernels, *pads) for size in sizes),
+    }
+
+
+def laid(layout: Plan) -> dict[str, Any]:
+    """The parameters that follow from how a network is cut and where it stands."""
+    slots = [-(-layer.matrix.outputs // layout.lanes) for layer in layout.layers]
+    return {
         "input_words": -(-layout.frames * layout.placement.image.size // layout.word),
         "feature_words": max(1, layout.placement.feature_words),
         "stored_words": max(1, layout.placement.stored_words),
         "pool_words": max(
-            (layer.pooled[1] * n for layer, n in zip(layers, slots, strict=True) if layer.pool), default=1
+            (layer.pooled[1] * n for layer, n in zip(layout.layers, slots, strict=True) if layer.pool), default=1
         ),
         "weight_tiles": len(layout.tiles),
         "table_rows": sum(len(tile.steps) for tile in layout.tiles),
@@ -109,8 +123,6 @@ def needed(layout: Plan) -> dict[str, Any]:
         "routes": len(layout.routes),
         "accumulators": layout.accumulators,
         "steps": max(len(tile.steps) for tile in layout.tiles),
-        "map_size": max(size for sizes in maps for size in sizes),
-        "kernel_size": max(size for sizes in (*kernels, *pads) for size in sizes),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from quadrille.algo.spec import Argmax, InvalidInput, Network
 from quadrille.algo.spec.array_precision import ArrayPrecision, elements_of
 
 from .layers import Layer, layers_of
+from .once import Once, anew
 from .placement import Placement, place_all
 
 __all__ = ["PADDING", "Channels", "ColumnStep", "Plan", "Route", "Tile", "TileUse", "plan", "precision_of", "rows_of"]
@@ -199,13 +200,15 @@ def plan(
     word: int,
     per_data_word: int,
     unit: str | None = None,
+    once: Once = anew,
 ) -> Plan:
     """Lay `network` out: layers in order, for each the chunks of slots that fit, for each chunk its row tiles.
 
     A slot occupies `lanes` columns for every slice of its weights; the slots of a chunk and their slices fill the
     columns, so a chunk's sums are complete after its last row tile and the accumulators serve the next. Row tiles are
     computed `banks` at a time, what is left of them in halves of that. `word` and
-    `per_data_word` are the elements of a word of the activation memories and of the data port.
+    `per_data_word` are the elements of a word of the activation memories and of the data port. `once` may remember what
+    other shapes of the same network's accelerators share.
 
     Raises
     ------
@@ -215,7 +218,7 @@ def plan(
     """
     if lanes > columns:
         raise InvalidInput(f"Lanes must be at most the {columns} columns of the macros, not {lanes}")
-    layers = layers_of(network)
+    layers = once("layers", lambda: layers_of(network))
     for layer in layers:
         tallest, most = max(layer.matrix.tile_rows), rows_of(layer, rows, unit)
         if tallest > most:
@@ -223,13 +226,25 @@ def plan(
             raise InvalidInput(
                 f"Node {layer.matrix.name!r}: row tiles must have at most the {most} rows of {what}, not {tallest}"
             )
-    placement = place_all(network, layers, lanes=lanes, word=word, per_data_word=per_data_word, frames=frames)
+    placement = once(
+        ("placement", lanes, word, per_data_word, frames),
+        lambda: place_all(network, layers, lanes=lanes, word=word, per_data_word=per_data_word, frames=frames),
+    )
+    room = columns // lanes
+    tiles, routes = once(("tiles", lanes, room, banks), lambda: _arranged(network, layers, lanes, room, banks))
+    return Plan(network, rows, columns, banks, lanes, frames, word, layers, tiles, routes, placement, unit)
+
+
+def _arranged(
+    network: Network, layers: Sequence[Layer], lanes: int, room: int, banks: int
+) -> tuple[tuple[Tile, ...], tuple[Route, ...]]:
+    """All instructions, and where what they complete goes; `room` slots fit beside one another in a bank."""
     tiles: list[Tile] = []
     routes: list[Route] = []
     for number, layer in enumerate(layers):
         barrier = layer.source != network.input.name
-        for begin, end in _chunks(layer, lanes, columns // lanes):
-            for tile in _tiles(layer, begin, end, lanes, columns // lanes, banks):
+        for begin, end in _chunks(layer, lanes, room):
+            for tile in _tiles(layer, begin, end, lanes, room, banks):
                 done = [step.slot for step in tile.steps if step.last]
                 route = None
                 if done:
@@ -238,9 +253,7 @@ def plan(
                     routes.append(Route(number, done[0], len(done)))
                 tiles.append(Tile(number, *tile.place, tile.steps, end - begin, barrier, route))
                 barrier = False
-    return Plan(
-        network, rows, columns, banks, lanes, frames, word, layers, tuple(tiles), tuple(routes), placement, unit
-    )
+    return tuple(tiles), tuple(routes)
 
 
 def _chunks(layer: Layer, lanes: int, room: int) -> Iterator[tuple[int, int]]:

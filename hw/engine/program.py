@@ -13,6 +13,7 @@ from quadrille.algo.spec import Modes, Network, Node
 
 from .accelerator import Accelerator
 from .configuration import Configuration
+from .delays import Delays
 from .loader import HEADER
 from .mapping import Plan, Tile, rows_of
 from .packing import packet
@@ -107,7 +108,7 @@ class Program:
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
         rows = [strip.rows for strip in self.weights.strips]
-        return Timing.of(self.plans, self.configuration, self.input_words, self.parts, rows)
+        return Timing.of(self.plans, self.configuration, Delays.of(self.parts), rows)
 
     def description(self) -> dict[str, Any]:
         """What simulation needs to know to feed it and to read its taps: the file program.json."""

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES
 
 from .configuration import Configuration
+from .delays import Delays
 from .instructions import slides
 from .layers import Layer
 from .mapping import Plan, Tile, precision_of
 from .replay import Replay, Span
-
-if TYPE_CHECKING:
-    from .tables import Datapath
 
 __all__ = ["Batch", "Stage", "Timing", "window_cycles"]
 
@@ -102,24 +99,21 @@ class Timing:
         cls,
         plans: Sequence[Plan],
         configuration: Configuration,
-        input_words: int,
-        parts: Datapath,
+        delays: Delays,
         rows: Sequence[int],
     ) -> Timing:
-        """The timing of the modes `plans` on an accelerator with the datapath `parts`; `rows` are the row words of the
-        tiles of all instructions."""
-        units = [type(unit).__name__ for unit in parts.units.values()]
+        """The timing of the modes `plans`; `rows` are the row words of the tiles of all instructions."""
         left = iter(rows)
         return cls(
             tuple(tuple(_stage(plan, configuration, tile, next(left)) for tile in plan.tiles) for plan in plans),
             configuration.modes > 1,
             configuration.engine == "mac",
             configuration.frames,
-            input_words,
+            plans[0].placement.image.size // configuration.elements_per_word,
             configuration.weight_planes,
-            parts.latencies,
-            units.index("PoolingUnit") if "PoolingUnit" in units else None,
-            parts.settling,
+            delays.latencies,
+            delays.pooling,
+            delays.settling,
         )
 
     def batches(self, images: int) -> list[int]:
