@@ -33,6 +33,8 @@ SETTINGS = (
     "frames",
     "weight_planes",
     "cuts",
+    "memory_cuts",
+    "lane_cuts",
     "activation_cuts",
     "converter",
 )

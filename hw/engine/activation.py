@@ -13,7 +13,7 @@ from quadrille.algo.spec import Function, InvalidInput
 from quadrille.hw.activation import FunctionCore
 from quadrille.hw.base import Parameter, flat_register, shape_of
 
-from .value_unit import SIDEBAND, ValueCore, ValueUnit
+from .value_unit import MEMORY_CUTS, SIDEBAND, ValueCore, ValueUnit
 
 __all__ = ["ActivationUnit", "Functions", "activation_row"]
 
@@ -74,13 +74,15 @@ class ActivationUnit(ValueUnit):
         Rows of the table: routes.
     frame_bits
         Width of the frame number handed on.
+    memory_cuts
+        Registers behind the memories, before what is read is used.
     table
         Rows, as integers, that are there from the start.
 
     Attributes
     ----------
     row : layout of a row of the table
-    latency : cuts + 2 cycles; interval : 1
+    latency : cuts + memory_cuts + 2 cycles; interval : 1
 
     Raises
     ------
@@ -97,6 +99,7 @@ class ActivationUnit(ValueUnit):
         Parameter("cuts", 3, 1, 64, "register cuts in each function"),
         Parameter("table_rows", 16, 1, 1 << 16, "rows of the table: routes"),
         Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
+        MEMORY_CUTS,
     )
 
     result_bits: int
@@ -113,6 +116,7 @@ class ActivationUnit(ValueUnit):
         cuts: int = 3,
         table_rows: int = 16,
         frame_bits: int = 5,
+        memory_cuts: int = 0,
         table: tuple[int, ...] = (),
     ):
         self.take(
@@ -123,6 +127,7 @@ class ActivationUnit(ValueUnit):
             cuts=cuts,
             table_rows=table_rows,
             frame_bits=frame_bits,
+            memory_cuts=memory_cuts,
         )
         row = activation_row(len(functions))
         self.connect(row, ActivationCore(self, row), table, {})
@@ -138,7 +143,7 @@ class ActivationCore(ValueCore):
     @property
     def latency(self) -> int:
         """The beat, the functions' cuts, the result."""
-        return self.unit.cuts + 2
+        return self.unit.cuts + self.unit.memory_cuts + 2
 
     def elaborate(self, platform: object) -> Module:
         """What is not applied travels beside the functions."""

@@ -44,6 +44,8 @@ class Configuration:
     cell_bits: int
     weight_planes: int
     cuts: int
+    memory_cuts: int
+    lane_cuts: int
     converter: str
     adc_bits: int
     multiplier_bits: int

@@ -26,6 +26,8 @@ PARAMETERS = (
     Parameter("cell_bits", 1, 1, 16, "bits of a cell, of a weight in an array"),
     Parameter("weight_planes", 2, 1, 2, "2: a tile is written while the other computes"),
     Parameter("cuts", 1, 0, 8, "register cuts in the compressor tree (cim, and spatio-temporal units)"),
+    Parameter("memory_cuts", 0, 0, 1, "registers behind the memories of converter, dequantizer and value units"),
+    Parameter("lane_cuts", 0, 0, 2, "further registers in each lane of converter, dequantizer and value units"),
     Choice("converter", "multiply-shift", ("exact", "ladder", "multiply-shift"), "how column sums become codes"),
     Parameter("adc_bits", 5, 1, 8, "bits of an ADC code (ladder and multiply-shift)"),
     Parameter("multiplier_bits", 12, 1, 32, "width of the converter's multiplier (multiply-shift)"),

@@ -12,7 +12,7 @@ from amaranth.lib.memory import Memory
 from quadrille.algo.spec import InvalidInput
 from quadrille.hw.base import Parameter, flat_register, wrap
 
-from .value_unit import SIDEBAND, ValueCore, ValueUnit
+from .value_unit import MEMORY_CUTS, SIDEBAND, ValueCore, ValueUnit
 from .values import walk
 
 __all__ = ["PoolingKind", "PoolingUnit", "pooling_row"]
@@ -65,6 +65,8 @@ class PoolingUnit(ValueUnit):
         The most groups, elements across and elements down that a row can name.
     frame_bits
         Width of the frame number handed on.
+    memory_cuts
+        Registers behind the memories, before what is read is used.
     table
         Rows, as integers, that are there from the start.
 
@@ -77,7 +79,7 @@ class PoolingUnit(ValueUnit):
     Attributes
     ----------
     row : layout of a row of the table
-    latency : 3 cycles, from the last element of a window; interval : 1
+    latency : 3 + 2 * memory_cuts cycles, from the last element of a window; interval : 1
 
     Raises
     ------
@@ -96,6 +98,7 @@ class PoolingUnit(ValueUnit):
         Parameter("width", 64, 1, 1 << 12, "most elements across a map"),
         Parameter("height", 64, 1, 1 << 12, "most elements down a map"),
         Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
+        MEMORY_CUTS,
     )
 
     pool_bits: int
@@ -116,6 +119,7 @@ class PoolingUnit(ValueUnit):
         width: int = 64,
         height: int = 64,
         frame_bits: int = 5,
+        memory_cuts: int = 0,
         table: tuple[int, ...] = (),
     ):
         self.take(
@@ -128,6 +132,7 @@ class PoolingUnit(ValueUnit):
             width=width,
             height=height,
             frame_bits=frame_bits,
+            memory_cuts=memory_cuts,
         )
         if pool_bits < value_bits:
             self.inspected()
@@ -159,7 +164,7 @@ class PoolingCore(ValueCore):
     @property
     def latency(self) -> int:
         """One cycle for each stage."""
-        return 3
+        return 3 + 2 * self.block.memory_cuts
 
     def elaborate(self, platform: object) -> Module:
         """Three stages; lanes move for real beats only."""
@@ -197,23 +202,41 @@ class PoolingCore(ValueCore):
 
         # Stage 3: combined with the value. The result is written from its register, one cycle later: to an element that
         # comes right behind, as in a map of a single group, it is handed on from there.
-        held: Any = View(ArrayLayout(pool, block.lanes), read.data)
+        partials: Value = read.data
         output: Any = flat_register(self.o.shape(), "output")
         leaves = Signal(reset_less=True)
-        writes, written, forward = Signal(), Signal.like(write.addr, reset_less=True), Signal()
-        m.d.sync += writes.eq(valid[1] & control.inside)
+        writes, written = Signal(), Signal.like(write.addr, reset_less=True)
+
+        def latest(stored: Value, name: str) -> Value:
+            """What was `stored`, or the result that is just being written in its place."""
+            forward = Signal(name=name)
+            m.d.comb += forward.eq(writes & (written == control.address))
+            return Mux(forward, output.values.as_value(), stored)
+
+        now = valid[1:]
+        if block.memory_cuts:
+            held = Signal(len(partials), name="held_partials", reset_less=True)
+            later: Any = Signal(flags, name="held_control", reset_less=True)
+            later_beat: Any = flat_register(self.i.shape(), "held_waiting")
+            with m.If(now[0]):
+                m.d.sync += [
+                    held.eq(latest(partials, "overtaken")),
+                    later.eq(control),
+                    later_beat.as_value().eq(waiting.as_value()),
+                ]
+            partials, control, waiting, now = held, later, later_beat, now[1:]
+        m.d.sync += writes.eq(now[0] & control.inside)
         m.d.comb += [
-            forward.eq(writes & (written == control.address)),
             write.addr.eq(written),
             write.data.eq(output.values.as_value()),
             write.en.eq(writes),
             self.o.eq(output),
             self.leaves.eq(leaves),
         ]
-        with m.If(valid[1]):
+        before: Any = View(ArrayLayout(pool, block.lanes), latest(partials, "forward"))
+        with m.If(now[0]):
             for n in range(block.lanes):
-                partial = Mux(forward, output.values[n], held[n])
-                m.d.sync += output.values[n].eq(self.combine(waiting.values[n], partial, control))
+                m.d.sync += output.values[n].eq(self.combine(waiting.values[n], before[n], control))
             m.d.sync += [written.eq(control.address), leaves.eq(control.complete)]
             m.d.sync += [output[name].eq(waiting[name]) for name in SIDEBAND]
         return m

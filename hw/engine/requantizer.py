@@ -7,7 +7,7 @@ from amaranth.lib.data import StructLayout
 
 from quadrille.hw.base import Parameter
 
-from .value_unit import ValueCore, ValueUnit
+from .value_unit import LANE_CUTS, MEMORY_CUTS, ValueCore, ValueUnit
 
 __all__ = ["Requantizer", "requantizer_row"]
 
@@ -40,6 +40,10 @@ class Requantizer(ValueUnit):
         Rows of the table: routes.
     frame_bits
         Width of the frame number handed on.
+    memory_cuts
+        Registers behind the memories, before what is read is used.
+    lane_cuts
+        Further registers in a lane: between shift and rounding, then between the comparisons and the saturation.
     table
         Rows, as integers, that are there from the start.
 
@@ -69,11 +73,14 @@ class Requantizer(ValueUnit):
         Parameter("shift_bits", 5, 1, 6, "width of the shift amount"),
         Parameter("table_rows", 16, 1, 1 << 16, "rows of the table: routes"),
         Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
+        MEMORY_CUTS,
+        LANE_CUTS,
     )
 
     result_bits: int
     mantissa_bits: int
     shift_bits: int
+    lane_cuts: int
 
     def __init__(
         self,
@@ -85,6 +92,8 @@ class Requantizer(ValueUnit):
         shift_bits: int = 5,
         table_rows: int = 16,
         frame_bits: int = 5,
+        memory_cuts: int = 0,
+        lane_cuts: int = 0,
         table: tuple[int, ...] = (),
     ):
         self.take(
@@ -95,6 +104,8 @@ class Requantizer(ValueUnit):
             shift_bits=shift_bits,
             table_rows=table_rows,
             frame_bits=frame_bits,
+            memory_cuts=memory_cuts,
+            lane_cuts=lane_cuts,
         )
         row = requantizer_row(mantissa_bits=mantissa_bits, shift_bits=shift_bits, result_bits=result_bits)
         self.connect(row, RequantizerCore(self, row), table, {})
@@ -110,7 +121,7 @@ class RequantizerCore(ValueCore):
     @property
     def latency(self) -> int:
         """One cycle for each stage."""
-        return 4
+        return 4 + self.block.memory_cuts + self.block.lane_cuts
 
     def elaborate(self, platform: object) -> Module:
         """Products here, then the common way down; a row that is not enabled multiplies by 1."""
@@ -124,5 +135,5 @@ class RequantizerCore(ValueCore):
         m.d.comb += mantissa.eq(Mux(row.enable, row.mantissa, 1))
         with m.If(valid[0]):
             m.d.sync += [*(lane.eq(beat.values[n] * mantissa) for n, lane in enumerate(products)), *fill]
-        self.round(m, products, scale, valid[1:])
+        self.round(m, products, scale, valid[1:], block.lane_cuts)
         return m

@@ -13,7 +13,7 @@ from quadrille.algo.spec import Interval, IntFormat
 from quadrille.hw.base import Parameter
 from quadrille.hw.base.table import Table
 
-from .value_unit import ValueCore, ValueUnit
+from .value_unit import LANE_CUTS, MEMORY_CUTS, ValueCore, ValueUnit
 from .values import walk
 
 __all__ = ["ResidualUnit", "residual_row", "residual_words"]
@@ -82,6 +82,11 @@ class ResidualUnit(ValueUnit):
         The most groups, windows across and windows down that a row can name.
     frame_bits
         Width of the frame number handed on.
+    memory_cuts
+        Registers behind the memories, before what is read is used.
+    lane_cuts
+        Further registers in a lane: between products and their sum, between shift and rounding, and with 2 also
+        between the comparisons and the saturation.
     table
         Rows, as integers, that are there from the start.
 
@@ -95,7 +100,7 @@ class ResidualUnit(ValueUnit):
     Attributes
     ----------
     row : layout of a row of the table
-    latency : 5 cycles; interval : 1
+    latency : 5 cycles and those of the cuts; interval : 1
 
     Raises
     ------
@@ -117,6 +122,8 @@ class ResidualUnit(ValueUnit):
         Parameter("width", 64, 1, 1 << 12, "most windows across a map"),
         Parameter("height", 64, 1, 1 << 12, "most windows down a map"),
         Parameter("frame_bits", 5, 1, 64, "width of the frame number handed on"),
+        MEMORY_CUTS,
+        LANE_CUTS,
     )
 
     residual_bits: int
@@ -127,6 +134,7 @@ class ResidualUnit(ValueUnit):
     groups: int
     width: int
     height: int
+    lane_cuts: int
 
     i_words: stream.Interface
 
@@ -145,6 +153,8 @@ class ResidualUnit(ValueUnit):
         width: int = 64,
         height: int = 64,
         frame_bits: int = 5,
+        memory_cuts: int = 0,
+        lane_cuts: int = 0,
         table: tuple[int, ...] = (),
     ):
         self.take(
@@ -160,6 +170,8 @@ class ResidualUnit(ValueUnit):
             width=width,
             height=height,
             frame_bits=frame_bits,
+            memory_cuts=memory_cuts,
+            lane_cuts=lane_cuts,
         )
         row = residual_row(
             mantissa_bits=mantissa_bits,
@@ -210,7 +222,7 @@ class ResidualCore(ValueCore):
     @property
     def latency(self) -> int:
         """One cycle for each stage."""
-        return 5
+        return 5 + 2 * self.block.memory_cuts + self.block.lane_cuts + min(1, self.block.lane_cuts)
 
     def elaborate(self, platform: object) -> Module:
         """Products and sums here, then the common way down; a row that is not enabled multiplies by 1 and by 0."""
@@ -233,12 +245,32 @@ class ResidualCore(ValueCore):
         # Stage 3: the sum.
         accumulator = signed(block.accumulator.format.bits)
         sums = [Signal(accumulator, name=f"sum_{n}", reset_less=True) for n in lanes]
-        residuals: Any = View(ArrayLayout(signed(block.residual_bits), block.lanes), self.word)
-        scale = Signal.like(filled, name="sum_scale", reset_less=True)
-        with m.If(valid[1]):
-            m.d.sync += scale.eq(filled)
-            m.d.sync += [sums[n].eq(products[n] + residuals[n] * mantissa_residual) for n in lanes]
-        self.round(m, sums, scale, valid[2:])
+        scale: Any = filled
+        valid, word = valid[1:], self.word
+
+        def stage(name: str, *values: Value) -> list[Signal]:
+            """Registers for `values`, and for what they will be rounded by."""
+            nonlocal scale, valid
+            found = [Signal(value.shape(), name=f"{name}_{n}", reset_less=True) for n, value in enumerate(values)]
+            later = Signal.like(filled, name=f"{name}_scale", reset_less=True)
+            with m.If(valid[0]):
+                m.d.sync += [later.eq(scale), *(r.eq(value) for r, value in zip(found, values, strict=True))]
+            scale, valid = later, valid[1:]
+            return found
+
+        addends: list[Value] = list(products)
+        if block.memory_cuts:
+            mantissa_residual, word, *addends = stage("read", mantissa_residual, word, *addends)
+        residuals: Any = View(ArrayLayout(signed(block.residual_bits), block.lanes), word)
+        others: list[Value] = [residuals[n] * mantissa_residual for n in lanes]
+        if block.lane_cuts:
+            both = stage("addend", *addends, *others)
+            addends, others = list(both[: block.lanes]), list(both[block.lanes :])
+        later = Signal.like(filled, name="sum_scale", reset_less=True)
+        with m.If(valid[0]):
+            m.d.sync += later.eq(scale)
+            m.d.sync += [sums[n].eq(addends[n] + others[n]) for n in lanes]
+        self.round(m, sums, later, valid[1:], block.lane_cuts)
         return m
 
     def walk(self, m: Module, row: Any, moves: Any, first: Any) -> Any:

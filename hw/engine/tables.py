@@ -117,6 +117,8 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         cell_bits=configuration.cell_bits,
         table_rows=configuration.table_rows,
         frame_bits=configuration.position_bits,
+        memory_cuts=configuration.memory_cuts,
+        lane_cuts=configuration.lane_cuts,
         **specific,
     )
     dequantizer = ColumnDequantizer(
@@ -133,6 +135,8 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         groups=configuration.steps,
         frames=configuration.accumulators,
         destination_bits=configuration.route_bits + configuration.destination.size,
+        memory_cuts=configuration.memory_cuts,
+        lane_cuts=configuration.lane_cuts,
         mantissas=tuple(images.get(Target.MANTISSAS, ())),
         biases=tuple(images.get(Target.BIASES, ())),
     )
@@ -205,6 +209,7 @@ def _units(configuration: Configuration, images: Mapping[int, Sequence[int]]) ->
         "lanes": configuration.lanes,
         "table_rows": configuration.routes,
         "frame_bits": configuration.destination.size,
+        "memory_cuts": configuration.memory_cuts,
     }
     # Each slot that a route completes takes a step.
     walk = {"groups": configuration.steps, "width": configuration.map_size, "height": configuration.map_size}
@@ -217,6 +222,7 @@ def _units(configuration: Configuration, images: Mapping[int, Sequence[int]]) ->
             shift_bits=configuration.shift_bits,
             depth=configuration.stored_words,
             table=tuple(images.get(Target.RESIDUAL, ())),
+            lane_cuts=configuration.lane_cuts,
             **common,
             **walk,
         )
@@ -246,6 +252,7 @@ def _units(configuration: Configuration, images: Mapping[int, Sequence[int]]) ->
             mantissa_bits=configuration.scale_bits,
             shift_bits=configuration.shift_bits,
             table=tuple(images.get(Target.REQUANTIZER, ())),
+            lane_cuts=configuration.lane_cuts,
             **common,
         )
     return units

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import IntFormat
-from quadrille.hw.base import Block, Core, Stalled, clamp, flat_register, round_shift, truncate
+from quadrille.hw.base import (
+    Block,
+    Core,
+    Parameter,
+    Stalled,
+    flat_register,
+    halve,
+    outside,
+    select,
+    shift_to_half,
+    truncate,
+)
 from quadrille.hw.base.table import Table, table_write
 
 from .values import route_bits, values_layout
 
-__all__ = ["SIDEBAND", "ValueCore", "ValueUnit"]
+__all__ = ["LANE_CUTS", "MEMORY_CUTS", "SIDEBAND", "ValueCore", "ValueUnit"]
 
 SIDEBAND = ("route", "frame", "first")
+MEMORY_CUTS = Parameter("memory_cuts", 0, 0, 1, "registers behind the memories")
+LANE_CUTS = Parameter("lane_cuts", 0, 0, 2, "further registers in a lane")
 
 
 class ValueUnit(Block):
@@ -34,6 +47,7 @@ class ValueUnit(Block):
     value_bits: int
     table_rows: int
     frame_bits: int
+    memory_cuts: int
 
     core: ValueCore
     row: StructLayout
@@ -102,6 +116,7 @@ class ValueCore(Core):
         self, unit: ValueUnit, row: StructLayout, *, result_bits: int, members: Mapping[str, Any] | None = None
     ):
         self.row_layout = row
+        self.memory_cuts = unit.memory_cuts
         beats = {"lanes": unit.lanes, "route_bits": route_bits(unit.table_rows), "frame_bits": unit.frame_bits}
         super().__init__(
             values_layout(value_bits=unit.value_bits, **beats),
@@ -110,11 +125,18 @@ class ValueCore(Core):
         )
 
     def enter(self, m: Module) -> tuple[Any, Any, Value]:
-        """The beat, which has waited one cycle for its row; the row; and `valid` of the stages from the second on."""
+        """The beat, which has waited for its row; the row; and `valid` of the stages behind."""
         beat: Any = flat_register(self.i.shape(), "beat")
         with m.If(self.i_valid):
             m.d.sync += beat.as_value().eq(self.i.as_value())
-        return beat, View(self.row_layout, self.row), self.valid[1:]
+        row: Value = self.row
+        for cut in range(self.memory_cuts):
+            held = Signal(len(row), name=f"row_{cut}", reset_less=True)
+            later: Any = flat_register(self.i.shape(), f"beat_{cut}")
+            with m.If(self.valid[1 + cut]):
+                m.d.sync += [held.eq(row), later.as_value().eq(beat.as_value())]
+            row, beat = held, later
+        return beat, View(self.row_layout, row), self.valid[1 + self.memory_cuts :]
 
     @property
     def result_bits(self) -> int:
@@ -135,17 +157,36 @@ class ValueCore(Core):
             *(scale[name].eq(beat[name]) for name in SIDEBAND),
         ]
 
-    def round(self, m: Module, sums: Sequence[Signal], scale: Any, valid: Value) -> None:
-        """Two stages, shifted | clamped, whose beats `valid` marks: `sums` go down to results by `scale`."""
+    def round(self, m: Module, sums: Sequence[Signal], scale: Any, valid: Value, cuts: int = 0) -> None:
+        """Two stages, shifted | clamped, whose beats `valid` marks: `sums` go down to results by `scale`.
+
+        Of `cuts` further ones the first stands before rounding adds, the second before clamping selects.
+        """
         shape, result = sums[0].shape(), signed(self.result_bits)
-        shifted = [Signal(shape, name=f"shifted_{n}", reset_less=True) for n in range(len(sums))]
-        limits: Any = Signal.like(scale, name="limits", reset_less=True)
+
+        def stage(name: str, values: Sequence[Value]) -> list[Signal]:
+            """Registers for `values`, and for what they are rounded by."""
+            nonlocal scale, valid
+            found = [Signal(value.shape(), name=f"{name}_{n}", reset_less=True) for n, value in enumerate(values)]
+            later: Any = Signal.like(scale, name=f"{name}_scale", reset_less=True)
+            with m.If(valid[0]):
+                m.d.sync += later.eq(scale)
+                m.d.sync += [register.eq(value) for register, value in zip(found, values, strict=True)]
+            scale, valid = later, valid[1:]
+            return found
+
+        halves: Sequence[Value] = [shift_to_half(value, scale.shift) for value in sums]
+        if cuts > 0:
+            halves = stage("halves", halves)
+        shifted: Sequence[Value] = stage("shifted", [truncate(halve(value), shape) for value in halves])
+        places = [outside(value, scale.low, scale.high) for value in shifted]
+        if cuts > 1:
+            both = stage("places", [Cat(value, *place) for value, place in zip(shifted, places, strict=True)])
+            shifted = [word[: shape.width].as_signed() for word in both]
+            places = [(word[shape.width], word[shape.width + 1]) for word in both]
         output: Any = flat_register(self.o.shape(), "output")
         with m.If(valid[0]):
-            m.d.sync += limits.eq(scale)
-            m.d.sync += [lane.eq(truncate(round_shift(sums[n], scale.shift), shape)) for n, lane in enumerate(shifted)]
-        with m.If(valid[1]):
-            for n, lane in enumerate(shifted):
-                m.d.sync += output.values[n].eq(truncate(clamp(lane, limits.low, limits.high), result))
-            m.d.sync += [output[name].eq(limits[name]) for name in SIDEBAND]
+            for n, (value, place) in enumerate(zip(shifted, places, strict=True)):
+                m.d.sync += output.values[n].eq(truncate(select(place, value, scale.low, scale.high), result))
+            m.d.sync += [output[name].eq(scale[name]) for name in SIDEBAND]
         m.d.comb += [self.o.eq(output), self.leaves.eq(1)]

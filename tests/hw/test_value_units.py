@@ -36,6 +36,11 @@ UNITS: list[tuple[type, dict[str, int]]] = [
     (ResidualUnit, RESIDUAL),
     (PoolingUnit, POOLING),
     (Requantizer, REQUANTIZER),
+    (ResidualUnit, RESIDUAL | {"memory_cuts": 1, "lane_cuts": 2}),
+    (ResidualUnit, RESIDUAL | {"lane_cuts": 1}),
+    (PoolingUnit, POOLING | {"memory_cuts": 1}),
+    (Requantizer, REQUANTIZER | {"memory_cuts": 1, "lane_cuts": 1}),
+    (Requantizer, REQUANTIZER | {"lane_cuts": 2}),
 ]
 TWINS: dict[type, Callable[..., Arrays]] = {
     ResidualUnit: residual_unit,
