@@ -15,6 +15,8 @@ from .results import Result
 __all__ = ["BlockTest", "Regression", "regress"]
 
 FOLDER = Path("build/regress")
+EDGES_OWN = ("depth", "divisor")
+"""Parameters of an edge, beside those of the accelerator within."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,8 @@ def export_block(name: str, parameters: Mapping[str, Any], folder: Path) -> None
         component(name, folder, parameters)
         return
     shape = {key: value for key, value in parameters.items() if key in ("rows", "columns", "macros")}
-    settings = {key: value for key, value in parameters.items() if key not in ("network", "depth", *shape)}
+    settings = {key: value for key, value in parameters.items() if key not in ("network", *EDGES_OWN, *shape)}
     inner = folder if name == TOP else folder.with_name("accelerator")
     generate(parameters["network"], inner, **shape, settings=settings)
     if name != TOP:
-        component(name, folder, {key: parameters[key] for key in ("depth",) if key in parameters}, around=inner)
+        component(name, folder, {key: parameters[key] for key in EDGES_OWN if key in parameters}, around=inner)

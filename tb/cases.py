@@ -254,6 +254,19 @@ CASES: tuple[Case, ...] = (
         {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3, "depth": 4},
         network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
     ),
+    AcceleratorCase(
+        "uart-accelerator",
+        "quadrille.tb.test_uart_accelerator",
+        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac", "divisor": 4, "depth": 64},
+        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
+        modes=(8, 4, 1),
+    ),
+    AcceleratorCase(
+        "uart-accelerator",
+        "quadrille.tb.test_uart_accelerator",
+        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3, "divisor": 5, "depth": 32},
+        network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
+    ),
     *_functions("piecewise-quadratic", wave=1, warped_wave=5, pieces=4),
     *_functions("activation-pipeline", bell=2, packet=7),
     *_cases(

@@ -11,7 +11,6 @@ from amaranth.lib.wiring import Out, connect
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.hw.base import Block, Described
-from quadrille.hw.base.streams import Queue, StreamBuffer
 from quadrille.hw.engine import Accelerator, Target
 
 from .register_file import RegisterFile
@@ -61,6 +60,14 @@ class Edge(Block):
         """The registers that this edge has beside those of all."""
         return ()
 
+    def received(self, incoming: Any) -> Any:
+        """Whether a data word counts as received in this cycle."""
+        return incoming.i.valid & incoming.i.ready
+
+    def sent(self, outgoing: Any) -> Any:
+        """Whether an image counts as sent in this cycle."""
+        return outgoing.o.valid & outgoing.o.ready & outgoing.o.payload.last
+
     def inspected(self) -> None:
         """Say that this edge is only asked about, or refused."""
         super().inspected()
@@ -72,8 +79,10 @@ class Edge(Block):
         contract = inspect.cleandoc(type(self).__doc__ or "").partition("\n\n")[2].partition("\n\nMembers")[0]
         return {"h": header_text(self.register_map, top), "md": page_text(self.register_map, top, contract)}
 
-    def elaborate_core(self, m: Module, incoming: Queue | StreamBuffer, outgoing: Queue | StreamBuffer) -> RegisterFile:
-        """Accelerator, buffers of {data, last} around it, and the registers, which are returned.
+    def elaborate_core(self, m: Module, incoming: Any, outgoing: Any) -> RegisterFile:
+        """Accelerator, buffers around it, and the registers, which are returned.
+
+        `incoming.o` and `outgoing.i` are streams of {data, last}, as those of a `Queue` or a `StreamBuffer` are.
 
         Their fields are driven, but for the edge's own, its own errors and `unmapped`.
         """
@@ -111,9 +120,9 @@ class Edge(Block):
     def elaborate_counts(self, m: Module, registers: RegisterFile, incoming: Any, outgoing: Any) -> None:
         """Words that came in, results that went out."""
         received, sent = Signal(32), Signal(32)
-        with m.If(incoming.i.valid & incoming.i.ready):
+        with m.If(self.received(incoming)):
             m.d.sync += received.eq(received + 1)
-        with m.If(outgoing.o.valid & outgoing.o.ready & outgoing.o.payload.last):
+        with m.If(self.sent(outgoing)):
             m.d.sync += sent.eq(sent + 1)
         with m.If(registers.field("control", "soft_reset")):
             m.d.sync += [received.eq(0), sent.eq(0)]

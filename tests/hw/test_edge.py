@@ -11,7 +11,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from quadrille.algo.spec import InvalidInput, MissingTool
-from quadrille.hw.edge import Access, AxiAccelerator, Field, Register, RegisterMap, WishboneAccelerator
+from quadrille.hw.edge import Access, AxiAccelerator, Field, Register, RegisterMap, UartAccelerator, WishboneAccelerator
 from quadrille.hw.edge.register_file import RegisterFile
 from quadrille.hw.edge.register_texts import header_text, page_text
 from quadrille.hw.edge.registers import configuration_hash
@@ -20,7 +20,7 @@ from quadrille.hw.export import design_files
 from quadrille.tb.cases import AxiCase
 
 SMALL: Any = {"rows": 8, "columns": 6, "lanes": 2}
-EDGES = (AxiAccelerator, WishboneAccelerator)
+EDGES = (AxiAccelerator, UartAccelerator, WishboneAccelerator)
 
 
 def field(name: str = "bits", low: int = 0, bits: int = 4, access: Access = Access.READ_WRITE, reset: int = 0) -> Field:
@@ -98,7 +98,7 @@ def test_what_is_generated_says_what_the_map_says(edge: type, tmp_path: Path) ->
     page = files[f"{top}.md"]
     assert all(f"## `{name}`, 0x" in page for name in names)
     assert all(f"| `{part.name}` |" in page for r in block.register_map.registers for part in r.fields)
-    assert ("wb_cyc_i" if edge is WishboneAccelerator else "s_axis") in page
+    assert {AxiAccelerator: "s_axis", UartAccelerator: "`rx`", WishboneAccelerator: "wb_cyc_i"}[edge] in page
 
 
 def test_ports_are_called_as_vendors_expect() -> None:
