@@ -39,7 +39,8 @@ class Board:
     """A board that an accelerator runs on, behind its serial line.
 
     `platform` are its pins; `clock_hz`, `baud` what it runs at unless told otherwise; `lights` show, in this order,
-    that the clock runs and that an answer waits; `nextpnr` are the package and speed grade in options of nextpnr, and
+    that the clock runs and that an answer waits; `depth` are the words of the edge's queues where its own default is
+    too much; `nextpnr` are the package and speed grade in options of nextpnr, and
     `packer` options of what packs its bitstream; `program` is the command that brings a bitstream onto the board.
     """
 
@@ -55,8 +56,7 @@ class Board:
     part: str
     nextpnr: tuple[str, ...] = ()
     packer: tuple[str, ...] = ()
-    # High where the board's line to the host has to be enabled.
-    enable: str | None = None
+    depth: int | None = None
 
     @property
     def source_hz(self) -> float:

@@ -60,9 +60,6 @@ class BoardTop(Elaboratable):
             **{f"o_{name}": signal for name, signal in outputs.items()},
         )
         m.d.comb += send.o.eq(outputs["tx"])
-        if self.board.enable:
-            m.submodules.enable = enable = io.Buffer("o", board.request(self.board.enable, 0, dir="-"))
-            m.d.comb += enable.o.eq(1)
         blink = Signal(range(int(self.clock.hz)))
         m.d.sync += blink.eq(blink + 1)
         self.elaborate_lights(m, board, (blink[-1], outputs.get("interrupt", Const(0))))
@@ -81,20 +78,18 @@ class BoardTop(Elaboratable):
 
     def elaborate_clock(self, m: Module, board: Any) -> None:
         """The domain `sync` at the clock, in reset until that is steady."""
-        m.domains.sync = ClockDomain("sync")
+        m.domains.sync = sync = ClockDomain("sync")
         m.submodules.source = source = io.Buffer("i", board.request(board.default_clk, 0, dir="-"))
         if self.clock.pll is None:
             m.domains.raw = raw = ClockDomain("raw", reset_less=True)
             waited = Signal(range(POWER_ON_CYCLES + 1))
             held = Signal(init=1)
-            m.d.comb += [ClockSignal("sync").eq(source.i), raw.clk.eq(source.i)]
+            m.d.comb += [sync.clk.eq(source.i), raw.clk.eq(source.i), sync.rst.eq(held)]
             m.d.raw += [waited.eq(waited + ~waited[-1]), held.eq(~waited[-1])]
-            m.d.comb += ResetSignal("sync").eq(held)
             return
-        output, locked = Signal(name="pll_clock"), Signal(name="pll_locked")
-        for name, instance in self.clock.pll.instance(self.clock, source.i, output, locked).items():
+        locked = Signal()
+        for name, instance in self.clock.pll.instance(self.clock, source.i, sync.clk, locked).items():
             m.submodules[name] = instance
-        m.d.comb += ClockSignal("sync").eq(output)
         m.submodules.reset = ResetSynchronizer(~locked)
         if self.board.is_open:  # Vivado derives it from the source's
-            board.add_clock_constraint(output, self.clock.hz)
+            board.add_clock_constraint(sync.clk, self.clock.hz)
