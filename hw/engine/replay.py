@@ -233,12 +233,15 @@ class Replay:
         if self.packing:
             self.steps(taken, stage, y, x)
             return
-        # Nothing behind the macro waits for anything.
-        behind = self.converter.latency + self.dequantizer.latency
         self.reader_free = taken + len(stage.completes)
+        self.leaves(stage)
+
+    def leaves(self, stage: Stage) -> None:
+        """When the steps of the window that left the column reader last leave what is behind it and never waits."""
+        behind = self.converter.latency + self.dequantizer.latency
         self.done = self.reader_free + behind
         if stage.last_complete is not None:
-            self.stored = taken + stage.last_complete + 1 + behind
+            self.stored = self.done - len(stage.completes) + stage.last_complete + 1
             if stage.index:
                 self.output = self.stored + sum(unit.latency for unit in self.units) + ARGMAX_LATENCY
 

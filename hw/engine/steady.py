@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 
 from .replay import Pipeline, Replay
 from .timing import Stage
@@ -26,8 +28,10 @@ class SteadyReplay(Replay):
     def job(self, accepted: int, stage: Stage, frames: int) -> None:
         """All windows of an instruction."""
         self.begin(accepted)
-        # Nothing behind the macro waits for anything where nothing is packed: then pools change nothing.
-        height, width = stage.pool if self.packing else (1, 1)
+        if not self.packing:
+            self.plain(stage, frames)
+            return
+        height, width = stage.pool
         pooled, left = divmod(stage.down, height)
         if not left:
             self.repeat(frames * pooled * height, height, stage, lambda y: self.row(stage, y % stage.down, width))
@@ -38,6 +42,37 @@ class SteadyReplay(Replay):
             self.repeat(left, 1, stage, lambda y: self.row(stage, pooled * height + y, width))
 
         self.repeat(frames, 1, stage, frame)
+
+    def plain(self, stage: Stage, frames: int) -> None:
+        """The same where nothing behind the macro waits for anything: all rows of all frames are alike."""
+        at = self.placed
+        windows = Windows(
+            stage.first_reads,
+            stage.next_reads,
+            stage.across,
+            frames * stage.down,
+            stage.planes,
+            len(stage.completes),
+            self.macro.latency,
+            self.timing.whole,
+        )
+        # What lies before the first word is asked for no longer matters; two cycles later its patch is handed on.
+        times = Times(
+            0,
+            0,
+            max(self.handed - at, 1),
+            max(self.planes_end - at, 0),
+            max(self.reader_free - at, 0),
+            0,
+            later(self.macro, at, at),
+        )
+        times = played(windows, times)
+        self.placed, self.walker_free = at + times.placed, at + times.walker_free
+        self.handed, self.planes_end = at + times.handed, at + times.planes_end
+        self.reader_free, self.swapped = at + times.reader_free, at + times.swapped
+        self.macro.frozen = deque(((at + start, at + end) for start, end in times.frozen), maxlen=64)
+        self.first = False
+        self.leaves(stage)
 
     def row(self, stage: Stage, y: int, width: int) -> None:
         """A row of windows, of which the pool takes `width` at a time; what is left over it drops."""
@@ -66,8 +101,6 @@ class SteadyReplay(Replay):
         """What the next window depends on, counted from the end of the last one's planes."""
         base, free = self.planes_end, self.reader_free
         clocks = (self.placed - base, self.handed - base, free - base)
-        if not self.packing:
-            return clocks, later(self.macro, base, base)
         # The packer is waited for by slots that come after the reader is free, later than any that it has handed out.
         packer = max(self.packer_free, free) - base if any(stage.words) else None
         behind = (self.converter, self.dequantizer, self.end, *self.units)
@@ -91,3 +124,87 @@ class SteadyReplay(Replay):
 def later(pipeline: Pipeline, cycle: int, base: int) -> tuple[tuple[int, int], ...]:
     """The times at which it stood still beyond `cycle`, counted from `base`."""
     return tuple((start - base, end - base) for start, end in pipeline.frozen if end > cycle)
+
+
+class Windows(NamedTuple):
+    """The windows of a job, in rows of `across`; `steps` are the cycles that the column reader takes for each."""
+
+    first_reads: int
+    next_reads: int
+    across: int
+    rows: int
+    planes: int
+    steps: int
+    latency: int
+    whole: bool
+
+
+class Times(NamedTuple):
+    """The clocks of `Replay` that windows depend on, and when its macro stood still."""
+
+    placed: int
+    walker_free: int
+    handed: int
+    planes_end: int
+    reader_free: int
+    swapped: int
+    frozen: tuple[tuple[int, int], ...]
+
+    def since(self) -> tuple[object, ...]:
+        """What the next window depends on, counted from the end of the last one's planes."""
+        base = self.planes_end
+        frozen = tuple((start - base, end - base) for start, end in self.frozen)
+        return self.placed - base, self.handed - base, self.reader_free - base, frozen
+
+    def moved(self, cycles: int) -> Times:
+        """The same later; the planes were exchanged when they were."""
+        return Times(
+            self.placed + cycles,
+            self.walker_free + cycles,
+            self.handed + cycles,
+            self.planes_end + cycles,
+            self.reader_free + cycles,
+            self.swapped,
+            tuple((start + cycles, end + cycles) for start, end in self.frozen),
+        )
+
+
+@lru_cache(maxsize=1 << 16)
+def played(windows: Windows, times: Times) -> Times:
+    """The clocks after all `windows`, from `times` on, where nothing behind the macro waits.
+
+    Jobs of a batch, batches, and accelerators that differ in something else ask for the same again and again.
+    """
+    macro = Pipeline(windows.latency)
+    macro.frozen.extend(times.frozen)
+
+    def window(times: Times, first: bool, begins: bool) -> Times:
+        reads = windows.first_reads if first else windows.next_reads
+        end = max(times.handed, times.placed + 1) + reads - 1
+        handed = max(end + 1, times.planes_end)
+        if windows.whole:
+            handed = macro.enabled(handed)
+        swapped = macro.enabled(handed + 1) if begins else times.swapped
+        entered = macro.enabled(handed + 1, windows.planes)
+        sums = macro.emerge(entered)
+        taken = max(sums, times.reader_free)
+        macro.wait(sums, taken)
+        walker_free = end - 1 if reads > 1 else times.placed
+        return Times(end, walker_free, handed, entered, taken + windows.steps, swapped, later(macro, entered, 0))
+
+    def repeated(times: Times, count: int, step: Callable[[Times, int], Times]) -> Times:
+        before = None
+        for done in range(count):
+            start, times = times.planes_end, step(times, done)
+            now = times.since()
+            if now == before:
+                times = times.moved((count - 1 - done) * (times.planes_end - start))
+                macro.frozen = deque(times.frozen, maxlen=64)
+                break
+            before = now
+        return times
+
+    def row(times: Times, y: int) -> Times:
+        return repeated(times, windows.across, lambda times, x: window(times, x == 0, x == y == 0))
+
+    return repeated(times, windows.rows, row)

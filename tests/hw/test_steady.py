@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quadrille.hw.engine.replay import Replay
-from quadrille.hw.engine.steady import MOVED, SteadyReplay
+from quadrille.hw.engine.replay import Pipeline, Replay
+from quadrille.hw.engine.steady import MOVED, SteadyReplay, played
 from quadrille.hw.engine.timing import Batch, Stage, Timing
 
 COUNTS = st.integers(1, 5)
@@ -94,16 +95,22 @@ def test_a_run_is_its_batches_one_after_the_other(timing: Timing, chosen: list[t
     assert timing.run(batches) == whole.output + 1
 
 
-def test_long_rows_cost_no_more_than_short_ones() -> None:
-    stage = Stage("layer", True, 6, 2, 500, 400, 4, 8, (False, True), (), True, (1, 1))
-    timing = Timing(((stage,),), False, False, 1, 4, 2, (3, 4, 5), None, 1)
-    seen = 0
+@pytest.mark.parametrize("words", [(), (3,)], ids=["an index leaves", "values leave"])
+def test_large_maps_cost_no_more_than_small_ones(words: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = 0
+    waits = Pipeline.emerge
 
-    class Counted(SteadyReplay):
-        def patch(self, stage: Stage, y: int, x: int) -> None:
-            nonlocal seen
-            seen += 1
-            super().patch(stage, y, x)
+    def emerge(self: Pipeline, entered: int) -> int:
+        nonlocal moved
+        moved += 1
+        return waits(self, entered)
 
-    Counted(timing).batch(1)
-    assert seen < 40
+    monkeypatch.setattr(Pipeline, "emerge", emerge)
+    costs: list[int] = []
+    for size in (20, 400):
+        stage = Stage("layer", True, 6, 2, size, size, 4, 8, (False, True), words, not words, (2, 2))
+        played.cache_clear()
+        moved = 0
+        SteadyReplay(Timing(((stage,),), False, False, 1, 4, 2, (3, 4, 5), None, 1)).batch(1)
+        costs.append(moved)
+    assert 0 < costs[0] == costs[1] < 400
