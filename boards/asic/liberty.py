@@ -165,11 +165,15 @@ class Library:
 
     def group(self, name: str) -> Group:
         """All that the file says of the cell `name`."""
+        return parse_group(self.text(name))
+
+    def text(self, name: str) -> str:
+        """The same as it stands there."""
         if name not in self._sources:
             raise InvalidInput(f"Library of {self.files[0].name} must have the cell {name!r}, and has it not")
         text, place, _ = self._sources[name]
         following = CELL.search(text, place + 1)
-        return parse_group(text[place : following.start() if following else len(text)])
+        return text[place : following.start() if following else len(text)]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ LEAST_CELLS = 20  # of a library: ABC's `map` breaks down where there are but a 
 FOR_DELAY = (
     "+strash;&get,-n;&fraig,-x;&put;scorr;strash;dch,-f;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"  # of ABC
 )
+FOR_PERIOD = (
+    "+strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;dch,-f;map,-B,0.9,{D};topo;"
+    "buffer,-c;upsize,{D};dnsize,{D};stime,-p"
+)
 
 
 class Mapping:
@@ -46,13 +50,33 @@ class Mapping:
 
     def commands(self, *, clocked: bool) -> list[str]:
         """Registers first, then logic; of `clocked` designs see `synthesize_netlist`."""
-        large = len(self.library.names) >= LEAST_CELLS
+        script = f" -script {FOR_DELAY}" if clocked and self.is_large else ""
         return [
-            *([f"clockgate {self.liberty} -min_net_size {LEAST_GATED}"] if clocked else []),
-            f"dfflibmap {self.liberty} {self.shunned}",
-            f"abc {self.liberty} {self.shunned} -constr {self.sizing}"
-            + (f" -script {FOR_DELAY}" if clocked and large else ""),
+            *([self.gate_clocks] if clocked else []),
+            self.map_registers,
+            f"abc {self.liberty} {self.shunned} -constr {self.sizing}{script}",
         ]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are cells enough for scripts of one's own."""
+        return len(self.library.names) >= LEAST_CELLS
+
+    @property
+    def gate_clocks(self) -> str:
+        """The command that gives registers of one enable a gated clock."""
+        return f"clockgate {self.liberty} -min_net_size {LEAST_GATED}"
+
+    @property
+    def map_registers(self) -> str:
+        """The command that maps registers."""
+        return f"dfflibmap {self.liberty} {self.shunned}"
+
+    def map_logic(self, delay: float | None) -> str:
+        """The command that maps logic for paths of `delay` ns in no more area than that takes; without, for speed."""
+        script = f" -script {FOR_PERIOD}" if self.is_large else ""
+        target = "" if delay is None else f" -D {delay * 1000:.0f}"
+        return f"abc {self.liberty} {self.shunned} -constr {self.sizing}{script}{target}"
 
 
 def driving_cell(library: Library, dont_use: Sequence[str] = ()) -> str | None:

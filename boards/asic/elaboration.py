@@ -1,0 +1,175 @@
+"""A design before it is mapped: which modules keep their borders, which memories become macros, and plain names."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quadrille.algo.spec import InvalidInput
+
+from .identifiers import identifiers
+from .memories import Memory, MemoryShape, memory_of, starts_with_contents
+
+__all__ = ["Elaborated", "elaborate_commands", "elaborated"]
+
+OPENED = 0.5
+"""A module that holds more of the design than this is not left whole: its submodules keep their borders too."""
+REGISTERS = ("$dff", "$adff", "$sdff", "$aldff", "$dffsr")
+
+
+@dataclass(frozen=True)
+class Elaborated:
+    """A design in Yosys' JSON, and those of its memories that are macros, by place and name."""
+
+    design: dict[str, Any]
+    memories: Mapping[str, Memory]
+
+    @property
+    def shapes(self) -> dict[MemoryShape, int]:
+        """The macros that its memories take, and how many of each."""
+        return dict(sorted(Counter(memory.shape for memory in self.memories.values()).items()))
+
+    @property
+    def adapters(self) -> str:
+        """Verilog between its memories and the macros."""
+        texts = {memory.adapter: memory.adapter_text for memory in self.memories.values()}
+        return "\n".join(texts[name] for name in sorted(texts))
+
+
+def elaborate_commands(top: str, result: Path) -> list[str]:
+    """Commands of Yosys that bring what was read into the form that `elaborated` takes, in the file `result`."""
+    return [
+        f"hierarchy -check -top {top}",
+        "proc",
+        "opt_expr",
+        "opt_dff",  # enables of registers, or a memory's read register is not seen as one
+        "opt_clean",
+        "memory -nomap",
+        "opt_clean",
+        f"write_json {result}",
+    ]
+
+
+def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
+    """The design in the file `path`, as `elaborate_commands` left it, ready to be mapped.
+
+    The submodules of `top` keep their borders, so that area is known by module, and so do those within one that holds
+    more than half of the design; everything below is dissolved. With `macros`, memories that can be are instances of
+    adapters. Names of modules, instances and ports are plain identifiers.
+
+    Raises
+    ------
+    InvalidInput
+        If a memory must start with contents that silicon cannot give it.
+    """
+    modules: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    kept = _kept(modules, top)
+    memories: dict[str, Memory] = {}
+    for place, module in modules.items():
+        for name, cell in module["cells"].items():
+            if cell["type"] != "$mem_v2":
+                continue
+            if starts_with_contents(cell):
+                raise InvalidInput(
+                    f"Memory {name} of {place} must start with zeros or be read only, and starts with contents"
+                )
+            memory = memory_of(cell) if macros else None
+            if memory is not None:
+                memories[f"{place}.{name}"] = memory
+                module["cells"][name] = _instance(memory)
+        if place in kept and place != top:
+            module["attributes"]["keep_hierarchy"] = "1"
+        _keep_names_of_registers(module)
+    return Elaborated({"modules": _renamed(modules, top)}, memories)
+
+
+def _instance(memory: Memory) -> dict[str, Any]:
+    return {
+        "hide_name": 0,
+        "type": memory.adapter,
+        "parameters": {},
+        "attributes": {},
+        "port_directions": {pin: "output" if pin == "r_data" else "input" for pin in memory.nets},
+        "connections": dict(memory.nets),
+    }
+
+
+def _kept(modules: Mapping[str, Mapping[str, Any]], top: str) -> list[str]:
+    """The modules that keep their borders, `top` first."""
+    sizes: dict[str, int] = {}
+
+    def size(name: str) -> int:
+        """Bits that a module and everything in it computes or stores."""
+        if name not in sizes:
+            sizes[name] = sum(_bits(cell) for cell in modules[name]["cells"].values())
+            sizes[name] += sum(size(inner) for inner in inside(name))
+        return sizes[name]
+
+    def inside(name: str) -> list[str]:
+        return [cell["type"] for cell in modules[name]["cells"].values() if cell["type"] in modules]
+
+    kept, opened = [top], [top]
+    while opened:
+        for name in inside(opened.pop()):
+            if name not in kept:
+                kept.append(name)
+                if size(name) > OPENED * size(top):
+                    opened.append(name)
+    return kept
+
+
+def _bits(cell: Mapping[str, Any]) -> int:
+    if cell["type"] == "$mem_v2":
+        return int(cell["parameters"]["SIZE"], 2) * int(cell["parameters"]["WIDTH"], 2)
+    return len(cell["connections"].get("Y", cell["connections"].get("Q", ())))
+
+
+def _keep_names_of_registers(module: dict[str, Any]) -> None:
+    """Drop the names of all wires but registers and ports: most are other words for the same bits."""
+    outputs = [cell["connections"]["Q"] for cell in module["cells"].values() if cell["type"].startswith(REGISTERS)]
+    driven = {bit for bits in outputs for bit in bits}
+    taken: set[Any] = set()
+    wires: dict[str, Any] = {}
+    for name, wire in module["netnames"].items():
+        bits = wire["bits"]
+        initial = "init" in wire["attributes"]
+        named = not wire["hide_name"] and driven.issuperset(bits) and taken.isdisjoint(bits)
+        if initial or named or name in module["ports"]:
+            wires[name] = wire
+            taken.update(bits)
+    module["netnames"] = wires
+
+
+def _renamed(modules: Mapping[str, dict[str, Any]], top: str) -> dict[str, Any]:
+    """The same design with modules, instances and ports of names that every tool reads; `top` and its ports stay."""
+    found: dict[str, Any] = {}
+    names = {top: top, **identifiers((name for name in modules if name != top), {top})}
+    ports = {name: identifiers(module["ports"]) for name, module in modules.items()}
+    ports[top] = {port: port for port in modules[top]["ports"]}
+    for name, module in modules.items():
+        own = ports[name]
+        for cell in module["cells"].values():
+            inner = ports.get(cell["type"])
+            if inner is not None:
+                cell["type"] = names[cell["type"]]
+                for field in ("port_directions", "connections"):
+                    cell[field] = {inner[pin]: value for pin, value in cell[field].items()}
+        instances = identifiers(
+            (cell for cell, value in module["cells"].items() if value["type"] in names.values()), ()
+        )
+        wires = {wire: value for wire, value in module["netnames"].items() if wire not in own}
+        renamed = identifiers(wires, {*own.values(), *instances.values()})
+        found[names[name]] = {
+            **module,
+            "ports": {own[port]: value for port, value in module["ports"].items()},
+            "cells": {instances.get(cell, cell): value for cell, value in module["cells"].items()},
+            "netnames": {
+                **{own[port]: value for port, value in module["netnames"].items() if port in own},
+                **{renamed[wire]: value for wire, value in wires.items()},
+            },
+        }
+    return found
