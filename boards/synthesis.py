@@ -23,7 +23,7 @@ from .asic.netlist import Netlist
 from .asic.timing import timing
 from .targets import CellLibrary, Fpga
 
-__all__ = ["Resources", "Synthesized", "counted", "run_yosys", "synthesize", "synthesize_netlist"]
+__all__ = ["Resources", "Synthesized", "counted", "halved_squares", "run_yosys", "synthesize", "synthesize_netlist"]
 
 SCRIPT = """
 import sys
@@ -96,7 +96,7 @@ def synthesize(
     if isinstance(target, CellLibrary):
         return synthesize_netlist(verilog, top, target, timeout=timeout).resources
     command = f"{target.command} -top {top} {target.with_multipliers if multipliers else target.without_multipliers}"
-    before = [] if multipliers else _halved_squares(top)
+    before = [] if multipliers else halved_squares(top)
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
         report = Path(folder) / "report.json"
         run_yosys([_read(verilog), *before, command, f"tee -q -o {report} stat -json"], _noun(verilog, top), timeout)
@@ -135,7 +135,7 @@ def synthesize_netlist(
         library, result = mapping.library, Path(folder) / "netlist.json"
         commands = [
             _read(verilog),
-            *_halved_squares(top),
+            *halved_squares(top),
             f"synth -flatten -top {top}",
             *mapping.commands(clocked=clocked),
             "opt_clean -purge",
@@ -187,7 +187,7 @@ def run_yosys(commands: list[str], noun: str, timeout: float) -> None:
         raise InvalidInput(f"{noun} must go through Yosys, and does not: {reason}")
 
 
-def _halved_squares(top: str) -> list[str]:
+def halved_squares(top: str) -> list[str]:
     """Commands that make x * x of half the gates of a product, before anything else is chosen."""
     return [
         f"hierarchy -check -top {top}",
