@@ -21,6 +21,9 @@ __all__ = ["BuildFailed", "Progress", "build", "is_built"]
 Progress = Callable[[str], None]
 """Told in a few words what is being done."""
 
+Driver = Callable[[Manifest, str | None], dict[str, str]]
+"""The C++ around a design, by the names of its files, for waveforms of a kind or none."""
+
 VERILATOR_FLAGS = (
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps", "-Wno-fatal"),
     # The compiler's time grows faster than a function: an accelerator in pieces builds sooner and runs as fast.
@@ -45,12 +48,14 @@ def build(
     folder: Path | str | Manifest,
     *,
     trace: str | None = None,
+    driver: Driver = driver_sources,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """The shared library that simulates the design exported to `folder`, built if the cache has none.
 
-    `jobs` compilers run side by side, by default one for each processor. `trace` is "vcd" or "fst" for a model that
+    `driver` gives the C++ around the design, by default that of its streams; `jobs` compilers run side by side, by
+    default one for each processor. `trace` is "vcd" or "fst" for a model that
     can write waveforms of that kind, at a cost in speed. The key of the cache is the Verilog, the driver, the flags,
     the versions of the tools and the processor's features.
 
@@ -67,7 +72,7 @@ def build(
         raise InvalidInput(f"Waveform kind must be one of {', '.join(TRACE_KINDS)}, not {trace!r}")
     manifest = folder if isinstance(folder, Manifest) else read_manifest(folder)
     toolchain = find_toolchain()
-    sources = _sources(manifest, trace)
+    sources = _sources(manifest, trace, driver)
     key = _model_key(toolchain, sources, trace)
 
     def make(staging: Path) -> None:
@@ -91,14 +96,14 @@ def is_built(folder: Path | str, *, trace: str | None = None) -> bool:
     from .cache import cache_folder
 
     manifest = read_manifest(folder)
-    key = _model_key(find_toolchain(), _sources(manifest, trace), trace)
+    key = _model_key(find_toolchain(), _sources(manifest, trace, driver_sources), trace)
     return (cache_folder() / "models" / key / LIBRARY).exists()
 
 
-def _sources(manifest: Manifest, trace: str | None) -> dict[str, str]:
+def _sources(manifest: Manifest, trace: str | None, driver: Driver) -> dict[str, str]:
     """Everything that is compiled, by the name it has in the build folder."""
     texts = {"design.v": manifest.verilog_text(), "design.vlt": manifest.control_text()}
-    return texts | driver_sources(manifest, trace)
+    return texts | driver(manifest, trace)
 
 
 def _fast(trace: str | None) -> tuple[str, ...]:
