@@ -23,10 +23,14 @@ REGISTERS = ("$dff", "$adff", "$sdff", "$aldff", "$dffsr")
 
 @dataclass(frozen=True)
 class Elaborated:
-    """A design in Yosys' JSON, and those of its memories that are macros, by place and name."""
+    """A design in Yosys' JSON, and those of its memories that are macros, by place and name.
+
+    `largest` is the number of bits of the largest of the others.
+    """
 
     design: dict[str, Any]
     memories: Mapping[str, Memory]
+    largest: int
 
     @property
     def shapes(self) -> dict[MemoryShape, int]:
@@ -69,6 +73,7 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
     modules: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["modules"]
     kept = _kept(modules, top)
     memories: dict[str, Memory] = {}
+    largest = 0
     for place, module in modules.items():
         for name, cell in module["cells"].items():
             if cell["type"] != "$mem_v2":
@@ -78,13 +83,15 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
                     f"Memory {name} of {place} must start with zeros or be read only, and starts with contents"
                 )
             memory = memory_of(cell) if macros else None
-            if memory is not None:
+            if memory is None:
+                largest = max(largest, _bits(cell))
+            else:
                 memories[f"{place}.{name}"] = memory
                 module["cells"][name] = _instance(memory)
         if place in kept and place != top:
             module["attributes"]["keep_hierarchy"] = "1"
         _keep_names_of_registers(module)
-    return Elaborated({"modules": _renamed(modules, top)}, memories)
+    return Elaborated({"modules": _renamed(modules, top)}, memories, largest)
 
 
 def _instance(memory: Memory) -> dict[str, Any]:

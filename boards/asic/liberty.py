@@ -153,6 +153,12 @@ class Library:
         return next(iter(self._sources.values()))[2].volts
 
     @property
+    def units(self) -> tuple[float, float]:
+        """What one unit of time is in ns, and one of capacitance in fF, in the first of the files."""
+        units = next(iter(self._sources.values()))[2]
+        return units.time, units.load
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of all cells."""
         return tuple(self._sources)

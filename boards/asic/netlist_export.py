@@ -37,8 +37,8 @@ class MappedDesign:
     """A design in cells of `library`.
 
     `verilog` is the netlist and `rtl` what it was made of, both with `memories` as black boxes, whose number stands
-    beside each; `cells` are counted by type, `modules` say what each instance takes; `io_delay` is what `timing` leaves
-    for the outside at either end, and `period` the clock that is met so, all in ns.
+    beside each; `largest_memory` are the bits of the largest of the others. `cells` are counted by type, `modules` say
+    what each instance takes. `io_delay` is what `timing` leaves for the outside at either end, in ns.
     """
 
     top: str
@@ -46,6 +46,7 @@ class MappedDesign:
     verilog: str
     rtl: str
     memories: Mapping[MemoryShape, int]
+    largest_memory: int
     cells: Mapping[str, int]
     modules: tuple[ModuleCost, ...]
     timing: Timing
@@ -126,7 +127,7 @@ def map_design(
             found = _measured(top, named(modules, mapping.library), mapping.library, clock_period)
             if clock_period is None or found.period <= clock_period:
                 break
-    return replace(found, rtl=rtl_text, memories=design.shapes)
+    return replace(found, rtl=rtl_text, memories=design.shapes, largest_memory=design.largest)
 
 
 def _measured(
@@ -141,6 +142,7 @@ def _measured(
         verilog=netlist_text(modules, top, f"Netlist in cells of {', '.join(path.name for path in library.files)}"),
         rtl="",
         memories={},
+        largest_memory=0,
         cells=dict(sorted(Counter(instance.cell.name for instance in flat.instances).items())),
         modules=module_costs(modules, top, library),
         timing=timing(flat, input_delay=io_delay, output_delay=io_delay),

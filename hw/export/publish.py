@@ -18,6 +18,8 @@ __all__ = ["publish"]
 def publish(folder: Path | str, files: Mapping[str, str | bytes]) -> Path:
     """Write `files` (contents by name) into `folder`, which is made if it is not there, and return the folder.
 
+    A name may have folders in it: `layout/config.mk`.
+
     Everything is written into a hidden folder inside it and then renamed into place in one go with Ctrl-C held back,
     so that what stood there before is either untouched or replaced; other files in `folder` stay.
 
@@ -34,9 +36,11 @@ def publish(folder: Path | str, files: Mapping[str, str | bytes]) -> Path:
         staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
         for name, content in files.items():
             data = content.encode() if isinstance(content, str) else content
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
             (staging / name).write_bytes(data)
         with _interrupt_held_back():
             for name in files:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (staging / name).replace(folder / name)
         made = []
     except OSError as error:

@@ -1,0 +1,175 @@
+"""What came of `export --asic`: a design in the cells of a library, as a table, as JSON and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .figures import INK, MUTED, entitle, sheet, tidy
+from .results import Result, listed
+from .tables import table_html, table_text
+
+__all__ = ["AsicExport", "AsicModule", "PathStep", "area_picture"]
+
+MOST_BARS = 24
+
+
+@dataclass(frozen=True)
+class AsicModule:
+    """What one instance takes by itself, without those within it: um2, NAND gates, flip-flops, nW."""
+
+    place: str
+    area: float
+    gates: float
+    cells: int
+    flip_flops: int
+    gated: int
+    clock_gates: int
+    latches: int
+    leakage: float
+    memories: int
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """A pin on the critical path, or a port: its cell, when the signal is there in ns, and whether it rises."""
+
+    place: str
+    cell: str
+    arrival: float
+    rises: bool
+
+
+@dataclass(frozen=True)
+class AsicExport(Result):
+    """A design in the cells of a library.
+
+    Attributes
+    ----------
+    area, gates, leakage : of all cells, in um2, two-input NANDs and nW; memories that are black boxes are not in it
+    gated : flip-flops whose clock rests while they hold
+    clock_period : the one that was asked for, in ns; none if it should be as short as it can
+    reached : the shortest period before layout, in ns, with `io_delay` left at inputs and at outputs
+    modules : by area
+    path : the critical path
+    memories : black boxes, as a memory compiler asks for them
+    """
+
+    title: ClassVar[str] = "Netlist"
+    headings: ClassVar[tuple[str, ...]] = (
+        "module",
+        "um2",
+        "",
+        "gates",
+        "flip-flops",
+        "gated",
+        "leakage uW",
+        "memories",
+    )
+
+    design: str
+    top: str
+    library: str
+    liberty: tuple[str, ...]
+    area: float
+    gates: float
+    cells: int
+    flip_flops: int
+    gated: int
+    clock_gates: int
+    latches: int
+    leakage: float
+    clock_period: float | None
+    reached: float
+    io_delay: float
+    modules: tuple[AsicModule, ...]
+    path: tuple[PathStep, ...]
+    memories: tuple[dict[str, Any], ...]
+    content_hash: str
+    inputs_hash: str
+    hashes: dict[str, str]
+    unchanged: bool
+    folder: Path
+    files: tuple[Path, ...]
+
+    def summary(self) -> Sequence[tuple[str, str]]:
+        """What it takes, and how fast it is."""
+        wanted = "" if self.clock_period is None else f", {self.clock_period:g} ns asked for"
+        boxes = sum(memory["instances"] for memory in self.memories)
+        bits = sum(memory["instances"] * memory["words"] * memory["bits"] for memory in self.memories)
+        return [
+            ("design", f"{self.top}, {self.design}"),
+            ("library", f"{self.library}: {', '.join(self.liberty)}"),
+            ("area", f"{self.area:,.0f} um2, {self.gates:,.0f} gates, {self.cells:,} cells"),
+            (
+                "flip-flops",
+                f"{self.flip_flops:,}, {self.gated:,} with a gated clock ({self.clock_gates:,} clock gates)",
+            ),
+            ("latches", f"{self.latches:,}"),
+            *([("memories", f"{boxes} black boxes, {bits:,} bits, not in the area")] if boxes else []),
+            ("leakage", f"{self.leakage / 1e3:,.1f} uW"),
+            ("clock period", f"{self.reached:.3f} ns before layout, without wires{wanted}"),
+            *([("unchanged", "nothing that matters is new since this was made")] if self.unchanged else []),
+            ("files", listed(self.folder, self.files)),
+        ]
+
+    def rows(self) -> list[list[str]]:
+        """The table of the modules."""
+        return [
+            [
+                self.top if module.place == "." else module.place,
+                f"{module.area:,.0f}",
+                f"{100 * module.area / self.area if self.area else 0:.1f} %",
+                f"{module.gates:,.0f}",
+                f"{module.flip_flops:,}",
+                f"{module.gated:,}",
+                f"{module.leakage / 1e3:,.2f}",
+                f"{module.memories:,}" if module.memories else "",
+            ]
+            for module in self.modules
+        ]
+
+    def segments(self) -> list[list[str]]:
+        """The critical path by module: how many cells in a row, and ns in them."""
+        found: list[tuple[str, int, float]] = []
+        before = 0.0
+        for step in self.path:
+            module = step.place.rpartition(".")[0].rpartition(".")[0] or self.top
+            delay, before = step.arrival - before, step.arrival
+            if found and found[-1][0] == module:
+                found[-1] = (module, found[-1][1] + 1, found[-1][2] + delay)
+            else:
+                found.append((module, 1, delay))
+        return [[module, str(count), f"{delay:.3f}"] for module, count, delay in found]
+
+    def __str__(self) -> str:
+        start, end = (self.path[0].place, self.path[-1].place) if self.path else ("nowhere", "nowhere")
+        return "\n\n".join(
+            [
+                super().__str__(),
+                table_text(self.headings, self.rows()),
+                f"Critical path, {self.reached:.3f} ns from {start} to {end}\n"
+                + table_text(("module", "cells", "ns"), self.segments()),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + table_html(self.headings, self.rows())
+
+
+def area_picture(export: AsicExport) -> bytes:
+    """The area of each module as a bar, the largest on top: PNG."""
+    modules = export.modules[:MOST_BARS]
+    with sheet(6.4, 0.9 + 0.24 * len(modules)) as drawn:
+        axes = drawn.figure.add_subplot()
+        places = range(len(modules))
+        axes.barh(places, [module.area for module in modules], color="#3b6ea5", height=0.7)
+        names = [export.top if module.place == "." else module.place for module in modules]
+        axes.set_yticks(places, names, color=INK)
+        axes.invert_yaxis()
+        axes.set_xlabel("area, um2", color=MUTED)
+        tidy(axes, axis="x")
+        entitle(axes, f"{export.top} in {export.library}: {export.area:,.0f} um2")
+    return drawn.data
