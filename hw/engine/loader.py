@@ -33,6 +33,9 @@ class Loader(wiring.Component):
     follow the last batch of the old one at once. MODE and SEED have no data words and wait for nothing: they are for
     the ModeRegister, which sees every header that is `accepted`.
 
+    Where the program is baked in (`length` from the start), tables are read-only: their rows are passed over, as those
+    of tables that there are not, and synthesis makes ROMs of them.
+
     Members
     -------
     i : stream of data words
@@ -67,6 +70,7 @@ class Loader(wiring.Component):
     def __init__(self, configuration: Configuration, writes: Mapping[int, StructLayout], length: int, windows: int):
         self.configuration = configuration
         self.writes = writes
+        self.writable: Mapping[int, StructLayout] = {} if length else writes
         self.initial_length = length
         self.initial_windows = windows
         super().__init__(
@@ -155,18 +159,18 @@ class Loader(wiring.Component):
     def known(self, target: Any) -> Any:
         """Whether packets with that number mean something to this accelerator."""
         modes = (Target.MODE, Target.SEED) if self.configuration.modes > 1 else ()
-        return target.matches(Target.FRAMES, Target.START, *modes, *self.writes)
+        return target.matches(Target.FRAMES, Target.START, *modes, *self.writable)
 
     def elaborate_rows(self, m: Module, header: Any) -> Any:
         """Collect the words of a row, which goes to its table the cycle after the last. Returns "this is the last"."""
-        words = {target: row_words(layout["row"].width) for target, layout in self.writes.items()}
-        most = max(words.values())
+        words = {target: row_words(layout["row"].width) for target, layout in self.writable.items()}
+        most = max(words.values(), default=1)
         self.collecting = Signal()
         collected = Signal(most * PORT_BITS, reset_less=True)
         index = Signal(range(most + 1))
         needed = Signal(range(most + 1))
         last_word = Signal()
-        complete = Signal(max(words) + 1)
+        complete = Signal(max(words, default=0) + 1)
         address = Signal(24, reset_less=True)
         m.d.comb += last_word.eq(index + 1 == needed)
         m.d.sync += [complete.eq(0), address.eq(header.address)]
@@ -182,7 +186,7 @@ class Loader(wiring.Component):
                     m.d.sync += complete[target].eq(self.collecting & last_word)
             with m.Default():
                 m.d.comb += needed.eq(1)  # a table that this hardware has not: its rows are passed over
-        for target, layout in self.writes.items():
+        for target, layout in self.writable.items():
             port = getattr(self, f"rows_{target}")
             row = collected[(most - words[target]) * PORT_BITS :]
             m.d.comb += [
