@@ -79,6 +79,7 @@ def export_asic(
         manifest.top,
         target,
         macros=memories == "black-boxes",
+        clock=manifest.clock,
         clock_period=clock_period,
         timeout=timeout,
         progress=lambda label: progress(f"netlist, {label}"),

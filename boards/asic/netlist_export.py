@@ -22,6 +22,7 @@ from .mapping import Mapping as CellMapping
 from .memories import MemoryShape, blackbox_text
 from .netlist import Netlist
 from .structural import named, netlist_text
+from .testability import check_testable
 from .timing import Timing, timing
 
 __all__ = ["IO_SHARE", "MappedDesign", "map_design"]
@@ -64,6 +65,7 @@ def map_design(
     target: CellLibrary,
     *,
     macros: bool,
+    clock: str | None = "clk",
     clock_period: float | None = None,
     timeout: float = 3600.0,
     progress: Callable[[str], None] = lambda label: None,
@@ -110,10 +112,14 @@ def map_design(
         ]
         run_yosys(commands, noun, timeout)
         rtl_text = rtl.read_text(encoding="utf-8")
-        for share in (None,) if clock_period is None else (*SHARES, None):
+        delays: tuple[float | None, ...] = (None,)
+        if clock_period is not None:
+            delays = (*(share * clock_period for share in SHARES), None)
+        result, found = folder / "mapped.json", None
+        while found is None or (delays and clock_period is not None and found.period > clock_period):
+            delay, *rest = delays
+            delays = tuple(rest)
             progress("mapping logic")
-            result = folder / "mapped.json"
-            delay = None if share is None or clock_period is None else share * clock_period
             commands = [
                 f"read_rtlil {ready}",
                 mapping.map_logic(delay),
@@ -124,17 +130,20 @@ def map_design(
             modules: dict[str, dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))["modules"]
             _check_mapped(modules, target)
             progress("timing")
-            found = _measured(top, named(modules, mapping.library), mapping.library, clock_period)
-            if clock_period is None or found.period <= clock_period:
-                break
+            found = _measured(top, named(modules, mapping.library), mapping.library, clock_period, clock)
     return replace(found, rtl=rtl_text, memories=design.shapes, largest_memory=design.largest)
 
 
 def _measured(
-    top: str, modules: Mapping[str, Mapping[str, Any]], library: Library, clock_period: float | None
+    top: str,
+    modules: Mapping[str, Mapping[str, Any]],
+    library: Library,
+    clock_period: float | None,
+    clock: str | None,
 ) -> MappedDesign:
     """What a mapped netlist takes, and how fast it is."""
     flat = Netlist.of(flattened(modules, top), library)
+    check_testable(flat, top, clock)
     io_delay = IO_SHARE * (timing(flat).critical_path if clock_period is None else clock_period)
     return MappedDesign(
         top=top,

@@ -58,16 +58,15 @@ def openroad_files(
     `rtl` is the design with `memories` as black boxes, whose declarations stand in another file; `largest_memory` is
     the number of bits of the largest that stays flip-flops. `period` and `io_delay`, in ns, are met before layout in
     the library called `library`, and scaled for the platforms of others unless the period was given. On its own
-    platform the mapped netlist is taken instead of synthesizing again.
+    platform the flow takes the mapped netlist and does not synthesize again.
     """
     mapped_for = PLATFORMS.get(library)
     files = {f"openroad/{top}.v": rtl}
     for platform in PLATFORMS.values():
-        scale = 1.0
-        comment = "Met before layout; wires and the clock tree take their part."
+        scale, comment = 1.0, "Met before layout; wires and the clock tree take their part."
         if platform != mapped_for and not period_given:
-            scale = platform.slowness / (mapped_for.slowness if mapped_for else 1.0)
-            comment = "Scaled from another library: a clock to start with."
+            scale = platform.slowness / mapped_for.slowness if mapped_for else 1.0
+            comment = f"The clock is that of {library}{', scaled' if mapped_for else ''}: one to start with."
         files[f"openroad/{platform.name}/config.mk"] = _configuration(
             top, platform, memories, largest_memory, is_mapped=platform == mapped_for
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["constraints", "rounded_up"]
+__all__ = ["constraints"]
 
 
 def constraints(
@@ -31,8 +31,8 @@ def constraints(
         f"# Constraints of {top}. Times are in {unit}.{f' {comment}' if comment else ''}",
         f"current_design {top}",
         "",
-        f"set clock_period {rounded_up(period / time_unit)}",
-        f"set io_delay {rounded_up(io_delay / time_unit)}",
+        f"set clock_period {_digits(period / time_unit, up=True)}",
+        f"set io_delay {_digits(io_delay / time_unit)}",
         "",
         f"create_clock -name {name} -period $clock_period{port}",
         f"set_input_delay $io_delay -clock {name} [all_inputs -no_clocks]",
@@ -44,8 +44,7 @@ def constraints(
     return "\n".join(lines)
 
 
-def rounded_up(number: float) -> str:
-    """`number` with four digits, none of them too small."""
-    digits = 3 - math.floor(math.log10(number)) if number > 0 else 0
-    scale = 10.0**digits
-    return f"{math.ceil(number * scale - 1e-9) / scale:g}"
+def _digits(number: float, *, up: bool = False) -> str:
+    """`number` with four digits, rounded down or up."""
+    scale = 10.0 ** (3 - math.floor(math.log10(number))) if number > 0 else 1.0
+    return f"{(math.ceil(number * scale - 1e-9) if up else math.floor(number * scale + 1e-9)) / scale:g}"
