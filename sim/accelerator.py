@@ -115,6 +115,22 @@ class Accelerator:
         high = (words[:, np.newaxis] >> shifts) << spare
         return high.view(np.int64) >> np.int64(64 - bits) if output["signed"] else (high >> spare).view(np.int64)
 
+    def results(self, words: NDArray[np.uint64], schedule: Schedule) -> NDArray[np.int64]:
+        """The network's result for each image, from all words that leave for images in those modes."""
+        modes, lanes = np.array(schedule.modes, np.intp), self.output_values(words)
+        values = np.zeros((len(modes), *self.result_shape), np.int64)
+        owners = np.repeat(modes, self.words_per_image(schedule))
+        for number, shown in enumerate(self.shown):
+            where = modes == number
+            if where.any():
+                shape = (int(where.sum()), *self.result_shape)
+                values[where] = shown.output.gathered(lanes[owners == number], shape, schedule.frames)
+        return values
+
+    def words_per_image(self, schedule: Schedule) -> NDArray[np.intp]:
+        """Words that leave for each image."""
+        return np.array([self.shown[mode].output.per_image for mode in schedule.modes], np.intp)
+
 
 def read_accelerator(folder: Path | str) -> Accelerator:
     """The accelerator in `folder`, its files checked against one another.

@@ -151,6 +151,14 @@ class Beats:
                     )
                 before += step.windows * step.columns
 
+    def gathered(self, lanes: NDArray[Any], shape: tuple[int, ...], frames: int) -> NDArray[np.int64]:
+        """The tensor of that shape, images first, which the `lanes` (beats, lanes) carry for batches of `frames`."""
+        tensor = np.zeros(shape, np.int64)
+        for block in self.blocks(len(tensor), frames):
+            for elements in block.step.elements:
+                block.shaped(tensor, elements)[:, :, elements.source] = block.carried(lanes, elements).swapaxes(2, 3)
+        return tensor
+
 
 def _compact(index: NDArray[np.intp]) -> Index:
     """A slice where `index` counts up by one, as slices need no copies."""

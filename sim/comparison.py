@@ -189,7 +189,7 @@ def compare(
         tally.take(shown.output, lanes, words.cycles)
         tally.take(shown.ends, words.fields["last"][:, np.newaxis], words.cycles)
         reference[where] = tensors[number][net.result.name]
-        values[where] = _gathered(shown.output, lanes, reference[where], schedule.frames)
+        values[where] = shown.output.gathered(lanes, reference[where].shape, schedule.frames)
         for name, agreement in tally.nodes.items():
             agreements[name] = agreements.get(name, Agreement()) + agreement
         if tally.first is not None:
@@ -232,15 +232,6 @@ def _register(schedule: Schedule, run: Run, start: int) -> list[Mismatch]:
     return [
         Mismatch(REGISTER, (n,), (name,), 0, image, cycle, want, run.pins[name]) for n, (name, want) in enumerate(pairs)
     ]
-
-
-def _gathered(output: Beats, values: NDArray[Any], like: NDArray[np.int64], frames: int) -> NDArray[np.int64]:
-    """The network's result as it left, from the lanes of the output words."""
-    result = np.zeros_like(like)
-    for block in output.blocks(len(like), frames):
-        for elements in block.step.elements:
-            block.shaped(result, elements)[:, :, elements.source] = block.carried(values, elements).swapaxes(2, 3)
-    return result
 
 
 class Tally:
