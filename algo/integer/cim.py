@@ -54,6 +54,7 @@ def cim_macro(
     planes: int = 1,
     cuts: int = 0,
     tag_bits: int = 0,
+    compressor: str = "full-adders",
 ) -> tuple[IntArray, IntArray]:
     """`S[n, c] = sum_r cells[r, c] * x[n, r]` and `X[n] = sum_r reference[r] * x[n, r]`.
 
@@ -66,7 +67,7 @@ def cim_macro(
     InvalidInput
         If an array has another shape or values that do not fit their bits.
     """
-    del planes, cuts, tag_bits
+    del planes, cuts, tag_bits, compressor
     cells, reference = integers(cells, "Cells"), integers(reference, "Reference cells")
     activations = integers(activations, "Activations")
     check_shape("Cells", cells, (rows, columns))

@@ -9,7 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .compress import Heap, compress, levels, spread
+from .compress import Compressor, Heap, compress, levels, spread
+from .word_cells import TernaryAdder
 
 __all__ = ["ColumnGroup", "group_columns"]
 
@@ -32,7 +33,7 @@ def group_columns(columns: int) -> list[int]:
 
 
 class ColumnGroup(wiring.Component):
-    """`S[c] = 2*S[c] + sum_r d[r,c] * bits[r]` for each plane `bits`, redundant, `cuts` cycles after the plane.
+    """`S[c] = 2*S[c] + sum_r d[r,c] * bits[r]` for each plane `bits`, redundant, `stages` cycles after the plane.
 
     A plane of cells is a memory of row words, each read at its own constant address: one write of one word is all that
     a simulator has to do, and synthesis makes the registers of it that it is. With two planes `active` says which one
@@ -42,8 +43,8 @@ class ColumnGroup(wiring.Component):
     -------
     enable : everything but the cells moves
     bits : the registered activation plane
-    moves, first, negative : what the accumulators do with the plane of `cuts` cycles before: take it, start from it,
-        subtract it
+    moves, first, negative : what the accumulators do with the plane of `stages` cycles before: take it, start from
+        it, subtract it
     active : the plane of cells that is read
     write, row, cells : a row to be written; bit j of the cell of column c at `j * columns + c`
     sum, carry : word k at `k * columns`; `S = (sum + carry) mod 2**bits_of_sum`
@@ -62,7 +63,16 @@ class ColumnGroup(wiring.Component):
     carry: Signal
 
     def __init__(
-        self, *, rows: int, columns: int, cell_bits: int, planes: int, cuts: int, sum_bits: int, signed: bool
+        self,
+        *,
+        rows: int,
+        columns: int,
+        cell_bits: int,
+        planes: int,
+        cuts: int,
+        sum_bits: int,
+        signed: bool,
+        compressor: Compressor,
     ) -> None:
         self.rows = rows
         self.columns = columns
@@ -71,6 +81,7 @@ class ColumnGroup(wiring.Component):
         self.cuts = cuts
         self.sum_bits = sum_bits
         self.signed = signed
+        self.compressor = compressor
         super().__init__(
             {
                 "enable": In(1),
@@ -87,18 +98,14 @@ class ColumnGroup(wiring.Component):
             }
         )
 
+    @property
+    def stages(self) -> int:
+        """Registers between a plane and the accumulators."""
+        return self.cuts + self.compressor.registered
+
     def elaborate(self, platform: object) -> Module:
         """Row words, each gated with its activation bit; the tree; the accumulators."""
         m = Module()
-        heap: Heap = {}
-        for row, word in enumerate(self.elaborate_cells(m)):
-            for j in range(self.cell_bits):
-                gated = Signal(self.columns, name=f"gated_{row}_{j}")
-                m.d.comb += gated.eq(self.gate(word[j * self.columns : (j + 1) * self.columns], self.bits[row]))
-                heap.setdefault(j, []).append(gated)
-        depth = levels({weight: len(gated) for weight, gated in heap.items()})
-        # The gates are a level of their own; behind the tree the sums are added to.
-        cuts = spread(self.cuts, depth, before=1, behind=ACCUMULATION)
 
         def register(word: Value, name: str) -> Value:
             register = Signal(len(word), name=name, reset_less=True)
@@ -106,8 +113,22 @@ class ColumnGroup(wiring.Component):
                 m.d.sync += register.eq(word)
             return register
 
-        total = compress(m, heap, name="tree", modulus=self.sum_bits, cuts=cuts, register=register)
-        self.elaborate_sums(m, total)
+        heap: Heap = {}
+        for row, word in enumerate(self.elaborate_cells(m)):
+            for j in range(self.cell_bits):
+                gated = Signal(self.columns, name=f"gated_{row}_{j}")
+                m.d.comb += gated.eq(self.gate(word[j * self.columns : (j + 1) * self.columns], self.bits[row]))
+                product = register(gated, f"product_{row}_{j}") if self.compressor.registered else gated
+                heap.setdefault(j, []).append(product)
+        adders = self.compressor.adders
+        depth = levels({weight: len(products) for weight, products in heap.items()}, adders=adders)
+        # The gates are a level of their own, if they are not cut off; behind the tree the sums are added to.
+        cuts = spread(self.cuts, depth, before=not self.compressor.registered, behind=ACCUMULATION)
+        total = compress(m, heap, name="tree", modulus=self.sum_bits, adders=adders, cuts=cuts, register=register)
+        if self.compressor.ternary:
+            self.elaborate_ternary_sums(m, total)
+        else:
+            self.elaborate_sums(m, total)
         return m
 
     def gate(self, word: Value, bit: Value) -> Value:
@@ -160,6 +181,31 @@ class ColumnGroup(wiring.Component):
                 words = (result.get(k, []) + [none, none])[:2]
                 m.d.sync += [sums[k].eq(words[0]), carries[k].eq(words[1])]
         m.d.comb += [self.sum.eq(Cat(sums)), self.carry.eq(Cat(carries))]
+
+    def elaborate_ternary_sums(self, m: Module, total: Heap) -> None:
+        """`S = 2*S + P`, both words of P at once and all carries resolved: the carry words are 0.
+
+        To subtract, the two ones of `elaborate_sums` are the two carries that enter.
+        """
+        cell = TernaryAdder()
+        none = Const(0, self.columns)
+        sums = [Signal(self.columns, name=f"sum_{k}", reset_less=True) for k in range(self.sum_bits)]
+        keep = self.named(m, (~self.first).replicate(self.columns), "keep")
+        negative = self.negative.replicate(self.columns) if self.signed else none
+        chain = left = self.named(m, negative, "two") if self.signed else none
+        results: list[Value] = []
+        for low in range(0, self.sum_bits, cell.bits):
+            words: list[Value] = []
+            for k in range(low, low + cell.bits):
+                rows = (total.get(k, []) + [none, none])[:2]
+                if self.signed:
+                    rows = [self.named(m, word ^ negative, f"addend_{k}_{n}") for n, word in enumerate(rows)]
+                words += [*rows, sums[k - 1] if 0 < k < self.sum_bits else none]
+            *part, chain, left = cell.place(m, f"accumulate_{low}", [*words, keep, chain, left])
+            results += part
+        with m.If(self.moves):
+            m.d.sync += [word.eq(result) for word, result in zip(sums, results, strict=False)]
+        m.d.comb += [self.sum.eq(Cat(sums)), self.carry.eq(0)]
 
     def named(self, m: Module, word: Value, name: str) -> Value:
         """`word` through a Signal, so that it is computed once."""

@@ -2,19 +2,70 @@
 
 A heap maps a weight k to the words that count 2**k: bit c of each belongs to column c. A full adder over three words of
 weight k leaves one word of weight k and one of weight k + 1; it adds in all columns at once, and no carry runs along a
-word. Adding level by level until two words of each weight are left is Wallace's tree.
+word. Adding level by level until two words of each weight are left is Wallace's tree; with counters that take more bits
+at a time it has fewer levels, and where a target makes them well it is smaller too.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value
 
-__all__ = ["Heap", "compress", "counted", "full_adder", "levels", "popcount", "spread"]
+from .word_cells import Counter
+
+__all__ = ["COMPRESSORS", "Compressor", "Heap", "compress", "counted", "full_adder", "levels", "popcount", "spread"]
 
 Heap = dict[int, list[Value]]
+
+
+@dataclass(frozen=True)
+class Adder:
+    """Something that replaces `counts[k]` words of weight k each by one word of each weight of their sum.
+
+    `size` is what it takes, in units of a full adder. Without a `counter` it is a full adder in plain gates, which
+    whatever comes after may merge with its neighbours.
+    """
+
+    counts: tuple[int, ...]
+    size: int
+    counter: Counter | None = None
+
+    def place(self, m: Module, name: str, words: Sequence[Value]) -> list[Value]:
+        """The words of the sum, by weight."""
+        return list(full_adder(m, words, name)) if self.counter is None else self.counter.place(m, name, words)
+
+
+def counter(*counts: int, size: int) -> Adder:
+    """A counter that stays a cell."""
+    return Adder(counts, size, Counter(counts))
+
+
+@dataclass(frozen=True)
+class Compressor:
+    """How a macro adds: the `adders` of its tree; `registered`, whether the gated cells are registered before it, and
+    `ternary`, whether it adds the last two words of each weight to the sums by an adder of three numbers.
+    """
+
+    adders: tuple[Adder, ...]
+    registered: bool = False
+    ternary: bool = False
+
+
+FULL_ADDERS = Compressor((Adder((3,), 1),))
+COMPRESSORS: Mapping[str, Compressor] = {
+    "full-adders": FULL_ADDERS,
+    # On look-up tables of six inputs and their carry chains (Preusser, FPL 2017): a counter of seven is three of them,
+    # one of seven and six is five, and a full adder is one with two outputs. To gate a cell is free where a flip-flop
+    # with a reset takes the product.
+    "lut6": Compressor(
+        (counter(7, 0, 6, size=5), counter(7, size=3), counter(3, size=1)), registered=True, ternary=True
+    ),
+}
+"""Compressors by name."""
 
 
 def full_adder(m: Module, words: Sequence[Value], name: str) -> tuple[Value, Value]:
@@ -27,22 +78,55 @@ def full_adder(m: Module, words: Sequence[Value], name: str) -> tuple[Value, Val
     return total, carry
 
 
-def next_counts(counts: Mapping[int, int], modulus: int | None) -> dict[int, int]:
-    """How many words of each weight one level of full adders leaves."""
+@dataclass(frozen=True)
+class Use:
+    """An adder at a weight: how many words of that weight and above it takes, and how many weights its sum has."""
+
+    adder: Adder
+    weight: int
+    taken: tuple[int, ...]
+    weights: int
+
+
+def next_level(
+    counts: Mapping[int, int], adders: Sequence[Adder], modulus: int | None
+) -> tuple[list[Use], dict[int, int]]:
+    """The adders of one level, best first, and how many words of each weight they leave.
+
+    An adder is used where it removes as many words as it has size, or more; inputs may stay empty.
+    """
+    waiting = dict(counts)
     after: dict[int, int] = {}
-    for weight, count in counts.items():
-        adders, rest = divmod(count, 3) if count > 2 else (0, count)
-        after[weight] = after.get(weight, 0) + adders + rest
-        if adders and (modulus is None or weight + 1 < modulus):
-            after[weight + 1] = after.get(weight + 1, 0) + adders
-    return after
+    uses: list[Use] = []
+    while True:
+        best: tuple[float, Use] | None = None
+        for adder in adders:
+            for weight in sorted(waiting):
+                taken = tuple(min(count, waiting.get(weight + k, 0)) for k, count in enumerate(adder.counts))
+                weights = sum(count << k for k, count in enumerate(taken)).bit_length()
+                gain = (sum(taken) - weights) / adder.size
+                if gain >= 1 and (best is None or gain > best[0]):
+                    best = gain, Use(adder, weight, taken, weights)
+        if best is None:
+            break
+        use = best[1]
+        uses.append(use)
+        for k, count in enumerate(use.taken):
+            waiting[use.weight + k] = waiting.get(use.weight + k, 0) - count
+        for weight in range(use.weight, use.weight + use.weights):
+            if modulus is None or weight < modulus:
+                after[weight] = after.get(weight, 0) + 1
+    for weight, count in waiting.items():
+        if count:
+            after[weight] = after.get(weight, 0) + count
+    return uses, after
 
 
-def levels(counts: Mapping[int, int], modulus: int | None = None) -> int:
-    """Levels of full adders that leave at most two words of each weight."""
+def levels(counts: Mapping[int, int], modulus: int | None = None, adders: Sequence[Adder] = FULL_ADDERS.adders) -> int:
+    """Levels of `adders` that leave at most two words of each weight."""
     number = 0
     while any(count > 2 for count in counts.values()):
-        counts = next_counts(counts, modulus)
+        counts = next_level(counts, adders, modulus)[1]
         number += 1
     return number
 
@@ -53,6 +137,7 @@ def compress(
     *,
     name: str,
     modulus: int | None = None,
+    adders: Sequence[Adder] = FULL_ADDERS.adders,
     cuts: Sequence[int] = (),
     register: Callable[[Value, str], Value] | None = None,
 ) -> Heap:
@@ -75,16 +160,24 @@ def compress(
 
     at = cut(at)
     while any(len(words) > 2 for words in at.values()):
+        uses, _ = next_level({weight: len(words) for weight, words in at.items()}, adders, modulus)
         after: Heap = {}
-        for weight, words in sorted(at.items()):
-            whole = len(words) // 3 * 3 if len(words) > 2 else 0
-            for n in range(0, whole, 3):
-                total, carry = full_adder(m, words[n : n + 3], f"{name}_{level}_{weight}_{n // 3}")
-                after.setdefault(weight, []).append(total)
-                if modulus is None or weight + 1 < modulus:
-                    after.setdefault(weight + 1, []).append(carry)
-            after.setdefault(weight, []).extend(words[whole:])
-        at, level = after, level + 1
+        numbers: Counted[int] = Counted()
+        for use in uses:
+            words: list[Value] = []
+            for k, (count, most) in enumerate(zip(use.taken, use.adder.counts, strict=True)):
+                taken = at.get(use.weight + k, [])
+                words += taken[:count]
+                del taken[:count]
+                words += [Const(0, len(words[0]))] * (most - count)
+            results = use.adder.place(m, f"{name}_{level}_{use.weight}_{numbers[use.weight]}", words)
+            numbers[use.weight] += 1
+            for weight, word in enumerate(results[: use.weights], use.weight):
+                if modulus is None or weight < modulus:
+                    after.setdefault(weight, []).append(word)
+        for weight, words in at.items():
+            after.setdefault(weight, []).extend(words)
+        at, level = {weight: words for weight, words in sorted(after.items()) if words}, level + 1
         at = cut(at)
     return at
 
@@ -99,12 +192,18 @@ def spread(cuts: int, depth: int, *, before: int = 0, behind: int = 0) -> list[i
 
 
 def popcount(
-    m: Module, word: Value, *, name: str, cuts: int = 0, register: Callable[[Value, str], Value] | None = None
+    m: Module,
+    word: Value,
+    *,
+    name: str,
+    adders: Sequence[Adder] = FULL_ADDERS.adders,
+    cuts: int = 0,
+    register: Callable[[Value, str], Value] | None = None,
 ) -> Value:
     """The number of set bits of `word`, through `cuts` registers."""
     # The tree, and the addition as a level of its own; another behind it.
-    places = spread(cuts, levels({0: len(word)}) + 1, behind=1)
-    return counted(m, {0: word}, name=name, cuts=places, register=register)
+    places = spread(cuts, levels({0: len(word)}, adders=_narrow(adders)) + 1, behind=1)
+    return counted(m, {0: word}, name=name, adders=adders, cuts=places, register=register)
 
 
 def counted(
@@ -112,12 +211,13 @@ def counted(
     words: Mapping[int, Value],
     *,
     name: str,
+    adders: Sequence[Adder] = FULL_ADDERS.adders,
     cuts: Sequence[int] = (),
     register: Callable[[Value, str], Value] | None = None,
 ) -> Value:
-    """`sum_k (set bits of words[k]) << k`: full adders over thirds of the words, folded until single bits are left.
+    """`sum_k (set bits of words[k]) << k`: adders over equal parts of the words, folded until single bits are left.
 
-    The gates are those of a tree of full adders over the bits; the words stay as wide as they can. After each level
+    The gates are those of a tree of adders over the bits; the words stay as wide as they can. After each level
     whose number is in `cuts` (0: before the first; the addition at the end is the last) every word goes through
     `register(word, name)`, as often as it is named.
     """
@@ -135,13 +235,16 @@ def counted(
     while any(len(part) > 2 for part in at.values()):
         after: dict[int, list[Value]] = {}
         for weight, part in sorted(at.items()):
-            third = len(part) // 3
-            if third:
-                thirds = [part[n * third : (n + 1) * third] for n in range(3)]
-                total, carry = full_adder(m, thirds, f"{name}_{level}_{weight}")
-                after.setdefault(weight, []).append(total)
-                after.setdefault(weight + 1, []).append(carry)
-            after.setdefault(weight, []).append(part[3 * third :])
+            for adder in _narrow(adders):
+                (count,) = adder.counts
+                width = len(part) // count
+                if width:
+                    parts = [part[n * width : (n + 1) * width] for n in range(count)]
+                    for k, total in enumerate(adder.place(m, f"{name}_{level}_{weight}", parts), weight):
+                        after.setdefault(k, []).append(total)
+                    part = part[count * width :]
+                    break
+            after.setdefault(weight, []).append(part)
         level += 1
         at = {weight: cut(Cat(*parts), weight) for weight, parts in after.items()}
     rows: list[Value] = [
@@ -152,3 +255,8 @@ def counted(
     m.d.comb += result.eq(rows[0] + rows[1])
     level += 1
     return cut(result, 0)
+
+
+def _narrow(adders: Sequence[Adder]) -> list[Adder]:
+    """Those that add words of one weight."""
+    return [adder for adder in adders if len(adder.counts) == 1]

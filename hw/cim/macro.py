@@ -10,9 +10,9 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import Interval, IntFormat
-from quadrille.hw.base import Block, Flag, Parameter, shape_of
+from quadrille.hw.base import Block, Choice, Flag, Parameter, shape_of
 from quadrille.hw.base.columns import ColumnGroup, group_columns
-from quadrille.hw.base.compress import popcount
+from quadrille.hw.base.compress import COMPRESSORS, popcount
 
 __all__ = ["CimMacro", "plane_layout", "weight_row_layout"]
 
@@ -58,7 +58,7 @@ class CimMacro(Block):
 
     Attributes
     ----------
-    latency : 2 + cuts, from the last plane; interval : the number of planes
+    latency : 2 + cuts, from the last plane, and 1 for registered products; interval : the number of planes
     partial_format, reference_format : of S and X, for vectors of `activation_bits` planes
 
     Raises
@@ -77,6 +77,7 @@ class CimMacro(Block):
         Parameter("planes", 1, 1, 2, "weight planes: with 2, one is written while the other computes"),
         Parameter("cuts", 0, 0, 8, "register cuts in the compressor tree"),
         Parameter("tag_bits", 0, 0, 64, "bits that travel along with a vector"),
+        Choice("compressor", "full-adders", tuple(COMPRESSORS), "what the compressor tree is made of"),
     )
 
     rows: int
@@ -87,6 +88,7 @@ class CimMacro(Block):
     planes: int
     cuts: int
     tag_bits: int
+    compressor: str
 
     i: stream.Interface
     i_weights: stream.Interface
@@ -103,6 +105,7 @@ class CimMacro(Block):
         planes: int = 1,
         cuts: int = 0,
         tag_bits: int = 0,
+        compressor: str = "full-adders",
     ):
         self.take(
             rows=rows,
@@ -113,6 +116,7 @@ class CimMacro(Block):
             planes=planes,
             cuts=cuts,
             tag_bits=tag_bits,
+            compressor=compressor,
         )
         activation = IntFormat(activation_bits).interval
         if signed:
@@ -142,7 +146,12 @@ class CimMacro(Block):
     @property
     def latency(self) -> int:
         """From the last plane of a vector to its sums."""
-        return 2 + self.cuts
+        return 2 + self.stages
+
+    @property
+    def stages(self) -> int:
+        """Registers between a plane and the accumulators: the products', if the compressor has them, and the cuts."""
+        return self.cuts + COMPRESSORS[self.compressor].registered
 
     @property
     def interval(self) -> int:
@@ -153,7 +162,7 @@ class CimMacro(Block):
         """Input register, reference column, groups of columns: all stand still while the sums wait."""
         m = Module()
         enable = Signal()
-        valid = Signal(1 + self.cuts)
+        valid = Signal(1 + self.stages)
         sums_valid = Signal()
         m.d.comb += [
             enable.eq(~sums_valid | self.o.ready),
@@ -173,10 +182,14 @@ class CimMacro(Block):
                 m.d.sync += register.eq(word)
             return register
 
+        compressor = COMPRESSORS[self.compressor]
         gated = plane.bits & reference_cells
-        count = popcount(m, gated, name="reference", cuts=self.cuts, register=register)
+        if compressor.registered:
+            gated = register(gated, "reference_products")
+        adders = compressor.adders
+        count = popcount(m, gated, name="reference", adders=adders, cuts=self.cuts, register=register)
         control: Any = plane
-        for n in range(self.cuts):
+        for n in range(self.stages):
             delayed: Any = Signal(plane.shape(), name=f"plane_{n}", reset_less=True)
             with m.If(enable):
                 m.d.sync += delayed.eq(control)
@@ -195,6 +208,7 @@ class CimMacro(Block):
                 cuts=self.cuts,
                 sum_bits=self.partial_format.bits,
                 signed=self.signed,
+                compressor=compressor,
             )
             for count in group_columns(self.columns)
         ]

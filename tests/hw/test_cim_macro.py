@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from quadrille.algo.integer.cim import cim_macro
 from quadrille.algo.spec import IntFormat, InvalidInput
 from quadrille.hw.base.columns import group_columns
+from quadrille.hw.base.compress import COMPRESSORS
 from quadrille.hw.cim import CimMacro
 
 
@@ -105,11 +106,13 @@ def check(
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("cell_bits", [1, 2])
-def test_every_cell_and_activation(run_streams: Any, signed: bool, cell_bits: int) -> None:
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_every_cell_and_activation(run_streams: Any, signed: bool, cell_bits: int, compressor: str) -> None:
     """Two rows: a column for each pair of cells, a vector for each pair of activations."""
     bits = 2
     cells = np.array(list(itertools.product(range(1 << cell_bits), repeat=2))).T
-    dut = CimMacro(rows=2, columns=cells.shape[1], activation_bits=bits, signed=signed, cell_bits=cell_bits)
+    shape = {"rows": 2, "columns": cells.shape[1], "cell_bits": cell_bits}
+    dut = CimMacro(**shape, activation_bits=bits, signed=signed, compressor=compressor)
     # A vector of one row: unsigned, or with a sign; a vector is either.
     spans = [range(4)] + ([range(-2, 2)] if signed else [])
     vectors = np.array([pair for span in spans for pair in itertools.product(span, repeat=2)])
@@ -130,6 +133,7 @@ def test_every_cell_and_activation(run_streams: Any, signed: bool, cell_bits: in
     planes=st.integers(1, 2),
     cuts=st.integers(0, 3),
     tag_bits=st.integers(0, 3),
+    compressor=st.sampled_from(sorted(COMPRESSORS)),
     seed=st.none() | st.integers(0, 99),
 )
 @settings(
@@ -143,8 +147,9 @@ def test_equals_twin(run_streams: Any, seed: int | None, **parameters: Any) -> N
 
 
 @pytest.mark.parametrize("columns", [63, 65, 130])
-def test_groups_of_columns(run_streams: Any, columns: int) -> None:
-    check(run_streams, random.Random(columns), vectors=2, rows=5, columns=columns, cell_bits=2)
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_groups_of_columns(run_streams: Any, columns: int, compressor: str) -> None:
+    check(run_streams, random.Random(columns), vectors=2, rows=5, columns=columns, cell_bits=2, compressor=compressor)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +161,10 @@ def test_group_sizes(columns: int, groups: list[int]) -> None:
 
 
 @pytest.mark.parametrize("cuts", [0, 1, 3, 8])
-def test_timing(run_streams: Any, cuts: int) -> None:
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_timing(run_streams: Any, cuts: int, compressor: str) -> None:
     """Vectors back to back leave every `interval` cycles, the first `latency` cycles after its last plane."""
-    dut = CimMacro(rows=9, columns=3, activation_bits=3, cuts=cuts)
+    dut = CimMacro(rows=9, columns=3, activation_bits=3, cuts=cuts, compressor=compressor)
     beats = [beat for _ in range(4) for beat in planes_of(dut, np.arange(9) % 8, 3)]
     result = run_streams(dut, {"i": beats}, {"o": 4})
     accepted = [cycle for cycle, _ in result["accepted i"]]
@@ -167,9 +173,10 @@ def test_timing(run_streams: Any, cuts: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
-def test_planes_exchange(run_streams: Any, seed: int | None) -> None:
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_planes_exchange(run_streams: Any, seed: int | None, compressor: str) -> None:
     """While vectors use one plane, the other is written; the swap comes with the plane that is the first to use it."""
-    dut = CimMacro(rows=4, columns=5, activation_bits=2, planes=2)
+    dut = CimMacro(rows=4, columns=5, activation_bits=2, planes=2, compressor=compressor)
     draw = np.random.default_rng(7)
     tiles = draw.integers(0, 2, (5, 4, 5))
     vectors = draw.integers(0, 4, (5, 3, 4))
