@@ -35,6 +35,9 @@ SETTINGS = (
     "cuts",
     "memory_cuts",
     "lane_cuts",
+    "walk_cuts",
+    "patch_cuts",
+    "buffers",
     "activation_cuts",
     "converter",
 )

@@ -9,7 +9,7 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Fork", "Queue", "StreamBuffer"]
+__all__ = ["Fork", "Queue", "StreamBuffer", "buffered"]
 
 
 class StreamBuffer(wiring.Component):
@@ -46,6 +46,19 @@ class StreamBuffer(wiring.Component):
         with m.Elif(self.i.valid & self.i.ready):
             m.d.sync += [spare.eq(self.i.payload), spare_valid.eq(1)]
         return m
+
+
+def buffered(m: Module, source: Any, name: str, wanted: bool = True) -> Any:
+    """The stream `source` behind a buffer of that name, or itself if none is `wanted`."""
+    if not wanted:
+        return source
+    m.submodules[name] = buffer = StreamBuffer(source.payload.shape())
+    m.d.comb += [
+        buffer.i.valid.eq(source.valid),
+        buffer.i.payload.eq(source.payload),
+        source.ready.eq(buffer.i.ready),
+    ]
+    return buffer.o
 
 
 class Queue(wiring.Component):

@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from quadrille.algo.spec import InvalidInput
 from quadrille.algo.spec.random_mode import STATE_BITS
 from quadrille.hw.base import Block
+from quadrille.hw.base.streams import buffered
 from quadrille.hw.base.table import Table
 from quadrille.hw.mac import MacArray
 
@@ -133,10 +134,11 @@ class Accelerator(Block):
         self.elaborate_program(m, loader, patches, settled)
 
         # The datapath: planes, sums, column steps, codes, results.
-        self.elaborate_macros(m, patches)
-        connect(m, reader.o, converter.i)
+        cut = self.configuration.buffers > 0
+        self.elaborate_macros(m, buffered(m, patches.o, "planes", cut and self.configuration.engine == "cim"))
+        connect(m, buffered(m, reader.o, "steps", cut), converter.i)
         connect(m, converter.o, dequantizer.i)
-        connect(m, dequantizer.o, path.i)
+        connect(m, buffered(m, dequantizer.o, "slots", cut), path.i)
         connect(m, path.o, flipped(self.o))
         m.d.comb += [
             path.windows.eq(loader.windows),
@@ -151,17 +153,17 @@ class Accelerator(Block):
             connect(m, getattr(path, name), flipped(getattr(self, name)))
         return m
 
-    def elaborate_macros(self, m: Module, patches: PatchReader) -> None:
+    def elaborate_macros(self, m: Module, planes: Any) -> None:
         """The macros of all banks side by side, and their columns to the reader, a group of lanes from each in turn."""
         configuration, macros, reader = self.configuration, self.parts.macros, self.parts.reader
         # Planes of the rows of all banks one behind the other, or a window as an array takes it.
-        m.d.comb += [patches.o.ready.eq(macros[0].i.ready), reader.i.valid.eq(macros[0].o.valid)]
+        m.d.comb += [planes.ready.eq(macros[0].i.ready), reader.i.valid.eq(macros[0].o.valid)]
         for bank, macro in enumerate(macros):
             m.submodules["macro" if len(macros) == 1 else f"macro_{bank}"] = macro
             plane: Any = macro.i.payload
-            m.d.comb += [macro.i.valid.eq(patches.o.valid), macro.o.ready.eq(reader.i.ready)]
+            m.d.comb += [macro.i.valid.eq(planes.valid), macro.o.ready.eq(reader.i.ready)]
             for name in plane.shape().members:
-                field = getattr(patches.o.payload, name)
+                field = getattr(planes.payload, name)
                 part = field.word_select(bank, configuration.rows) if name == "bits" else field
                 m.d.comb += Value.cast(getattr(plane, name)).eq(part)
         sums: Any = reader.i.payload
@@ -309,10 +311,10 @@ class Accelerator(Block):
         under_way = Signal(range(1024))
         m.d.sync += under_way.eq(under_way + patches.handed - dequantizer.done)
         waiting = Signal(range(self.parts.settling + 1))
-        with m.If(dequantizer.o.valid & dequantizer.o.ready):
+        with m.If(path.i.valid & path.i.ready):
             m.d.sync += waiting.eq(self.parts.settling)
         with m.Elif((waiting != 0) & ~path.blocked):
             m.d.sync += waiting.eq(waiting - 1)
         settled = Signal()
-        m.d.comb += settled.eq(patches.idle & (under_way == 0) & (waiting == 0))
+        m.d.comb += settled.eq(patches.idle & (under_way == 0) & ~path.i.valid & (waiting == 0))
         return settled

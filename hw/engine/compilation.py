@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quadrille.algo.spec import Modes, Network
 
 from .configuration import Configuration
@@ -34,6 +36,7 @@ def compile_network(
     converter: str | None = None,
     baked: bool = False,
     configuration: Configuration | None = None,
+    **others: Any,
 ) -> Program:
     """The program that runs `network`, and the least accelerator with macros of that shape that can hold it.
 
@@ -49,7 +52,8 @@ def compile_network(
     of the columns of a macro, to a power of two: with 4-bit activations the lanes then take as many cycles as the
     array. `word`, the activations in a word of memory, is by default the most channels that a pixel has, up to the rows
     of a macro or the rows that the units of a column hold. `frames`, the images of a batch, is by default 1 for a
-    network of convolutions, whose windows share each tile, and 32 for others.
+    network of convolutions, whose windows share each tile, and 32 for others. `others` are further parameters of
+    `Configuration`, which choose registers.
 
     Raises
     ------
@@ -73,6 +77,7 @@ def compile_network(
             cuts=cuts,
             activation_cuts=activation_cuts,
             converter=converter,
+            **others,
         )
         modes, plans, configuration = size.modes, size.plans, size.configuration
         converters, weights = size.converters, size.weights

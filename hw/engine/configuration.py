@@ -46,6 +46,9 @@ class Configuration:
     cuts: int
     memory_cuts: int
     lane_cuts: int
+    walk_cuts: int
+    patch_cuts: int
+    buffers: int
     converter: str
     adc_bits: int
     multiplier_bits: int

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +16,17 @@ from .configuration import Configuration
 from .walker import WindowWalker
 
 __all__ = ["PatchReader"]
+
+
+@dataclass(frozen=True)
+class _Places:
+    """A read on its way, `reading` whether there is one: for each plane and bank the word as its rows take it, and for
+    each bank which of the rows do."""
+
+    reads: Any
+    reading: Signal
+    words: list[list[Value]]
+    wanted: list[Value]
 
 
 class PatchReader(wiring.Component):
@@ -90,15 +102,15 @@ class PatchReader(wiring.Component):
         configuration = self.configuration
         bits, rows = range(configuration.activation_bits), configuration.window_rows
 
-        # Walk: one read in each cycle in which the word before it finds its place.
-        moves = Signal()
+        # Walk: one read in each cycle in which what was read before moves on to its place.
+        advances = Signal()
         reads: Any = Signal(walker.read)  # the read whose word the memory shows
         reading = Signal()
         m.d.comb += [
             walker.i.valid.eq(self.i.valid),
             walker.i.payload.eq(self.i.payload),
             self.i.ready.eq(walker.i.ready),
-            walker.o.ready.eq(~reading | moves),
+            walker.o.ready.eq(advances),
             self.address.eq(walker.address),
             self.enable.eq(walker.o.valid & walker.o.ready),
             self.release.eq(Mux(walker.o.ready, walker.release, 0)),
@@ -106,13 +118,27 @@ class PatchReader(wiring.Component):
         with m.If(walker.o.ready):
             m.d.sync += [reading.eq(walker.o.valid), reads.eq(walker.o.payload)]
 
+        words = [
+            Mux(
+                reads.tag.feature,
+                self.feature_planes[b * configuration.word : (b + 1) * configuration.word],
+                self.input_planes[b * configuration.word : (b + 1) * configuration.word],
+            )
+            for b in bits
+        ]
+        under_way = Signal()
+        places = self.elaborate_places(m, words, reads, reading, advances, under_way)
+
         # Place: the channels of a tap, moved to where their rows begin, join what the patch keeps.
+        moves = Signal()
         full = Signal()  # the patch is complete and waits for the player
         player_free = Signal()
+        reads, reading = places.reads, places.reading
         m.d.comb += [
             moves.eq(reading & (~full | player_free)),
+            advances.eq(~reading | moves),
             self.handed.eq(full & player_free),
-            self.idle.eq(~walker.busy & ~reading & ~full),
+            self.idle.eq(~walker.busy & ~under_way & ~full),
         ]
         with m.If(moves):
             m.d.sync += full.eq(reads.end)
@@ -121,18 +147,11 @@ class PatchReader(wiring.Component):
         banks = range(configuration.banks)
         patch = [[Signal(rows, name=f"patch_{n}_{b}", reset_less=True) for n in banks] for b in bits]
         for n in banks:
-            bank = reads.banks[n]
-            wanted = Signal(configuration.word, name=f"wanted_{n}")
-            m.d.comb += wanted.eq(Mux(reads.present, (1 << bank.count) - 1, 0)[: configuration.word])
             for b in bits:
                 held = patch[b][n]
-                words = [
-                    memory[b * configuration.word : (b + 1) * configuration.word]
-                    for memory in (self.input_planes, self.feature_planes)
-                ]
-                word = Mux(reads.tag.feature, words[1], words[0])
-                placed = (((word >> bank.offset) & wanted) << bank.row)[:rows]
-                slid = Mux(reads.slides, held >> reads.tag.slide_rows[n], 0)
+                # A window of one tap takes over nothing.
+                slid = Mux(reads.slides, held >> reads.tag.slide_rows[n], 0) if configuration.kernel_size > 1 else 0
+                placed = places.words[b][n] & places.wanted[n]
                 # Planes that the map has not stand still.
                 with m.If(moves & (reads.tag.planes > b)):
                     m.d.sync += held.eq(Mux(reads.begin, slid, held) | placed)
@@ -154,6 +173,65 @@ class PatchReader(wiring.Component):
         else:
             self.elaborate_player(m, patch, waiting, player_free)
         return m
+
+    def elaborate_places(
+        self, m: Module, words: list[Value], reads: Any, reading: Signal, advances: Value, under_way: Signal
+    ) -> _Places:
+        """The `words` of all planes turned so that each bank's channels stand on their rows, and which rows those are.
+
+        `patch_cuts` registers cut this: behind the memory, behind the turn, and in its middle.
+        """
+        configuration = self.configuration
+        cuts, rows, banks = configuration.patch_cuts, configuration.window_rows, range(configuration.banks)
+        # Around a power of two, differences of places need no end.
+        turn = (max(configuration.word, rows, 2) - 1).bit_length()
+        size, half = 1 << turn, turn // 2
+        any_reading: list[Value] = [reading]
+
+        def stage(*values: Value) -> list[Signal]:
+            """Registers for `values`, and for the read that they belong to."""
+            nonlocal reads, reading
+            number = len(any_reading)
+            found = [Signal.like(value, name=f"place_{number}_{n}", reset_less=True) for n, value in enumerate(values)]
+            later: Any = Signal.like(reads, name=f"reads_{number}")
+            there = Signal(name=f"reading_{number}")
+            with m.If(advances):
+                m.d.sync += [later.eq(reads), there.eq(reading)]
+                m.d.sync += [register.eq(value) for register, value in zip(found, values, strict=True)]
+            reads, reading = later, there
+            any_reading.append(there)
+            return found
+
+        if cuts > 0:
+            words = list(stage(*words))
+        amounts: list[Value] = [(reads.banks[n].offset - reads.banks[n].row)[:turn] for n in banks]
+        turned: list[list[Value]] = [[word for _ in banks] for word in words]
+        parts = ((0, half), (half, turn)) if cuts > 2 and half else ((0, turn),)
+        wanted: list[Value] = []
+        for number, (low, high) in enumerate(parts):
+            turned = [
+                [self.turned(each, amounts[n][low:high] << low, size) for n, each in enumerate(words)]
+                for words in turned
+            ]
+            if number == len(parts) - 1:
+                every = Const((1 << rows) - 1, rows)
+                for bank in (reads.banks[n] for n in banks):
+                    there = ((every << bank.row) & ~(every << (bank.row + bank.count)))[:rows]
+                    wanted.append(Mux(reads.present, there, 0))
+            if number < len(parts) - 1 or cuts > 1:
+                found = stage(*(each for words in turned for each in words), *amounts, *wanted)
+                count = len(banks)
+                turned = [list(found[b * count : (b + 1) * count]) for b in range(len(turned))]
+                amounts = list(found[len(turned) * count :][:count])
+                wanted = list(found[len(turned) * count + count :])
+        m.d.comb += under_way.eq(Cat(any_reading).any())
+        return _Places(reads, reading, [[each[:rows] for each in words] for words in turned], wanted)
+
+    @staticmethod
+    def turned(word: Value, amount: Value, size: int) -> Value:
+        """`word`, made up to `size` bits, with bit n where bit n + amount was, all around."""
+        whole = Cat(word, Const(0, size - len(word)))
+        return (Cat(whole, whole) >> amount)[:size]
 
     def elaborate_player(self, m: Module, patch: list[list[Signal]], waiting: Any, free: Signal) -> None:
         """Play: the planes of a patch, one in each cycle, without a gap between patches."""

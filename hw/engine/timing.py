@@ -82,6 +82,7 @@ class Timing:
     latencies : of macro, converter, dequantizer and the units behind it
     pooling : the number of the unit that pools, None if there is none
     settling : cycles from a result of the dequantizer until it is stored
+    walk_cuts, patch_cuts, buffers : as of `Configuration`
     """
 
     modes: tuple[tuple[Stage, ...], ...]
@@ -93,6 +94,9 @@ class Timing:
     latencies: tuple[int, ...]
     pooling: int | None
     settling: int
+    walk_cuts: int
+    patch_cuts: int
+    buffers: int
 
     @classmethod
     def of(
@@ -114,6 +118,9 @@ class Timing:
             delays.latencies,
             delays.pooling,
             delays.settling,
+            configuration.walk_cuts,
+            configuration.patch_cuts,
+            configuration.buffers,
         )
 
     def batches(self, images: int) -> list[int]:
@@ -123,8 +130,11 @@ class Timing:
 
     def replay(self, spans: list[Span] | None = None) -> Replay:
         """The accelerator from its reset on; `spans`, if given, is filled with what happens when."""
+        from .cut_replay import CutReplay
         from .steady import SteadyReplay
 
+        if self.walk_cuts or self.patch_cuts or self.buffers:
+            return CutReplay(self, spans)
         return SteadyReplay(self, spans)
 
     def run(self, batches: Iterable[Batch]) -> int:

@@ -9,6 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
+from quadrille.hw.base.streams import buffered
+
 from .configuration import Configuration
 
 __all__ = ["WindowWalker"]
@@ -16,6 +18,8 @@ __all__ = ["WindowWalker"]
 
 class WindowWalker(wiring.Component):
     """One read in each cycle: frames, windows, tap columns, taps of a column, words of a tap, each inside the other.
+
+    With `walk_cuts` a buffer stands between taps and words: the walk over taps is then one tap ahead.
 
     Members
     -------
@@ -63,6 +67,20 @@ class WindowWalker(wiring.Component):
                 "tag": self.tag,
             }
         )
+        self.tap = StructLayout(
+            {
+                "start": configuration.element_bits,  # its first element
+                "count": 16,  # of elements, in all banks
+                "ranges": ArrayLayout(StructLayout({"low": 16, "high": 16}), configuration.banks),  # channels of each
+                "present": 1,  # not in the padding
+                "begin": 1,  # the first of a window
+                "slides": 1,  # of a window that takes over taps
+                "end": 1,  # the last of a window
+                "done": 1,  # the last of the job
+                "swap": 1,
+                "position": configuration.position_bits,
+            }
+        )
         super().__init__(
             {
                 "i": In(stream.Signature(configuration.job)),
@@ -94,68 +112,45 @@ class WindowWalker(wiring.Component):
         top, left_edge, y, x = (Signal(coordinate, name=name) for name in ("top", "left_edge", "y", "x"))
         tap_row, tap_column = Signal.like(code.kernel_down), Signal.like(code.kernel_across)
         tap_number = Signal.like(code.banks[0].high_tap)
-        patch_rows = [Signal.like(code.banks[0].slide_start, name=f"patch_row_{n}") for n in range(configuration.banks)]
         begin, slides = Signal(), Signal()
         position = Signal(configuration.position_bits)
         swap = Signal()
 
-        # The channels of this tap, and how many of them the word holds.
-        resumed = Signal()  # the tap's channels go on in another word
-        rest = Signal(16)
-        resume = Signal(element)
-        low, high, count, here, taken = (Signal(16, name=n) for n in ("low", "high", "count", "here", "taken"))
-        start = Signal(element)
-        more = Signal()
+        # The channels of this tap, and which of the counters end with it.
+        column_ends, window_ends, row_ends, frame_ends, job_ends = (
+            Signal(name=f"{name}_ends") for name in ("column", "window", "row", "frame", "job")
+        )
+        walking, steps = Signal(), Signal()
+        taps = stream.Signature(self.tap).create(path=("taps",))
+        here: Any = taps.payload
         ranges = [
             (bank.low + (tap_number < bank.low_tap), bank.high + (tap_number < bank.high_tap))
             for bank in (code.banks[n] for n in range(configuration.banks))
         ]
-        channel = Signal(16)  # the first that is read
         m.d.comb += [
-            low.eq(ranges[0][0]),
-            high.eq(ranges[-1][1]),
-            channel.eq(high - count),
-            count.eq(Mux(resumed, rest, high - low)),
-            start.eq(Mux(resumed, resume, tap + low)),
-            here.eq(configuration.word - start[:fraction]),
-            more.eq(count > here),
-            taken.eq(Mux(more, here, count)),
-        ]
-
-        # Which of the counters end here.
-        column_ends, window_ends, row_ends, frame_ends, job_ends = (
-            Signal(name=f"{name}_ends") for name in ("column", "window", "row", "frame", "job")
-        )
-        moves = Signal()
-        read: Any = self.o.payload
-        m.d.comb += [
-            column_ends.eq(~more & (tap_row + 1 == code.kernel_down)),
+            column_ends.eq(tap_row + 1 == code.kernel_down),
             window_ends.eq(column_ends & (tap_column + 1 == code.kernel_across)),
             row_ends.eq(window_ends & (windows_across == 1)),
             frame_ends.eq(row_ends & (windows_down == 1)),
             job_ends.eq(frame_ends & (frames_left == 1)),
-            moves.eq(self.o.valid & self.o.ready),
-            self.o.valid.eq(active),
-            self.busy.eq(active),
-            self.release.eq(Mux(active & job_ends & code.last, 1 << job.half, 0)),
-            self.i.ready.eq(~active | (moves & job_ends)),
-            self.address.eq(start[fraction:]),
-            read.present.eq((y >= 0) & (y < code.height) & (x >= 0) & (x < code.width)),
-            read.begin.eq(begin),
-            read.slides.eq(slides),
-            read.end.eq(window_ends),
-            read.tag.feature.eq(code.feature),
-            *(read.tag.slide_rows[n].eq(code.banks[n].slide_rows) for n in range(configuration.banks)),
-            read.tag.planes.eq(code.planes),
-            read.tag.negative.eq(code.negative),
-            *(read.tag[name].eq(code[name]) for name in ("precision",) if name in self.tag.members),
-            read.tag.swap.eq(swap),
-            read.tag.tag.steps.eq(code.steps),
-            read.tag.tag.address.eq(code.table),
-            read.tag.tag.position.eq(position),
+            taps.valid.eq(walking),
+            steps.eq(taps.valid & taps.ready),
+            *(here.ranges[n].low.eq(low) for n, (low, _) in enumerate(ranges)),
+            *(here.ranges[n].high.eq(high) for n, (_, high) in enumerate(ranges)),
+            here.start.eq(tap + here.ranges[0].low),
+            here.count.eq(here.ranges[configuration.banks - 1].high - here.ranges[0].low),
+            here.present.eq((y >= 0) & (y < code.height) & (x >= 0) & (x < code.width)),
+            here.begin.eq(begin),
+            here.slides.eq(slides),
+            here.end.eq(window_ends),
+            here.done.eq(job_ends),
+            here.swap.eq(swap),
+            here.position.eq(position),
         ]
-
-        self.elaborate_banks(m, read, ranges, start[:fraction], channel, taken, patch_rows)
+        finishes = self.elaborate_words(m, buffered(m, taps, "taps", configuration.walk_cuts > 0), job)
+        m.d.comb += [self.busy.eq(active), self.i.ready.eq(~active | finishes)]
+        with m.If(finishes):
+            m.d.sync += active.eq(0)
 
         # The next window starts where the counters that end say.
         next_frame, next_row, next_window, next_column = (
@@ -172,21 +167,14 @@ class WindowWalker(wiring.Component):
             next_top.eq(Mux(frame_ends, -code.padding_down, top + code.stride_down)),
             next_left.eq(Mux(row_ends, -code.padding_across, left_edge + code.stride_across)),
         ]
-        with m.If(moves):
+        with m.If(steps):
             m.d.sync += [
                 begin.eq(window_ends),
-                resumed.eq(more),
-                rest.eq(count - here),
-                resume.eq(start + here),
-                *(row.eq(row + read.banks[n].count) for n, row in enumerate(patch_rows)),
+                tap_row.eq(tap_row + 1),
+                tap_number.eq(tap_number + code.kernel_across),
+                tap.eq(tap + code.tap_row_step),
+                y.eq(y + 1),
             ]
-            with m.If(~more):
-                m.d.sync += [
-                    tap_row.eq(tap_row + 1),
-                    tap_number.eq(tap_number + code.kernel_across),
-                    tap.eq(tap + code.tap_row_step),
-                    y.eq(y + 1),
-                ]
             with m.If(column_ends):
                 m.d.sync += [
                     tap_row.eq(0),
@@ -208,7 +196,6 @@ class WindowWalker(wiring.Component):
                     left_edge.eq(next_left),
                     x.eq(next_left + first_column),
                     slides.eq(next_slides),
-                    *(row.eq(Mux(next_slides, code.banks[n].slide_start, 0)) for n, row in enumerate(patch_rows)),
                     windows_across.eq(windows_across - 1),
                     position.eq(position + code.accumulators),
                     swap.eq(0),
@@ -224,7 +211,7 @@ class WindowWalker(wiring.Component):
             with m.If(frame_ends):
                 m.d.sync += [frame.eq(next_frame), windows_down.eq(code.down), frames_left.eq(frames_left - 1)]
             with m.If(job_ends):
-                m.d.sync += active.eq(0)
+                m.d.sync += walking.eq(0)
 
         with m.If(self.i.valid & self.i.ready):
             # The halves of the input memory lie one behind the other.
@@ -233,6 +220,7 @@ class WindowWalker(wiring.Component):
             m.d.comb += origin.eq(starting.origin + Mux(half, configuration.input_words << fraction, 0))
             m.d.sync += [
                 active.eq(1),
+                walking.eq(1),
                 job.eq(self.i.payload),
                 frames_left.eq(self.i.payload.count),
                 *(pointer.eq(origin) for pointer in (frame, row, window, column, tap)),
@@ -240,31 +228,73 @@ class WindowWalker(wiring.Component):
                 windows_across.eq(starting.across),
                 *(edge.eq(-starting.padding_down) for edge in (top, y)),
                 *(edge.eq(-starting.padding_across) for edge in (left_edge, x)),
-                *(counter.eq(0) for counter in (tap_row, tap_column, tap_number, position, *patch_rows)),
+                *(counter.eq(0) for counter in (tap_row, tap_column, tap_number, position)),
                 begin.eq(1),
                 slides.eq(0),
-                resumed.eq(0),
                 swap.eq(self.i.payload.swap),
             ]
         return m
 
-    def elaborate_banks(
-        self,
-        m: Module,
-        read: Any,
-        ranges: list[tuple[Value, Value]],
-        offset: Value,
-        first: Value,
-        taken: Value,
-        patch_rows: list[Signal],
-    ) -> None:
+    def elaborate_words(self, m: Module, taps: Any, job: Any) -> Value:
+        """Reads of the words of each tap. Returns whether the last of the job is accepted."""
+        configuration, code, tap = self.configuration, job.instruction, taps.payload
+        fraction = (configuration.word - 1).bit_length()
+        resumed = Signal()  # the tap's channels go on in another word
+        rest = Signal(16)
+        resume = Signal(configuration.element_bits)
+        count, here, taken, channel = (Signal(16, name=n) for n in ("count", "here", "taken", "channel"))
+        start = Signal(configuration.element_bits)
+        more, ends, moves = Signal(), Signal(), Signal()
+        read: Any = self.o.payload
+        patch_rows = [Signal.like(code.banks[0].slide_start, name=f"patch_row_{n}") for n in range(configuration.banks)]
+        m.d.comb += [
+            count.eq(Mux(resumed, rest, tap.count)),
+            channel.eq(tap.ranges[configuration.banks - 1].high - count),  # the first that is read
+            start.eq(Mux(resumed, resume, tap.start)),
+            here.eq(configuration.word - start[:fraction]),
+            more.eq(count > here),
+            taken.eq(Mux(more, here, count)),
+            ends.eq(tap.done & ~more),
+            self.o.valid.eq(taps.valid),
+            moves.eq(self.o.valid & self.o.ready),
+            taps.ready.eq(self.o.ready & ~more),
+            self.release.eq(Mux(taps.valid & ends & code.last, 1 << job.half, 0)),
+            self.address.eq(start[fraction:]),
+            read.present.eq(tap.present),
+            read.begin.eq(tap.begin & ~resumed),
+            read.slides.eq(tap.slides),
+            read.end.eq(tap.end & ~more),
+            read.tag.feature.eq(code.feature),
+            *(read.tag.slide_rows[n].eq(code.banks[n].slide_rows) for n in range(configuration.banks)),
+            read.tag.planes.eq(code.planes),
+            read.tag.negative.eq(code.negative),
+            *(read.tag[name].eq(code[name]) for name in ("precision",) if name in self.tag.members),
+            read.tag.swap.eq(tap.swap),
+            read.tag.tag.steps.eq(code.steps),
+            read.tag.tag.address.eq(code.table),
+            read.tag.tag.position.eq(tap.position),
+        ]
+        for n, row in enumerate(patch_rows):
+            # What a window takes over stands on the first rows.
+            kept = Mux(tap.slides, code.banks[n].slide_start, 0)
+            m.d.comb += read.banks[n].row.eq(Mux(read.begin, kept, row))
+        self.elaborate_banks(m, read, tap.ranges, start[:fraction], channel, taken)
+        with m.If(moves):
+            m.d.sync += [
+                resumed.eq(more),
+                rest.eq(count - here),
+                resume.eq(start + here),
+                *(row.eq(read.banks[n].row + read.banks[n].count) for n, row in enumerate(patch_rows)),
+            ]
+        return moves & ends
+
+    def elaborate_banks(self, m: Module, read: Any, ranges: Any, offset: Value, first: Value, taken: Value) -> None:
         """For each bank its share of the `taken` channels from `first` on, which stand from `offset` on in the word."""
-        for n, (low, high) in enumerate(ranges):
-            bank = read.banks[n]
-            m.d.comb += bank.row.eq(patch_rows[n])
-            if len(ranges) == 1:
-                m.d.comb += [bank.offset.eq(offset), bank.count.eq(taken)]
-                continue
+        if self.configuration.banks == 1:
+            m.d.comb += [read.banks[0].offset.eq(offset), read.banks[0].count.eq(taken)]
+            return
+        for n in range(self.configuration.banks):
+            bank, low, high = read.banks[n], ranges[n].low, ranges[n].high
             end = Signal(16, name=f"end_{n}")
             skipped = Signal(16, name=f"skipped_{n}")
             last = Signal(16, name=f"last_{n}")
