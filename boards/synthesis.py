@@ -95,11 +95,11 @@ def synthesize(
     """
     if isinstance(target, CellLibrary):
         return synthesize_netlist(verilog, top, target, timeout=timeout).resources
-    command = f"{target.command} -top {top} {target.with_multipliers if multipliers else target.without_multipliers}"
-    before = [] if multipliers else halved_squares(top)
+    squares = [] if multipliers else halved_squares(top)
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
         report = Path(folder) / "report.json"
-        run_yosys([_read(verilog), *before, command, f"tee -q -o {report} stat -json"], _noun(verilog, top), timeout)
+        commands = [_read(verilog), *target.commands(top, multipliers=multipliers, early=squares)]
+        run_yosys([*commands, f"tee -q -o {report} stat -json"], _noun(verilog, top), timeout)
         cells = json.loads(report.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
     return counted(cells, target)
 

@@ -20,6 +20,8 @@ class Fpga:
     `kinds` says what each type of cell counts as, by the start of its name, and how many: a carry cell of ECP5 takes
     two of its look-up tables. A memory counts as one of the `memories`, and beside that as what it takes of the device:
     `block_rams` (halves of one on Xilinx: of 18 kbit), `large_rams`, or the `memory_luts` of a distributed one.
+    `word_cells` are the Verilog models of the family's cells, in Yosys' share, and the map that makes the word cells of
+    hw.base.word_cells of them: without, they are gates like any others.
     """
 
     name: str
@@ -27,6 +29,19 @@ class Fpga:
     without_multipliers: str
     kinds: Mapping[str, Mapping[str, int]]
     with_multipliers: str = ""
+    word_cells: tuple[str, str] | None = None
+
+    def commands(self, top: str, *, multipliers: bool = True, early: Sequence[str] = ()) -> list[str]:
+        """Yosys' commands that map the design that was read, whose top module is `top`; `early` ones before the rest.
+
+        Word cells come first: nothing may have been flattened.
+        """
+        mapping: list[str] = []
+        if self.word_cells is not None:
+            models, cells = self.word_cells
+            mapping = [f"read_verilog -lib {models}", f'techmap -map "{Path(__file__).with_name(cells)}"']
+        options = self.with_multipliers if multipliers else self.without_multipliers
+        return [*mapping, *early, f"{self.command} {options} -top {top}"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,7 @@ class CellLibrary:
     dont_use: tuple[str, ...] = ()
 
 
+XILINX_WORD_CELLS = ("+/xilinx/cells_sim.v", "lut6.v")
 XILINX_MEMORIES: Mapping[str, Mapping[str, int]] = {
     "RAMB36": {"memories": 1, "block_rams": 2},
     "RAMB18": {"memories": 1, "block_rams": 1},
@@ -75,6 +91,7 @@ FPGAS: Mapping[str, Fpga] = {
                 "CARRY": {"carries": 1},
                 **XILINX_MEMORIES,
             },
+            word_cells=XILINX_WORD_CELLS,
         ),
         Fpga(
             "7-series",
@@ -89,6 +106,7 @@ FPGAS: Mapping[str, Fpga] = {
                 "CARRY": {"carries": 1},
                 **XILINX_MEMORIES,
             },
+            word_cells=XILINX_WORD_CELLS,
         ),
         Fpga(
             "ecp5",

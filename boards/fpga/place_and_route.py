@@ -144,9 +144,7 @@ def synthesize_for(
 
 def synthesis_commands(device: Device, top: str, netlist: str, multipliers: bool = True) -> list[str]:
     """Yosys commands from Verilog that was read to the file `netlist`."""
-    target = device.target
-    options = target.with_multipliers if multipliers else target.without_multipliers
-    return [f"{target.command} {options} -top {top}", f"write_json {netlist}"]
+    return [*device.target.commands(top, multipliers=multipliers), f"write_json {netlist}"]
 
 
 def place_and_route_netlist(

@@ -3,7 +3,7 @@
 What a counter or an adder is made of decides what it costs, and each kind of chip has its own way: look-up tables and
 carry chains of an FPGA are best given cell by cell. So the exported Verilog keeps these cells as modules, whose bodies
 say what they do and are what is simulated; synthesis for a family that knows better replaces them by name
-(`boards/word_cells`). In Amaranth's own simulator they are the same gates.
+(`boards/lut6.v`). In Amaranth's own simulator they are the same gates.
 """
 
 from __future__ import annotations
@@ -192,5 +192,9 @@ WORD_CELLS: tuple[WordCell, ...] = (Counter((3,)), Counter((7,)), Counter((7, 0,
 
 
 def definitions(verilog: str) -> str:
-    """The modules of the word cells that the text `verilog` has instances of."""
-    return "\n".join(cell.definition() for cell in WORD_CELLS if f"{cell.name} #(" in verilog)
+    """The modules of the word cells that the text `verilog` has instances of, unless QUADRILLE_WORD_CELLS is defined.
+
+    A tool that is given it must be given a file with modules of the same names, such as `boards/lut6.v`.
+    """
+    cells = [cell.definition() for cell in WORD_CELLS if f"{cell.name} #(" in verilog]
+    return "\n".join(["", "`ifndef QUADRILLE_WORD_CELLS", *cells, "`endif", ""]) if cells else ""
