@@ -30,10 +30,13 @@ VERILATOR_FLAGS = (
     *("--output-split-cfuncs", "5000"),
 )
 TRACE_FLAGS = ("--no-trace-top", "--trace-max-width", "65536", "--trace-max-array", "1024")
+SAIF_FLAGS = (*TRACE_FLAGS, "--trace-underscore", "-fno-gate")
+"""Nets that a synthesizer named begin with an underscore; each is kept, or what made it would be worked out twice."""
+
 COMMON = ("-std=gnu++17", "-march=native", "-fPIC", "-fvisibility=hidden")
 FAST, SLOW, RUNTIME = ("-O3", *COMMON), ("-O0", *COMMON), ("-O1", *COMMON)
 TRACED = ("-O0", *COMMON)
-"""A model with waveforms plays a few images: what counts is how soon it is there."""
+"""A model with waveforms plays a few images: what counts is how soon it is there. One that counts plays many."""
 
 LIBRARY = "model.so"
 WHOLE = 300_000
@@ -56,7 +59,7 @@ def build(
 
     `driver` gives the C++ around the design, by default that of its streams; `jobs` compilers run side by side, by
     default one for each processor. `trace` is "vcd" or "fst" for a model that
-    can write waveforms of that kind, at a cost in speed. The key of the cache is the Verilog, the driver, the flags,
+    can write waveforms of that kind, at a cost in speed, or "saif" for one that counts how often each bit switches. The key of the cache is the Verilog, the driver, the flags,
     the versions of the tools and the processor's features.
 
     Raises
@@ -108,11 +111,17 @@ def _sources(manifest: Manifest, trace: str | None, driver: Driver) -> dict[str,
 
 def _fast(trace: str | None) -> tuple[str, ...]:
     """Flags of what runs in every cycle."""
-    return FAST if trace is None else TRACED
+    return FAST if trace is None else RUNTIME if trace == "saif" else TRACED
+
+
+def _trace_flags(trace: str | None) -> tuple[str, ...]:
+    if trace is None:
+        return ()
+    return (f"--trace-{trace}", *(SAIF_FLAGS if trace == "saif" else TRACE_FLAGS))
 
 
 def _model_key(toolchain: Toolchain, sources: dict[str, str], trace: str | None) -> str:
-    flags = [VERILATOR_FLAGS, TRACE_FLAGS if trace else (), _fast(trace), SLOW, RUNTIME, trace]
+    flags = [VERILATOR_FLAGS, _trace_flags(trace), _fast(trace), SLOW, RUNTIME, trace]
     return content_key([sources, flags, toolchain.versions])
 
 
@@ -129,7 +138,7 @@ def _compile(
     """Verilate, compile and link in the folder `work`; the library."""
     for name, text in sources.items():
         (work / name).write_text(text, encoding="utf-8")
-    flags = [*VERILATOR_FLAGS, *((f"--trace-{trace}", *TRACE_FLAGS) if trace else ())]
+    flags = [*VERILATOR_FLAGS, *_trace_flags(trace)]
     design = ["--cc", "--top-module", manifest.top, "--prefix", "Model", "--Mdir", ".", "design.vlt", "design.v"]
     _tell(progress, f"translating {manifest.top} to C++")
     _call("Verilator", toolchain, [str(toolchain.verilator), *flags, *design], work)

@@ -8,8 +8,12 @@ from .manifest import Field, Manifest, Port, Stream
 
 __all__ = ["TRACE_KINDS", "driver_sources"]
 
-TRACE_KINDS = {"vcd": ("verilated_vcd_c.h", "VerilatedVcdC"), "fst": ("verilated_fst_c.h", "VerilatedFstC")}
-"""Waveform formats by the suffix of their files: Verilator's header and class."""
+TRACE_KINDS = {
+    "vcd": ("verilated_vcd_c.h", "VerilatedVcdC"),
+    "fst": ("verilated_fst_c.h", "VerilatedFstC"),
+    "saif": ("verilated_saif_c.h", "VerilatedSaifC"),
+}
+"""Waveform formats, and what counts changes of bits, by the suffix of their files: Verilator's header and class."""
 
 
 def driver_sources(manifest: Manifest, trace: str | None) -> dict[str, str]:
@@ -23,6 +27,7 @@ def _ports(manifest: Manifest, trace: str | None) -> str:
     """The text of ports.h."""
     lines = ["// Generated from the manifest.", "#pragma once", "", "#include <tuple>", "", '#include "Model.h"']
     lines += ['#include "driver.h"', f"#define QUADRILLE_TRACE {int(trace is not None)}"]
+    lines += [f"#define QUADRILLE_SAIF {int(trace == 'saif')}"]
     if trace is not None:
         lines += [f'#include "{TRACE_KINDS[trace][0]}"']
     lines += ["", "namespace quadrille {", "", "using Top = Model;"]

@@ -147,16 +147,18 @@ def _table(
         if node in states:
             states[pin] = states[node]
     body = [f"reg {states[node]} = 1'b0;" for node in nodes]
-    signals = [*(names[each] for each in inputs), *(states[node] for node in nodes)]
+    rows = [[part.split() for part in row.split(":")] for row in group.text("table").split(",")]
+    # A latch that reads itself would be a loop to a simulator, which evaluates such until they rest.
+    read = nodes if any(level != "-" for _, present, _ in rows for level in present) else []
+    signals = [*(names[each] for each in inputs), *(states[node] for node in read)]
     body += ["always @*", f"  casez ({{{', '.join(signals)}}})"]
-    for row in group.text("table").split(","):
-        given, present, following = (part.split() for part in row.split(":"))
+    for given, present, following in rows:
         wrong = [each for each in [*given, *present] if each not in LEVELS]
         wrong += [each for each in following if each not in (*BOTH, "N", "-")]
         if wrong:
             raise _fault(name, f"its state table has the entry {wrong[0]}")
         taken = [f"{states[node]} = {BOTH[to]};" for node, to in zip(nodes, following, strict=True) if to in BOTH]
-        pattern = "".join(LEVELS[each] for each in [*given, *present])
+        pattern = "".join(LEVELS[each] for each in [*given, *present[: len(read)]])
         body.append(f"    {len(pattern)}'b{pattern}: {' '.join(['begin', *taken, 'end']) if taken else ';'}")
     return states, [*body, "  endcase"]
 

@@ -191,7 +191,7 @@ def test_a_tool_that_fails_is_quoted(
 
 
 def test_a_kind_of_waveform_is_known(doubler: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"^Waveform kind must be one of vcd, fst, not 'png'$"):
+    with pytest.raises(InvalidInput, match=r"^Waveform kind must be one of vcd, fst, saif, not 'png'$"):
         Model(doubler, trace="png")
 
 
