@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -73,22 +74,22 @@ def export_asic(
     before = _unchanged(folder, inputs)
     if before:
         return before
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    mapped = map_design(
-        source / manifest.verilog,
-        manifest.top,
-        target,
-        macros=memories == "black-boxes",
-        clock=manifest.clock,
-        clock_period=clock_period,
-        timeout=timeout,
-        progress=lambda label: progress(f"netlist, {label}"),
-    )
-    if clock_period is not None and mapped.timing.critical_path > clock_period:
-        raise InvalidInput(
-            f"Clock period of {manifest.top} must be one that is met, and {clock_period:g} ns is not:"
-            f" {mapped.timing.critical_path:.3f} ns is reached"
+    with _ready(folder):
+        mapped = map_design(
+            source / manifest.verilog,
+            manifest.top,
+            target,
+            macros=memories == "black-boxes",
+            clock=manifest.clock,
+            clock_period=clock_period,
+            timeout=timeout,
+            progress=lambda label: progress(f"netlist, {label}"),
         )
+        if clock_period is not None and mapped.timing.critical_path > clock_period:
+            raise InvalidInput(
+                f"Clock period of {manifest.top} must be one that is met, and {clock_period:g} ns is not:"
+                f" {mapped.timing.critical_path:.3f} ns is reached"
+            )
     result = _result(manifest, target, mapped, clock_period, inputs, folder)
     files = _files(source, manifest, result, mapped, target)
     result = replace(
@@ -99,6 +100,21 @@ def export_asic(
     )
     publish(folder, {**files, REPORT: json.dumps(_stored(result), indent=1, sort_keys=True) + "\n"})
     return result
+
+
+@contextmanager
+def _ready(folder: Path) -> Iterator[None]:
+    """Say that `folder` cannot be written before the work, not after it; where the work fails, it is not made."""
+    from quadrille.hw.export import publish
+
+    made = not folder.exists()
+    publish(folder, {})
+    try:
+        yield
+    except BaseException:
+        if made:
+            folder.rmdir()
+        raise
 
 
 def _design_of(source: Path) -> Manifest:
@@ -139,9 +155,7 @@ def _result(
     folder: Path,
 ) -> AsicExport:
     """What the netlist takes; its files are not known yet."""
-    from quadrille.boards.asic.mapping import smallest_nand
-
-    nand = smallest_nand(mapped.library)
+    nand = mapped.nand_area
     names = [name for name in AsicModule.__dataclass_fields__ if name != "gates"]
     found = [{name: getattr(module, name) for name in names} for module in mapped.modules]
     modules = [AsicModule(**fields, gates=fields["area"] / nand) for fields in found]

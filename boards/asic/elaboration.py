@@ -82,7 +82,7 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
                 raise InvalidInput(
                     f"Memory {name} of {place} must start with zeros or be read only, and starts with contents"
                 )
-            memory = memory_of(cell) if macros else None
+            memory = memory_of(cell, module["cells"]) if macros else None
             if memory is None:
                 largest = max(largest, _bits(cell))
             else:

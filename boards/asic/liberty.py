@@ -71,6 +71,8 @@ class Cell:
     flip_flop: FlipFlop | None
     clock_gate: tuple[str, str, str] | None = None
     is_latch: bool = False
+    gates_rising: bool = False
+    """Whether it is a clock gate whose clock rests low, for registers that take their input when it rises."""
 
     @property
     def clock_pins(self) -> set[str]:
@@ -231,12 +233,21 @@ def _cell(group: Group, units: _Units) -> Cell:
     by_state = [each.number("value") for each in group.all("leakage_power") if each.text("related_pg_pin") != "VSS"]
     mean = sum(by_state) / len(by_state) if by_state else 0.0
     leakage = group.number("cell_leakage_power", mean) * units.power
-    gate = None
-    if group.text("clock_gating_integrated_cell"):
+    gate, style = None, group.text("clock_gating_integrated_cell")
+    if style:
         kinds = [f"clock_gate_{kind}_pin" for kind in ("clock", "enable", "out")]
         found = [[pin.arguments[0] for pin in group.all("pin") if pin.text(kind) == "true"] for kind in kinds]
         gate = (found[0][0], found[1][0], found[2][0]) if all(found) else None
-    return Cell(group.arguments[0], group.number("area"), leakage, pins, flip_flop, gate, any(group.all("latch")))
+    return Cell(
+        group.arguments[0],
+        group.number("area"),
+        leakage,
+        pins,
+        flip_flop,
+        gate,
+        any(group.all("latch")),
+        "_posedge" in style,
+    )
 
 
 def _pin(group: Group, units: _Units) -> Pin:

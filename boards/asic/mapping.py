@@ -10,13 +10,14 @@ from pathlib import Path
 from quadrille.algo.spec import InvalidInput
 
 from ..targets import CellLibrary
-from .liberty import Library, open_library
+from .liberty import Cell, Library, open_library
 
 __all__ = ["PORT_LOAD", "Mapping", "driving_cell", "smallest_nand"]
 
 PORT_LOAD = 1.0  # fF at an output port, while cells are sized
 LEAST_GATED = 4  # registers of one enable
 LEAST_CELLS = 20  # of a library: ABC's `map` breaks down where there are but a few
+GATE = "clock_gating_integrated_cell"
 FOR_DELAY = (
     "+strash;&get,-n;&fraig,-x;&put;scorr;strash;dch,-f;map,-B,0.9;topo;buffer,-c;upsize;dnsize;stime,-p"  # of ABC
 )
@@ -52,7 +53,7 @@ class Mapping:
         """Registers first, then logic; of `clocked` designs see `synthesize_netlist`."""
         script = f" -script {FOR_DELAY}" if clocked and self.is_large else ""
         return [
-            *([self.gate_clocks] if clocked else []),
+            *(self.gate_clocks if clocked else ()),
             self.map_registers,
             f"abc {self.liberty} {self.shunned} -constr {self.sizing}{script}",
         ]
@@ -63,9 +64,16 @@ class Mapping:
         return len(self.library.names) >= LEAST_CELLS
 
     @property
-    def gate_clocks(self) -> str:
-        """The command that gives registers of one enable a gated clock."""
-        return f"clockgate {self.liberty} -min_net_size {LEAST_GATED}"
+    def gate_clocks(self) -> tuple[str, ...]:
+        """The command that gives registers of one enable a gated clock; none if the library has no cell for that."""
+        gates = [_clock_gate(self.library[name]) for name in self.library.names if GATE in self.library.text(name)]
+        # The fewest pins to tie first, such as those that open the gate for a test, then the smallest.
+        found = min((gate for gate in gates if gate is not None), default=None)
+        if found is None:
+            return ()
+        _, _, name, pins, tied = found
+        options = "".join(f" -tie_lo {pin}" for pin in tied)
+        return (f"clockgate -pos {name} {pins}{options} -min_net_size {LEAST_GATED}",)
 
     @property
     def map_registers(self) -> str:
@@ -77,6 +85,15 @@ class Mapping:
         script = f" -script {FOR_PERIOD}" if self.is_large else ""
         target = "" if delay is None else f" -D {delay * 1000:.0f}"
         return f"abc {self.liberty} {self.shunned} -constr {self.sizing}{script}{target}"
+
+
+def _clock_gate(cell: Cell) -> tuple[int, float, str, str, tuple[str, ...]] | None:
+    """Pins to tie, area, name, pins and those to tie of a cell that gates a clock as rising registers need it."""
+    if cell.clock_gate is None or not cell.gates_rising:
+        return None
+    clock, enable, gated = cell.clock_gate
+    tied = tuple(name for name, pin in cell.pins.items() if pin.direction == "input" and name not in (clock, enable))
+    return len(tied), cell.area, cell.name, f"{enable}:{clock}:{gated}", tied
 
 
 def driving_cell(library: Library, dont_use: Sequence[str] = ()) -> str | None:

@@ -109,7 +109,7 @@ class Memory:
         lines = [
             *_header(self.adapter, pins),
             f"  wire [{shape.bits - 1}:0] stored;",
-            f"  {shape.name} memory (.clk(clk), .w_en(|w_mask), {mask}.w_addr(w_addr), .w_data(w_data),",
+            f"  {shape.name} store (.clk(clk), .w_en(|w_mask), {mask}.w_addr(w_addr), .w_data(w_data),",
             "    .r_en(r_en), .r_addr(r_addr), .r_data(stored));",
         ]
         if not self.transparent:
@@ -132,11 +132,12 @@ class Memory:
         return "\n".join(lines)
 
 
-def memory_of(cell: Mapping[str, Any]) -> Memory | None:
+def memory_of(cell: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]) -> Memory | None:
     """The memory of a cell `$mem_v2` of Yosys; none if it must stay flip-flops or logic.
 
-    It must hold `LEAST_BITS` bits in `LEAST_WORDS` words at least, be written, and be read by one port with a register
-    of the same clock that has no reset.
+    `cells` are those around it, which tell bits of its write mask that are always the same. It must hold `LEAST_BITS`
+    bits in `LEAST_WORDS` words at least, be written, and be read by one port with a register of the same clock that has
+    no reset.
     """
     values = cell["parameters"]
     words, bits, offset, readers, writers = (
@@ -150,7 +151,7 @@ def memory_of(cell: Mapping[str, Any]) -> Memory | None:
         return None
     transparent = bool(int(values["RD_TRANSPARENCY_MASK"], 2))
     ignored = bool(int(values["RD_COLLISION_X_MASK"], 2))
-    mask_bits = _mask_bits(nets["WR_EN"])
+    mask_bits = _mask_bits(_meanings(nets["WR_EN"], cells))
     shape = MemoryShape(words, bits, mask_bits, old_on_collision=not transparent and not ignored)
     pins = {
         "clk": nets["WR_CLK"],
@@ -217,6 +218,32 @@ def _header(name: str, pins: Mapping[str, tuple[str, int]], *, registered: bool 
         f"{kind[direction]} {f'[{width - 1}:0] ' if width > 1 else ''}{pin}" for pin, (direction, width) in pins.items()
     ]
     return [f"module {name} (", ",\n".join(f"  {line}" for line in declared), ");"]
+
+
+def _meanings(bits: list[Any], cells: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """A value for each of `bits` that is equal where they are always the same.
+
+    Yosys spreads the enable of a part of a word over its bits, by multiplexers between constants.
+    """
+    drivers: dict[Any, tuple[Mapping[str, Any], int]] = {}
+    for cell in cells.values():
+        if cell["type"] in ("$mux", "$or"):
+            drivers.update({bit: (cell, place) for place, bit in enumerate(cell["connections"]["Y"])})
+
+    def meaning(bit: Any) -> Any:
+        if bit not in drivers:
+            return bit
+        cell, place = drivers[bit]
+        nets = cell["connections"]
+        parts = [meaning(nets[pin][place]) if place < len(nets[pin]) else "0" for pin in ("A", "B")]
+        if cell["type"] == "$or":
+            parts = sorted({part for part in parts if part != "0"}, key=str)
+            return "1" if "1" in parts else "0" if not parts else parts[0] if len(parts) == 1 else ("or", *parts)
+        if parts == ["0", "1"]:
+            return meaning(nets["S"][0])
+        return parts[0] if parts[0] == parts[1] else ("mux", meaning(nets["S"][0]), *parts)
+
+    return [meaning(bit) for bit in bits]
 
 
 def _mask_bits(enables: list[Any]) -> int:

@@ -19,6 +19,7 @@ from .elaboration import elaborate_commands, elaborated
 from .hierarchy import ModuleCost, flattened, module_costs
 from .liberty import Library
 from .mapping import Mapping as CellMapping
+from .mapping import smallest_nand
 from .memories import MemoryShape, blackbox_text
 from .netlist import Netlist
 from .structural import named, netlist_text
@@ -39,7 +40,8 @@ class MappedDesign:
 
     `verilog` is the netlist and `rtl` what it was made of, both with `memories` as black boxes, whose number stands
     beside each; `largest_memory` are the bits of the largest of the others. `cells` are counted by type, `modules` say
-    what each instance takes. `io_delay` is what `timing` leaves for the outside at either end, in ns.
+    what each instance takes. `io_delay` is what `timing` leaves for the outside at either end, in ns, and `nand_area`
+    that of the smallest two-input NAND, in um2.
     """
 
     top: str
@@ -52,6 +54,7 @@ class MappedDesign:
     modules: tuple[ModuleCost, ...]
     timing: Timing
     io_delay: float
+    nand_area: float
 
     @property
     def period(self) -> float:
@@ -92,6 +95,7 @@ def map_design(
         folder = Path(name)
         mapping = CellMapping(target, folder)
         check_complete(mapping.library, target.dont_use)
+        nand_area = smallest_nand(mapping.library)
         progress("reading the design")
         before, boxes, rtl, ready = (folder / file for file in ("design.json", "memories.v", "rtl.v", "ready.il"))
         commands = [f'read_verilog "{verilog.resolve()}"', *elaborate_commands(top, before)]
@@ -106,7 +110,7 @@ def map_design(
             *halved_squares(top),
             f"write_verilog -noattr {rtl}",
             f"synth -flatten -hieropt -noabc -top {top}",
-            mapping.gate_clocks,
+            *mapping.gate_clocks,
             mapping.map_registers,
             f"write_rtlil {ready}",
         ]
@@ -131,7 +135,7 @@ def map_design(
             _check_mapped(modules, target)
             progress("timing")
             found = _measured(top, named(modules, mapping.library), mapping.library, clock_period, clock)
-    return replace(found, rtl=rtl_text, memories=design.shapes, largest_memory=design.largest)
+    return replace(found, nand_area=nand_area, rtl=rtl_text, memories=design.shapes, largest_memory=design.largest)
 
 
 def _measured(
@@ -150,6 +154,7 @@ def _measured(
         library=library,
         verilog=netlist_text(modules, top, f"Netlist in cells of {', '.join(path.name for path in library.files)}"),
         rtl="",
+        nand_area=1.0,
         memories={},
         largest_memory=0,
         cells=dict(sorted(Counter(instance.cell.name for instance in flat.instances).items())),
@@ -164,7 +169,13 @@ def _finishing(library: Library, dont_use: Sequence[str]) -> list[str]:
     ties, buffer = ties_of(library, dont_use), buffer_of(library, dont_use)
     tied = "" if ties is None else f"hilomap -singleton -hicell {' '.join(ties.high)} -locell {' '.join(ties.low)}"
     apart = "" if buffer is None else f"insbuf -buf {' '.join(buffer)}"
-    return ["opt_clean", "setundef -zero", *(command for command in (tied, apart) if command), "opt_clean"]
+    return [
+        "delete t:$scopeinfo",
+        "opt_clean",
+        "setundef -zero",
+        *(command for command in (tied, apart) if command),
+        "opt_clean",
+    ]
 
 
 def _check_mapped(modules: Mapping[str, Mapping[str, Any]], target: CellLibrary) -> None:

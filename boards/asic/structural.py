@@ -23,16 +23,17 @@ def named(modules: Mapping[str, Module], library: Library) -> dict[str, Module]:
 
 def _named_cells(module: Module, modules: Mapping[str, Module], library: Library) -> dict[str, Any]:
     cells = module["cells"]
-    inside = {name for name, cell in cells.items() if cell["type"] in modules}
+    inside = identifiers(name for name, cell in cells.items() if cell["type"] in modules)
+    taken = set(inside.values())
     nets = _net_names(module)
     found: dict[str, Any] = {}
     counts: Counter[str] = Counter()
     for name, cell in cells.items():
         if name in inside:
-            wanted = name
+            wanted = inside[name]
         else:
             wanted = _cell_name(library[cell["type"]], cell["connections"], nets)
-            if wanted in ("gate", "clock_gate") or wanted in found or wanted in inside:
+            if wanted in ("gate", "clock_gate") or wanted in found or wanted in taken:
                 counts[wanted] += 1
                 wanted = f"{wanted}_{counts[wanted]}"
         found[wanted] = cell
