@@ -58,9 +58,9 @@ def build(
     """The shared library that simulates the design exported to `folder`, built if the cache has none.
 
     `driver` gives the C++ around the design, by default that of its streams; `jobs` compilers run side by side, by
-    default one for each processor. `trace` is "vcd" or "fst" for a model that
-    can write waveforms of that kind, at a cost in speed, or "saif" for one that counts how often each bit switches. The key of the cache is the Verilog, the driver, the flags,
-    the versions of the tools and the processor's features.
+    default one for each processor. `trace` is "vcd" or "fst" for a model that can write waveforms of that kind, at a
+    cost in speed, or "saif" for one that counts how often each bit switches. The key of the cache is the Verilog, the
+    driver, the flags, the versions of the tools and the processor's features.
 
     Raises
     ------
