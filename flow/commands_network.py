@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from .console import FILE, FOLDER, MISMATCH, emit, integers_of, json_option, output_option, setting_option
+from .console import (
+    FILE,
+    FOLDER,
+    MISMATCH,
+    emit,
+    integers_of,
+    json_option,
+    output_option,
+    setting_option,
+    workers_options,
+)
 from .progress import shown
 
 __all__ = ["generate_command", "report_command", "train_command", "verify_command"]
@@ -169,7 +179,7 @@ def generate_command(
 @click.command("verify", short_help="Simulate the accelerator and compare every integer.")
 @click.argument("folder", type=FOLDER)
 @click.option("--images", type=int, help="Only the first IMAGES held-out images [default: all].")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes that simulate.")
+@workers_options
 @click.option("--wave", type=FILE, help="Write a waveform of the first image (.vcd, or .fst).")
 @click.option("--mode", help="The mode of a network of several; all, or random for each image [default: the first].")
 @click.option("--seed", type=int, help="Where the register starts that random modes are drawn from [default: 1].")
@@ -178,6 +188,7 @@ def verify_command(
     folder: Path,
     images: int | None,
     jobs: int,
+    scheduler: str | None,
     wave: Path | None,
     mode: str | None,
     seed: int | None,
@@ -194,9 +205,10 @@ def verify_command(
         raise click.UsageError(f"option --{'seed' if wave is None else 'wave'} is for one mode, not for {ALL}")
     with shown(as_json) as progress:
         if mode == ALL:
-            result = verify_modes(folder, images=images, jobs=jobs, progress=progress)
+            result = verify_modes(folder, images=images, jobs=jobs, scheduler=scheduler, progress=progress)
         else:
-            result = verify(folder, images=images, jobs=jobs, wave=wave, mode=mode, seed=seed, progress=progress)
+            given: dict[str, Any] = {"images": images, "jobs": jobs, "scheduler": scheduler}
+            result = verify(folder, wave=wave, mode=mode, seed=seed, progress=progress, **given)
     emit(result, as_json)
     return 0 if result.passed else MISMATCH
 

@@ -28,6 +28,7 @@ __all__ = [
     "output_option",
     "play",
     "setting_option",
+    "workers_options",
 ]
 
 MISMATCH = 1
@@ -43,6 +44,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 def output_option(help: str, required: bool = True) -> Callable[[Any], Any]:
     """The option `-o FOLDER`."""
     return click.option("-o", "--output", type=FOLDER, required=required, metavar="FOLDER", help=help)
+
+
+def workers_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--jobs N` and `--scheduler ADDRESS`: who works."""
+    command = click.option(
+        "--scheduler", metavar="ADDRESS", help="Work on the Dask cluster whose scheduler is there: tcp://HOST:8786."
+    )(command)
+    return click.option("--jobs", type=int, default=1, show_default=True, help="Processes that work.")(command)
 
 
 def setting_option(help: str) -> Callable[[Any], Any]:

@@ -77,7 +77,12 @@ class ModesVerification(Result):
 
 
 def verify_modes(
-    folder: Path | str, images: int | None = None, *, jobs: int = 1, progress: Report = silent
+    folder: Path | str,
+    images: int | None = None,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    progress: Report = silent,
 ) -> ModesVerification:
     """`verify` in one mode after the other; that of the first is kept in `folder`, for the report.
 
@@ -91,6 +96,7 @@ def verify_modes(
 
     folder = Path(folder)
     modes = read_modes(folder / "network.safetensors")
-    found = tuple(verify(folder, images, jobs=jobs, mode=mode, progress=progress) for mode in modes.names)
+    given: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "progress": progress}
+    found = tuple(verify(folder, images, mode=mode, **given) for mode in modes.names)
     publish(folder, {"verification.json": json.dumps(plain(found[0]), indent=1) + "\n"})
     return ModesVerification(modes.name, found)

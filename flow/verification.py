@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import DEFAULT_MODE, InvalidInput, Modes, Network
 
+from .executors import InTurn, executor, workers_of
 from .generation import TOP
 from .progress import Report, silent
 from .rendering import RENDERED, fidelities, qualities, rendered, renders
@@ -148,6 +149,7 @@ def verify(
     *,
     labels: Any = None,
     jobs: int = 1,
+    scheduler: str | None = None,
     wave: Path | str | None = None,
     mode: str | None = None,
     seed: int | None = None,
@@ -159,7 +161,8 @@ def verify(
     or an array (n, *shape) of integers with its `labels`. A network that represents a picture gets the
     coordinates of its points, and draws it into `folder`; one without a data set gets random images. The result
     is also kept in `folder`, for the report. Of a network of several modes the images run in `mode`, by default the
-    first; in mode RANDOM each in one that is drawn for it from a register that starts at `seed`, by default 1.
+    first; in mode RANDOM each in one that is drawn for it from a register that starts at `seed`, by default 1. `jobs`
+    processes simulate, or the workers of the Dask cluster at `scheduler`, for which `folder` must be there too.
 
     Raises
     ------
@@ -185,7 +188,18 @@ def verify(
     if images is None or isinstance(images, int):
         dataset, pictures, truth = held_out(network, images)
     fixed = named if register is None else None
-    found = compare(folder, pictures, jobs=jobs, wave=wave, progress=progress, labels=truth, mode=fixed, seed=register)
+    with executor(jobs, scheduler) as pool:
+        found = compare(
+            folder,
+            pictures,
+            jobs=jobs if isinstance(pool, InTurn) else workers_of(pool),
+            pool=None if isinstance(pool, InTurn) else pool,
+            wave=wave,
+            progress=progress,
+            labels=truth,
+            mode=fixed,
+            seed=register,
+        )
     if renders(network) and (picture := rendered(network, found.values)):
         publish(folder, {RENDERED: picture})
     progress("predicting cycles", 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,8 @@ from .build import build
 from .comparison import Agreement, Chunk, Mismatch, Reference, compare, simulate
 from .model import Model
 from .schedule import Schedule, Schedules
-from .workers import Workers
+from .shares import compare_share, contents_of
+from .workers import Processes
 
 __all__ = ["Mismatch", "Progress", "Verification", "verify"]
 
@@ -105,6 +107,7 @@ def verify(
     images: Any,
     *,
     jobs: int = 1,
+    pool: Executor | None = None,
     wave: Path | str | None = None,
     progress: Progress | None = None,
     labels: Any = None,
@@ -117,8 +120,9 @@ def verify(
     it, or in one that is drawn for it, by hardware and reference alike, from the register that starts at `seed`.
 
     Every tensor of every node is compared in every element with `algo.integer`. Batches are split over `jobs`
-    processes. The first mismatch is located, and its image run once more with a waveform: `wave`, by default
-    `mismatch.vcd` in the folder. With `wave` and no mismatch, the waveform is that of the first image.
+    processes, or into as many shares that the workers of `pool` do, for which the folder must be there too. The first
+    mismatch is located, and its image run once more with a waveform: `wave`, by default `mismatch.vcd` in the folder.
+    With `wave` and no mismatch, the waveform is that of the first image.
 
     Raises
     ------
@@ -147,7 +151,7 @@ def verify(
     build(accelerator.manifest, progress=lambda message: tell(message, 0, 0))
     build_seconds = time.perf_counter() - begin
 
-    chunks = _run(accelerator, pictures, schedules, jobs, tell)
+    chunks = _run(accelerator, pictures, schedules, jobs, pool, tell)
     first = next((chunk.first for chunk in chunks if chunk.first is not None), None)
     if first is not None or wave is not None:
         target = wave or Path(folder) / "mismatch.vcd"
@@ -204,7 +208,12 @@ def _shares(images: int, accelerator: Accelerator, jobs: int) -> list[range]:
 
 
 def _run(
-    accelerator: Accelerator, images: NDArray[Any], schedules: Schedules, jobs: int, tell: Progress
+    accelerator: Accelerator,
+    images: NDArray[Any],
+    schedules: Schedules,
+    jobs: int,
+    pool: Executor | None,
+    tell: Progress,
 ) -> list[Chunk]:
     """All chunks, in order."""
     shares = _shares(len(images), accelerator, jobs)
@@ -221,20 +230,38 @@ def _run(
         done += chunk.images
         told()
 
+    requests = [(share.start, images[share.start : share.stop], schedules.of(share)) for share in shares]
+    if pool is not None:
+        return _shared(pool, accelerator, requests, finished)
     if jobs > 1 and len(shares) > 1:
-        with Workers(min(jobs, len(shares)), accelerator.folder) as workers:
-            requests = [(share.start, images[share.start : share.stop], schedules.of(share)) for share in shares]
-            return workers.run(requests, finished)
+        with Processes(min(jobs, len(shares))) as processes:
+            return _shared(processes, accelerator, requests, finished)
     chunks: list[Chunk] = []
     references = [Reference(shown) for shown in accelerator.shown]
     with Model(accelerator.manifest) as model:
-        for share in shares:
-            part = images[share.start : share.stop]
+        for start, part, schedule in requests:
             within = partial(_within, told, len(part))
-            schedule = schedules.of(share)
-            chunks.append(compare(accelerator, model, references, share.start, part, schedule, within))
+            chunks.append(compare(accelerator, model, references, start, part, schedule, within))
             finished(chunks[-1])
     return chunks
+
+
+def _shared(
+    pool: Executor,
+    accelerator: Accelerator,
+    requests: Sequence[tuple[int, Any, Schedule]],
+    finished: Callable[[Chunk], None],
+) -> list[Chunk]:
+    """The chunks of `requests`, in their order, by the workers of `pool`."""
+    folder, contents = str(accelerator.folder.absolute()), contents_of(accelerator)
+    futures = [pool.submit(compare_share, folder, contents, *request) for request in requests]
+    try:
+        for future in as_completed(futures):
+            finished(future.result())
+    finally:
+        for future in futures:
+            future.cancel()
+    return [future.result() for future in futures]
 
 
 def _within(told: Callable[[float], None], images: int, share: float) -> None:

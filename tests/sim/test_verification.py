@@ -24,8 +24,9 @@ from quadrille.sim.beats import Beats
 from quadrille.sim.comparison import Reference, compare, simulate
 from quadrille.sim.model import Model, SimulationFault
 from quadrille.sim.schedule import Schedule
+from quadrille.sim.shares import compare_share, contents_of
 from quadrille.sim.verification import _shares, verify
-from quadrille.sim.workers import Workers
+from quadrille.sim.workers import Processes
 
 IMAGES = np.random.default_rng(5).integers(0, 8, (23, 6))
 
@@ -219,17 +220,32 @@ def test_requests_are_checked(folder: Path, arguments: dict[str, Any], message: 
 
 
 @pytest.mark.verilator
-def test_a_worker_that_dies_is_noticed(folder: Path) -> None:
-    with Workers(1, folder) as workers:
-        workers.processes[0].kill()
-        with pytest.raises(SimulationFault, match=r"^Simulation process ended with status -9$"):
-            workers.run([(0, IMAGES, Schedule((0,) * 23, 4, {}))], lambda chunk: None)
+def test_a_worker_that_is_killed_loses_nothing(folder: Path) -> None:
+    whole = verify(folder, IMAGES)
+    with Processes(2) as processes:
+        processes.submit(abs, 1).result()
+
+        def kill(label: str, done: int, total: int) -> None:
+            if label.startswith("simulating") and 0 < done < total:
+                processes.processes[0].kill()
+
+        shared = verify(folder, IMAGES, jobs=5, pool=processes, progress=kill)
+    assert shared.values.tolist() == whole.values.tolist()
+    assert shared.nodes == whole.nodes
+
+
+@pytest.mark.verilator
+def test_a_share_needs_the_folder_as_it_is_here(folder: Path, tmp_path: Path) -> None:
+    for place, contents in ((tmp_path / "none", ""), (folder, "other")):
+        with pytest.raises(InvalidInput, match=r"^Folder .* must be there for every worker, as it is here, and is not"):
+            compare_share(str(place), contents, 0, IMAGES, Schedule((0,) * 23, 4, {}))
 
 
 @pytest.mark.verilator
 def test_a_workers_exception_is_raised_here(folder: Path) -> None:
-    with Workers(1, folder) as workers, pytest.raises(InvalidInput, match=r"^Images must have shape \[n, 6\]"):
-        workers.run([(0, IMAGES[:, :4], Schedule((0,) * 23, 4, {}))], lambda chunk: None)
+    share = (str(folder), contents_of(read_accelerator(folder)), 0, IMAGES[:, :4], Schedule((0,) * 23, 4, {}))
+    with Processes(1) as processes, pytest.raises(InvalidInput, match=r"^Images must have shape \[n, 6\]"):
+        processes.submit(compare_share, *share).result()
 
 
 @pytest.mark.verilator

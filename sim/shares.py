@@ -1,0 +1,44 @@
+"""A share of a verification, wherever it is done: a process that is asked again keeps what it has opened."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from quadrille.algo.spec import InvalidInput
+
+from .accelerator import Accelerator, read_accelerator
+from .comparison import Chunk, Reference, compare
+from .model import Model
+from .schedule import Schedule
+
+__all__ = ["compare_share", "contents_of"]
+
+
+def contents_of(accelerator: Accelerator) -> str:
+    """What tells an accelerator and its program from others."""
+    return f"{accelerator.manifest.content_hash} {accelerator.description['content_hash']}"
+
+
+def compare_share(folder: str, contents: str, start: int, images: Any, schedule: Schedule) -> Chunk:
+    """Simulate `images`, the first of which is number `start`, on the accelerator in `folder`, and compare.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder is not there, where this is called, with these `contents`.
+    """
+    # A model simulates one thing at a time, and a worker may have several threads.
+    accelerator, model, references = _opened(folder, contents, threading.get_ident())
+    return compare(accelerator, model, references, start, images, schedule)
+
+
+@lru_cache(maxsize=4)
+def _opened(folder: str, contents: str, thread: int) -> tuple[Accelerator, Model, list[Reference]]:
+    del thread
+    found = read_accelerator(folder) if Path(folder).is_dir() else None
+    if found is None or contents_of(found) != contents:
+        raise InvalidInput(f"Folder {folder} must be there for every worker, as it is here, and is not for one")
+    return found, Model(found.manifest), [Reference(shown) for shown in found.shown]
