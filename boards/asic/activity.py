@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quadrille.algo.spec import InvalidInput
@@ -12,7 +12,7 @@ from .netlist import Bit, Instance, Netlist
 from .switching import Gate, changes, gates_of, glitches, inputs_of, next_state, outputs_of
 from .timing import timing
 
-__all__ = ["Activity", "Energy", "activity", "energy"]
+__all__ = ["Activity", "Energy", "PinCost", "activity", "energy", "pin_costs"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,21 @@ class Energy:
     def total(self) -> float:
         """Switching with glitches, and the clock."""
         return self.switching + self.clock
+
+
+@dataclass(frozen=True)
+class PinCost:
+    """What a change of the net at a pin costs the cell that has the pin, in fJ.
+
+    `charge` goes into the capacitance of an input pin, half C V^2; `internal` is spent within the cell. `clocks` says
+    that the pin belongs to the clock: it clocks a state, or drives a gated clock.
+    """
+
+    instance: Instance
+    net: Bit
+    charge: float
+    internal: float
+    clocks: bool
 
 
 def activity(netlist: Netlist, stimulus: Mapping[str, Sequence[int]]) -> Activity:
@@ -112,35 +127,45 @@ def _step(register: Instance, values: dict[Bit, int], mask: int) -> bool:
 
 
 def energy(netlist: Netlist, found: Activity, voltage: float) -> Energy:
-    """Energy of one cycle with the switching of `found`, at `voltage` volts.
+    """Energy of one cycle with the switching of `found`, at `voltage` volts: that of every pin whose net switches.
 
-    Of every toggle the library's internal energy of the driving output and of each input pin that it reaches (the mean
-    over its tables, at the slew and load of the net), and half C V^2 of the pins driven. Of every register and cycle
-    in which its clock runs the energy of its clock pin, and of every clock gate that of both of its clocks. Left out:
-    wires, the clock's tree, ports, leakage; every gate is equally slow.
+    The clock of a register takes the energy of two changes in every cycle in which it runs. Left out: wires, the
+    clock's tree, ports, leakage; every gate is equally slow.
     """
-    slews = timing(netlist).slews
-    cost: dict[Bit, float] = {net: load * voltage**2 / 2 for net, load in netlist.loads.items()}
+    cost: dict[Bit, float] = {}
     clock = 0.0
-    for instance in netlist.instances:
-        clocks = instance.cell.clock_pins
-        inputs = [net for pin, net in instance.pins("input") if pin.name not in clocks]
-        slew = max((slews.get(net, 0.0) for net in inputs), default=0.0) if not clocks else 0.0
-        for pin, net in instance.pins("input"):
-            if pin.name in clocks:
-                clock += found.running.get(net, 1.0) * (pin.capacitance * voltage**2 + 2 * _mean(pin, 0.0, 0.0))
-            else:
-                cost[net] = cost.get(net, 0.0) + _mean(pin, slews.get(net, 0.0), 0.0)
-        for pin, net in instance.pins("output"):
-            cost[net] = cost.get(net, 0.0) + _mean(pin, slew, netlist.loads.get(net, 0.0))
-            if instance.cell.clock_gate:
-                clock += found.running.get(net, 1.0) * 2 * _mean(pin, 0.0, 0.0)
+    for pin in pin_costs(netlist, voltage):
+        if pin.clocks:
+            clock += 2 * found.running.get(pin.net, 1.0) * (pin.charge + pin.internal)
+        else:
+            cost[pin.net] = cost.get(pin.net, 0.0) + pin.charge + pin.internal
     steps = max(found.cycles - 1, 1)
     switching, settled = (
         sum(count * cost.get(net, 0.0) for net, count in counts.items()) / steps
         for counts in (found.toggles, found.settled)
     )
     return Energy(switching, settled, clock)
+
+
+def pin_costs(netlist: Netlist, voltage: float) -> Iterator[PinCost]:
+    """What a change costs at every pin of `netlist`, at `voltage` volts.
+
+    Internal energies are the library's, the mean over the tables of the pin, rising and falling alike: of an input at
+    the slew of its net, of an output at the slowest slew of the cell's inputs and the load of its net. Clocks have no
+    slew.
+    """
+    slews = timing(netlist).slews
+    for instance in netlist.instances:
+        clocks = instance.cell.clock_pins
+        inputs = [net for pin, net in instance.pins("input") if pin.name not in clocks]
+        slew = max((slews.get(net, 0.0) for net in inputs), default=0.0) if not clocks else 0.0
+        for pin, net in instance.pins("input"):
+            clocked = pin.name in clocks
+            internal = _mean(pin, 0.0 if clocked else slews.get(net, 0.0), 0.0)
+            yield PinCost(instance, net, pin.capacitance * voltage**2 / 2, internal, clocked)
+        for pin, net in instance.pins("output"):
+            gates = instance.cell.clock_gate is not None
+            yield PinCost(instance, net, 0.0, _mean(pin, slew, 0.0 if gates else netlist.loads.get(net, 0.0)), gates)
 
 
 def _mean(pin: Pin, slew: float, load: float) -> float:

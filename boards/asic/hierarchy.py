@@ -80,13 +80,14 @@ def _cost(modules: Modules, name: str, place: str, library: Library) -> ModuleCo
 
 
 def flattened(modules: Modules, top: str) -> dict[str, Any]:
-    """The netlist of `top` as one module; instances have their path in their name.
+    """The netlist of `top` as one module; instances and nets have their path in their name.
 
     Black boxes are cut out: what they drive is an input, named after instance and pin, and what drives them an output.
     """
     nets = _Nets()
     cells: dict[str, Any] = {}
     ports: dict[str, Any] = {}
+    netnames: dict[str, Any] = {}
 
     def enter(name: str, place: str, known: dict[Bit, Bit]) -> None:
         def outer(bits: Sequence[Bit]) -> list[Bit]:
@@ -109,6 +110,8 @@ def flattened(modules: Modules, top: str) -> dict[str, Any]:
                         # A net that leaves by two ports, or goes straight through, is one net outside too.
                         nets.join(own if isinstance(own, str) else bound.setdefault(own, net), net)
                 enter(cell["type"], f"{path}.", bound)
+        wires = modules[name].get("netnames", {}).items()
+        netnames.update({place + wire: {"bits": outer(value["bits"])} for wire, value in wires})
         if not place:
             own = modules[top]["ports"].items()
             ports.update({port: {**value, "bits": outer(value["bits"])} for port, value in own})
@@ -116,9 +119,9 @@ def flattened(modules: Modules, top: str) -> dict[str, Any]:
     enter(top, "", {})
     for cell in cells.values():
         cell["connections"] = {pin: [nets.root(bit) for bit in bits] for pin, bits in cell["connections"].items()}
-    for port in ports.values():
-        port["bits"] = [nets.root(bit) for bit in port["bits"]]
-    return {"cells": cells, "ports": ports}
+    for named in (*ports.values(), *netnames.values()):
+        named["bits"] = [nets.root(bit) for bit in named["bits"]]
+    return {"cells": cells, "ports": ports, "netnames": netnames}
 
 
 class _Nets:
