@@ -33,6 +33,7 @@ SETTINGS = (
     "frames",
     "weight_planes",
     "cuts",
+    "compressor",
     "memory_cuts",
     "lane_cuts",
     "walk_cuts",

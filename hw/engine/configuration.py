@@ -44,6 +44,7 @@ class Configuration:
     cell_bits: int
     weight_planes: int
     cuts: int
+    compressor: str
     memory_cuts: int
     lane_cuts: int
     walk_cuts: int

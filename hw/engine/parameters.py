@@ -5,6 +5,7 @@ from __future__ import annotations
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES, precisions_of
 from quadrille.algo.spec.modes import MOST_MODES
 from quadrille.hw.base import Choice, Flag, Parameter
+from quadrille.hw.base.compress import COMPRESSORS
 from quadrille.hw.mac.array import Precisions
 
 from .activation import Functions
@@ -26,6 +27,7 @@ PARAMETERS = (
     Parameter("cell_bits", 1, 1, 16, "bits of a cell, of a weight in an array"),
     Parameter("weight_planes", 2, 1, 2, "2: a tile is written while the other computes"),
     Parameter("cuts", 1, 0, 8, "register cuts in the compressor tree (cim, and spatio-temporal units)"),
+    Choice("compressor", "full-adders", tuple(COMPRESSORS), "what the compressor tree is made of (cim)"),
     Parameter("memory_cuts", 0, 0, 1, "registers behind the memories of converter, dequantizer and value units"),
     Parameter("lane_cuts", 0, 0, 2, "further registers in each lane of converter, dequantizer and value units"),
     Parameter("walk_cuts", 0, 0, 1, "registers between the walk over taps and the words that a tap is read in"),

@@ -196,6 +196,7 @@ def _macros(configuration: Configuration) -> tuple[CimMacro | MacArray, ...]:
             planes=configuration.weight_planes,
             cuts=configuration.cuts,
             tag_bits=configuration.tag.size if bank == 0 else 0,
+            compressor=configuration.compressor,
         )
         for bank in range(configuration.banks)
     )

@@ -9,6 +9,7 @@ import pytest
 
 from quadrille.algo.integer.cim import cells
 from quadrille.algo.spec import CellEncoding, IntTensor
+from quadrille.hw.base.compress import COMPRESSORS
 from quadrille.hw.cim import CimMacro
 from quadrille.hw.export import export
 from quadrille.sim.model import Model
@@ -23,8 +24,9 @@ OUTPUTS, VECTORS = 4, 300
     "rows, weight_bits, cell_bits, activation_bits, signed",
     [(64, 1, 1, 1, False), (64, 8, 4, 8, True), (256, 1, 1, 8, True), (256, 8, 1, 1, False), (256, 8, 4, 8, True)],
 )
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
 def test_products_at_the_corners(
-    tmp_path: Path, rows: int, weight_bits: int, cell_bits: int, activation_bits: int, signed: bool
+    tmp_path: Path, rows: int, weight_bits: int, cell_bits: int, activation_bits: int, signed: bool, compressor: str
 ) -> None:
     """`sum_i q[o, i] * x[i]` from the macro's sums, for random weights and vectors and the extremes of both."""
     encoding, draw = CellEncoding(weight_bits, cell_bits), np.random.default_rng(rows + weight_bits)
@@ -37,9 +39,8 @@ def test_products_at_the_corners(
     stored = digits.reshape(-1, rows).T  # (rows, slices * outputs)
     columns = stored.shape[1]
 
-    dut = CimMacro(
-        rows=rows, columns=columns, activation_bits=activation_bits, signed=signed, cell_bits=cell_bits, cuts=1
-    )
+    activations = {"activation_bits": activation_bits, "signed": signed}
+    dut = CimMacro(rows=rows, columns=columns, **activations, cell_bits=cell_bits, cuts=1, compressor=compressor)
     low = -(1 << (activation_bits - 1)) if signed else 0
     high = low + (1 << activation_bits) - 1
     warm_up = rows // activation_bits + 20  # vectors that pass while the rows go in

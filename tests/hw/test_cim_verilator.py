@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from quadrille.algo.integer.cim import cim_macro
+from quadrille.hw.base.compress import COMPRESSORS
 from quadrille.hw.cim import CimMacro
 from quadrille.hw.export import export
 from quadrille.sim.model import Model, Stall
@@ -39,8 +40,9 @@ def numbers_of(field: Any, columns: int, bits: int) -> Any:
     ],
     ids=lambda p: f"{p['rows']}x{p['columns']}",
 )
-def test_macro(tmp_path: Path, parameters: Any) -> None:
-    dut = CimMacro(**parameters)
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_macro(tmp_path: Path, parameters: Any, compressor: str) -> None:
+    dut = CimMacro(**parameters, compressor=compressor)
     names = {p.name: getattr(dut, p.name) for p in dut.parameters}
     draw = np.random.default_rng(1)
     cells = draw.integers(0, 1 << dut.cell_bits, (dut.rows, dut.columns))

@@ -42,14 +42,16 @@ CUTS: dict[str, Settings] = {
     "patch": {"patch_cuts": 1},
     "buffers": {"buffers": 1},
     "buffers and patch": {"buffers": 1, "patch_cuts": 2},
+    "products": {"compressor": "lut6"},
     "everywhere": EVERYWHERE,
     "everywhere, one weight plane": EVERYWHERE | {"weight_planes": 1},
+    "everywhere, and products": EVERYWHERE | {"compressor": "lut6"},
 }
 PACKED, _, SLIDING, _ = NETWORKS
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize(("network", "cuts"), [(PACKED, "everywhere"), (SLIDING, "everywhere")])
+@pytest.mark.parametrize(("network", "cuts"), [(PACKED, "everywhere"), (SLIDING, "everywhere, and products")])
 def test_every_integer_and_every_cycle(tmp_path: Any, write_program: Any, network: str, cuts: str) -> None:
     settings, hardware = NETWORKS[network]
     check(tmp_path, write_program, random_network(3, **settings), hardware | CUTS[cuts])
