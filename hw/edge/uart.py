@@ -113,7 +113,7 @@ class UartAccelerator(Edge):
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         m.submodules.requests = requests = RequestHandler(len(registers.read_address))
-        m.submodules.answers = answers = AnswerSender()
+        m.submodules.answers = answers = AnswerSender(self.depth)
         m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
         connect(m, receiver.o, requests.i)
         connect(m, answers.o, transmitter.i)

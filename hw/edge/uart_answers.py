@@ -17,9 +17,7 @@ from .uart_requests import REFUSALS
 
 __all__ = ["AnswerSender"]
 
-NUMBER_BYTES, FIELD_BYTES = 2, 7
-"""Of the number alone; of number, code and value."""
-SPACE_BITS = 16
+NUMBER_BYTES, VALUE_BYTES = 2, 4
 
 
 class AnswerSender(wiring.Component):
@@ -52,7 +50,7 @@ class AnswerSender(wiring.Component):
     resend: Signal
     rewind: Signal
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int):
         super().__init__(
             {
                 "o": Out(stream.Signature(8)),
@@ -62,7 +60,7 @@ class AnswerSender(wiring.Component):
                 "answer_value": In(WORD_BITS),
                 "acknowledge": In(1),
                 "position": In(POSITION_BITS),
-                "space": In(SPACE_BITS),
+                "space": In(range(depth + 1)),
                 **{f"refused_{code.name.lower()}": In(1) for code in REFUSALS},
                 "available": In(1),
                 "first": In(POSITION_BITS),
@@ -80,36 +78,24 @@ class AnswerSender(wiring.Component):
         m = Module()
         m.submodules.framer = framer = Framer()
         wiring.connect(m, framer.o, wiring.flipped(self.o))
-        content = framer.i
-        sent = Signal()
-        m.d.comb += sent.eq(content.valid & content.ready)
         answer, acknowledge, resend = Signal(), Signal(), Signal()
         code = Signal(Code)
-        fields = Signal(8 * FIELD_BYTES, reset_less=True)
-        number, reason, value = fields[:POSITION_BITS], fields[POSITION_BITS:][:8], fields[-WORD_BITS:]
-        kind = Signal(8, reset_less=True)
-        words, mark = Signal(range(FRAME_WORDS)), Signal(reset_less=True)
+        # What may change while it is sent, as it was when the frame began; an answer waits for the next request.
+        kind, number, reason = Signal(8), Signal(POSITION_BITS, reset_less=True), Signal(Code, reset_less=True)
+        space, mark = Signal.like(self.space, reset_less=True), Signal(reset_less=True)
+        words = Signal(range(FRAME_WORDS))
+        content, sent = framer.i, Signal()
+        byte, last = content.payload.data, content.payload.last
+        m.d.comb += sent.eq(content.valid & content.ready)
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += self.place.eq(0)
                 with m.If(answer):
-                    m.d.sync += [
-                        answer.eq(0),
-                        kind.eq(Kind.ANSWER),
-                        number.eq(self.answer_number),
-                        reason.eq(Mux(self.answer_mapped, Code.NONE, Code.UNMAPPED)),
-                        value.eq(self.answer_value),
-                    ]
+                    m.d.sync += [answer.eq(0), kind.eq(Kind.ANSWER), number.eq(self.answer_number)]
                     m.next = "Kind"
                 with m.Elif(acknowledge):
-                    m.d.sync += [
-                        acknowledge.eq(0),
-                        code.eq(Code.NONE),
-                        kind.eq(Kind.ACKNOWLEDGE),
-                        number.eq(self.position),
-                        reason.eq(code),
-                        value.eq(self.space),
-                    ]
+                    m.d.sync += [acknowledge.eq(0), kind.eq(Kind.ACKNOWLEDGE), number.eq(self.position)]
+                    m.d.sync += [reason.eq(code), code.eq(Code.NONE), space.eq(self.space)]
                     m.next = "Kind"
                 with m.Elif(resend):
                     m.d.comb += self.rewind.eq(1)
@@ -118,41 +104,57 @@ class AnswerSender(wiring.Component):
                     m.d.sync += [kind.eq(Kind.RESULTS), number.eq(self.first), words.eq(FRAME_WORDS - 1)]
                     m.next = "Kind"
             with m.State("Kind"):
-                m.d.comb += [content.valid.eq(1), content.payload.data.eq(kind)]
+                m.d.comb += [content.valid.eq(1), byte.eq(kind)]
                 with m.If(sent):
-                    m.next = "Fields"
-            with m.State("Fields"):
-                results = kind == Kind.RESULTS
+                    m.next = "Number"
+            with m.State("Number"):
+                m.d.comb += [content.valid.eq(1), byte.eq(number.word_select(self.place[0], 8))]
+                with m.If(sent):
+                    m.d.sync += self.place.eq(self.place + 1)
+                    with m.If(self.place == NUMBER_BYTES - 1):
+                        m.d.sync += self.place.eq(0)
+                        with m.If(kind == Kind.RESULTS):
+                            m.next = "Word"
+                        with m.Else():
+                            m.next = "Code"
+            with m.State("Code"):
+                missing = Mux(self.answer_mapped, Code.NONE, Code.UNMAPPED)
+                m.d.comb += [content.valid.eq(1), byte.eq(Mux(kind == Kind.ANSWER, missing, reason))]
+                with m.If(sent):
+                    m.next = "Value"
+            with m.State("Value"):
+                value = Signal(WORD_BITS)
                 m.d.comb += [
+                    value.eq(Mux(kind == Kind.ANSWER, self.answer_value, space)),
                     content.valid.eq(1),
-                    content.payload.data.eq(fields[:8]),
-                    content.payload.last.eq(self.place == FIELD_BYTES - 1),
+                    byte.eq(value.word_select(self.place[:2], 8)),
+                    last.eq(self.place == VALUE_BYTES - 1),
                 ]
                 with m.If(sent):
-                    m.d.sync += [fields.eq(fields >> 8), self.place.eq(self.place + 1)]
-                    with m.If(content.payload.last):
+                    m.d.sync += self.place.eq(self.place + 1)
+                    with m.If(last):
                         m.next = "Idle"
-                    with m.Elif(results & (self.place == NUMBER_BYTES - 1)):
-                        m.d.sync += self.place.eq(0)
-                        m.next = "Word"
             with m.State("Word"):
-                m.d.comb += [content.valid.eq(1), content.payload.data.eq(self.data)]
+                m.d.comb += [content.valid.eq(1), byte.eq(self.data)]
                 with m.If(sent):
                     m.d.sync += self.place.eq(self.place + 1)
                     with m.If(self.place == WORD_BYTES - 1):
-                        m.next = "Last"
                         m.d.comb += self.step.eq(1)
                         m.d.sync += mark.eq(self.last)
+                        m.next = "Last"
             with m.State("Last"):
                 # Whether a word follows is asked when this byte goes, not when it is first shown.
-                more = self.available & (words != 0) & ~resend
-                m.d.comb += [content.valid.eq(1), content.payload.data.eq(mark), content.payload.last.eq(~more)]
+                m.d.comb += [
+                    content.valid.eq(1),
+                    byte.eq(mark),
+                    last.eq(~self.available | (words == 0) | resend),
+                ]
                 with m.If(sent):
                     m.d.sync += words.eq(words - 1)
-                    with m.If(more):
-                        m.next = "Word"
-                    with m.Else():
+                    with m.If(last):
                         m.next = "Idle"
+                    with m.Else():
+                        m.next = "Word"
         self.elaborate_due(m, answer, acknowledge, resend, code)
         return m
 

@@ -172,26 +172,27 @@ class ResultQueue(wiring.Component):
         write, read = memory.write_port(), memory.read_port()
         address_bits = (self.depth - 1).bit_length()
         kept, end = Signal(POSITION_BITS), Signal(address_bits + 1)
-        word, last = Signal(8 * WORD_BYTES, reset_less=True), Signal(reset_less=True)
         stored = Signal(BYTE_BITS)
-        storing = Signal()
+        ends, taken, given = Signal(), Signal(POSITION_BITS), Signal(range(self.depth + 1))
         m.d.comb += [
             self.level.eq((end - kept)[: address_bits + 1]),
-            self.i.ready.eq(~storing & (self.level != self.depth)),
+            # The word stays where it is until its bytes are stored.
+            ends.eq(stored == WORD_BYTES - 1),
             write.addr.eq(Cat(stored, end[:address_bits])),
-            write.data.eq(Cat(word[:8], last)),
-            write.en.eq(storing),
+            write.data.eq(Cat(self.i.payload.data.word_select(stored, 8), self.i.payload.last)),
+            write.en.eq(self.i.valid & (self.level != self.depth)),
+            self.i.ready.eq(write.en & ends),
             self.available.eq(end != self.position[: address_bits + 1]),
-            self.known.eq((self.position - self.asked)[:POSITION_BITS] <= (self.position - kept)[:POSITION_BITS]),
+            taken.eq(self.asked - kept),
+            given.eq(self.position - kept),
+            self.known.eq(taken <= given),
             read.addr.eq(Cat(self.place, self.position[:address_bits])),
             Cat(self.data, self.last).eq(read.data),
         ]
-        with m.If(storing):
-            m.d.sync += [word.eq(word >> 8), stored.eq(stored + 1)]
-            with m.If(stored == WORD_BYTES - 1):
-                m.d.sync += [end.eq(end + 1), storing.eq(0)]
-        with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [word.eq(self.i.payload.data), last.eq(self.i.payload.last), storing.eq(1)]
+        with m.If(write.en):
+            m.d.sync += stored.eq(stored + 1)
+            with m.If(ends):
+                m.d.sync += end.eq(end + 1)
         # A word that was being given when all was dropped is none.
         with m.If(self.step & self.available):
             m.d.sync += self.position.eq(self.position + 1)
