@@ -31,7 +31,8 @@ STEPS = ("writing Verilog", "synthesis", "packing", "placing", "routing", "packi
 class BoardExport(Result):
     """An accelerator on a board: what it takes of the device, how fast it is and why not faster, and its files.
 
-    `needs` are resource, used and available; `segments` the critical path by module, ns in cells and on wires.
+    `needs` are resource, used and available: as placed, or else as synthesized. `segments` are the critical path by
+    module: cells, ns in them and ns on wires.
     `reached_hz` and the path are None where place and route is the vendor's, or was not asked for.
     """
 
@@ -45,7 +46,6 @@ class BoardExport(Result):
     divisor: int
     seed: int
     needs: tuple[tuple[str, int, int], ...]
-    utilization: dict[str, tuple[int, int]] | None
     reached_hz: float | None
     path: tuple[str, str, float] | None
     segments: tuple[tuple[str, int, float, float], ...]
@@ -118,7 +118,8 @@ def export_board(
         If synthesis or place and route is not installed.
     """
     from quadrille.boards.fpga.board import divisor_of, find_board
-    from quadrille.boards.fpga.build import excess, make_bitstream, synthesize_project, tool_versions
+    from quadrille.boards.fpga.build import make_bitstream, synthesize_project, tool_versions
+    from quadrille.boards.fpga.devices import Overfull
     from quadrille.boards.fpga.project import bitstream_name, project_files
     from quadrille.hw.export import publish
 
@@ -148,18 +149,19 @@ def export_board(
             (place / file).write_bytes(data.encode() if isinstance(data, str) else data)
         stage("synthesis")
         resources = synthesize_project(chosen, place, (f"{top}.v", f"{chosen.name}.v"), timeout)
-        needs = chosen.device.needs(resources)
-        if too_much := excess(needs):
-            raise InvalidInput(
-                f"Design for {chosen.name} must fit its {chosen.device.name}, and takes {too_much}"
-                f"{_proposal(source, chosen, resources, progress)}"
-            )
         placed: Placed | None = None
-        if chosen.is_open and not sources_only:
-            placed, bitstream = make_bitstream(
-                chosen, wanted, place, resources, seed=seed, timeout=timeout, stage=stage
-            )
-            files[bitstream_name(chosen)] = bitstream
+        try:
+            needs = chosen.device.check(resources)
+            if chosen.is_open and not sources_only:
+                placed, files[bitstream_name(chosen)] = make_bitstream(
+                    chosen, wanted, place, resources, seed=seed, timeout=timeout, stage=stage
+                )
+                needs = placed.needs
+        except Overfull as error:
+            raise InvalidInput(
+                f"Design for {chosen.name} must fit its {chosen.device.name}, and takes {error.excess}"
+                f"{_proposal(source, chosen, resources, progress)}"
+            ) from None
     path = placed.critical_path if placed else None
     result = BoardExport(
         board=chosen.title,
@@ -170,7 +172,6 @@ def export_board(
         divisor=divisor,
         seed=seed,
         needs=tuple((need.resource, need.used, need.available) for need in needs),
-        utilization=dict(placed.utilization) if placed else None,
         reached_hz=placed.clock_hz if placed else None,
         path=(path.start, path.end, path.delay) if path else None,
         segments=tuple((part.module, part.cells, part.logic, part.routing) for part in path.segments) if path else (),
@@ -200,7 +201,6 @@ def _unchanged(folder: Path, inputs: str) -> BoardExport | None:
         tuples = {
             **{name: tuple(map(tuple, stored[name])) for name in ("needs", "segments")},
             "path": stored["path"] and tuple(stored["path"]),
-            "utilization": stored["utilization"] and {k: tuple(v) for k, v in stored["utilization"].items()},
         }
         files = tuple(folder / name for name in sorted([*stored["hashes"], REPORT]))
         return BoardExport(**{**stored, **tuples}, unchanged=True, folder=folder, files=files)

@@ -10,12 +10,11 @@ from quadrille.algo.spec import InvalidInput
 from ..synthesis import Resources
 from .board import Board
 from .clocks import Clock
-from .devices import Need
 from .place_and_route import NEXTPNR, Placed, Stage, place_and_route_netlist, placed_of, synthesize_for
 from .project import CONSTRAINTS, bitstream_name, packer_of
 from .tools import run_tool, tool_version
 
-__all__ = ["excess", "make_bitstream", "synthesize_project", "tool_versions"]
+__all__ = ["make_bitstream", "synthesize_project", "tool_versions"]
 
 
 def tool_versions(board: Board) -> dict[str, str]:
@@ -45,15 +44,6 @@ def synthesize_project(board: Board, folder: Path, verilog: Sequence[str], timeo
     return synthesize_for(files, board.name, board.device, folder / f"{board.name}.json", timeout=timeout)
 
 
-def excess(needs: Sequence[Need]) -> str:
-    """What a design takes of resources that there is not enough of, in words; empty if it fits."""
-    return ", ".join(
-        f"{need.used:,} of {need.available:,} {need.resource} ({need.missing:,} too many)"
-        for need in needs
-        if need.missing
-    )
-
-
 def make_bitstream(
     board: Board,
     clock: Clock,
@@ -68,6 +58,8 @@ def make_bitstream(
 
     Raises
     ------
+    Overfull
+        If the design, packed into the cells of the device, does not fit.
     InvalidInput
         If the clock is not met, the design does not go through, or takes too long.
     MissingTool

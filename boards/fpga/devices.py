@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quadrille.algo.spec import InvalidInput
@@ -10,7 +10,7 @@ from quadrille.algo.spec import InvalidInput
 from ..synthesis import Resources
 from ..targets import FPGAS, Fpga
 
-__all__ = ["DEVICES", "BlockRam", "Device", "Need", "find_device"]
+__all__ = ["DEVICES", "BlockRam", "Device", "Need", "Overfull", "find_device"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,23 @@ class Need:
         return self.used / self.available
 
 
+class Overfull(InvalidInput):
+    """A design that a device has not enough of something for; `excess` says of what, and how much too many."""
+
+    def __init__(self, device: Device, needs: Sequence[Need]):
+        self.excess = ", ".join(
+            f"{need.used:,} of {need.available:,} {need.resource} ({need.missing:,} too many)"
+            for need in needs
+            if need.missing
+        )
+        super().__init__(f"Design must fit {device.name}, and takes {self.excess}")
+
+
 @dataclass(frozen=True)
 class Device:
     """An FPGA: how many of each resource it has, of the data sheet of its family.
 
-    `nextpnr` are the options that choose it in nextpnr; empty where place and route is the vendor's. `shared` says that
-    a look-up table and a flip-flop stand in one logic cell, so that a cell with either is taken.
+    `nextpnr` are the options that choose it in nextpnr; empty where place and route is the vendor's.
     """
 
     name: str
@@ -76,6 +87,19 @@ class Device:
         if self.large_rams:
             needs.append(Need("large memories", resources.large_rams or 0, self.large_rams))
         return tuple(needs)
+
+    def check(self, resources: Resources) -> tuple[Need, ...]:
+        """`needs` of a design that fits.
+
+        Raises
+        ------
+        Overfull
+            If it does not.
+        """
+        needs = self.needs(resources)
+        if any(need.missing for need in needs):
+            raise Overfull(self, needs)
+        return needs
 
 
 DEVICES: Mapping[str, Device] = {

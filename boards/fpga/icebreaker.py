@@ -21,4 +21,5 @@ BOARD = Board(
     program="iceprog {bitstream}",
     part="iCE40UP5K-SG48",
     nextpnr=("--package", "sg48"),
+    depth=32,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from quadrille.algo.spec import InvalidInput
 
 from ..synthesis import Resources, counted, run_yosys
 from .critical_path import CriticalPath
-from .devices import Device
+from .devices import Device, Need, Overfull
 from .tools import run_tool
 
 __all__ = ["Placed", "place_and_route", "place_and_route_netlist", "synthesize_for"]
@@ -26,6 +27,21 @@ PACKAGE = "CABGA381"
 """Of ECP5, where pins do not matter."""
 SPEED_GRADE = "6"
 """The slowest of ECP5, where none is given."""
+
+RESOURCES = {
+    "TRELLIS_COMB": "look-up tables",
+    "TRELLIS_FF": "flip-flops",
+    "DP16KD": "DP16KD block memories",
+    "MULT18X18D": "multipliers",
+    "ICESTORM_LC": "logic cells, of a look-up table and a flip-flop",
+    "ICESTORM_RAM": "SB_RAM40_4K block memories",
+    "ICESTORM_DSP": "multipliers",
+    "ICESTORM_SPRAM": "large memories",
+}
+"""The resources of nextpnr that a design is judged by, and what they are called."""
+
+USED = re.compile(r"Info:\s+(?P<name>[A-Z0-9_]+):\s*(?P<used>\d+)/\s*(?P<available>\d+)")
+"""A line of what is used of the device."""
 
 Stage = Callable[[str], None]
 STAGES = {
@@ -55,6 +71,13 @@ class Placed:
     resources: Resources
     synthesis_seconds: float
     seconds: float
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What it takes of the resources that a design is judged by."""
+        return tuple(
+            Need(resource, *self.utilization[name]) for name, resource in RESOURCES.items() if name in self.utilization
+        )
 
     @property
     def met(self) -> bool:
@@ -176,6 +199,11 @@ def place_and_route_netlist(
 
     def follow(line: str) -> None:
         nonlocal said
+        # What nextpnr has packed is known before anything is placed; it would go on, and fail in words of its own.
+        if found := USED.match(line):
+            need = Need(RESOURCES.get(found["name"], found["name"]), int(found["used"]), int(found["available"]))
+            if need.missing:
+                raise Overfull(device, (need,))
         for start, name in STAGES.items():
             if line.startswith(start) and name != said:
                 said = name
