@@ -18,6 +18,7 @@ from .clocks import Clock
 __all__ = ["BoardTop"]
 
 LINE = {"rx": "in", "tx": "out"}
+INPUT, OUTPUT = io.Direction.Input, io.Direction.Output
 POWER_ON_CYCLES = 1 << 12
 """Of reset where no PLL tells that the clock is steady: at 12 MHz 340 us, and block memories of iCE40 need 3."""
 
@@ -49,8 +50,8 @@ class BoardTop(Elaboratable):
         board: Any = platform
         self.elaborate_clock(m, board)
         uart = board.request("uart", 0, dir="-")
-        m.submodules.receive = receive = io.Buffer("i", uart.rx)
-        m.submodules.send = send = io.Buffer("o", uart.tx)
+        m.submodules.receive = receive = io.Buffer(INPUT, uart.rx)
+        m.submodules.send = send = io.Buffer(OUTPUT, uart.tx)
         outputs = {name: Signal(port["width"], name=name) for name, port in self.ports.items() if name != "rx"}
         m.submodules.edge = Instance(
             self.module,
@@ -73,15 +74,17 @@ class BoardTop(Elaboratable):
             if place not in requested:
                 requested[place] = board.request(*place, dir="-")
             port = getattr(requested[place], light.colour) if light.colour else requested[place]
-            m.submodules[f"light_{number}"] = lamp = io.Buffer("o", port)
+            m.submodules[f"light_{number}"] = lamp = io.Buffer(OUTPUT, port)
             m.d.comb += lamp.o.eq(value)
 
     def elaborate_clock(self, m: Module, board: Any) -> None:
         """The domain `sync` at the clock, in reset until that is steady."""
-        m.domains.sync = sync = ClockDomain("sync")
-        m.submodules.source = source = io.Buffer("i", board.request(board.default_clk, 0, dir="-"))
+        sync: Any = ClockDomain("sync")
+        m.domains.sync = sync
+        m.submodules.source = source = io.Buffer(INPUT, board.request(board.default_clk, 0, dir="-"))
         if self.clock.pll is None:
-            m.domains.raw = raw = ClockDomain("raw", reset_less=True)
+            raw: Any = ClockDomain("raw", reset_less=True)
+            m.domains.raw = raw
             waited = Signal(range(POWER_ON_CYCLES + 1))
             held = Signal(init=1)
             m.d.comb += [sync.clk.eq(source.i), raw.clk.eq(source.i), sync.rst.eq(held)]
