@@ -1,0 +1,142 @@
+"""What workers do in an exploration: a network of another arithmetic, or the costs of many points."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quadrille.algo.spec import InvalidInput, Modes, Network, retile
+
+from .explore_grid import Point, Variant
+from .results import digest
+
+if TYPE_CHECKING:
+    from quadrille.hw.engine.sizing import Sizing
+
+__all__ = ["CHUNK", "cost_points", "make_variant"]
+
+CHUNK = 1000  # images that are executed at a time
+
+
+def make_variant(
+    contents: bytes, variant: Variant, training: Any, held_out: Any, labels: Any
+) -> tuple[bytes, tuple[str, ...], float | None] | str:
+    """The network in `contents` in the arithmetic of `variant`: its file, the layers that changed, and its accuracy.
+
+    `training` are images to calibrate with; without `labels` there is no accuracy. Why there is no such network, if
+    there is none.
+    """
+    network, changed = network_of(contents), ()
+    if variant != Variant():
+        from quadrille.algo.integer.network_file import network_bytes
+        from quadrille.algo.nn.resolution import with_converters
+
+        try:
+            network, changed = with_converters(network, training, bits=variant.adc_bits, rows=variant.rows)
+        except InvalidInput as error:
+            return str(error)
+        network = Network(network.name, network.nodes, {**network.notes, "converters": variant.name})
+        contents = network_bytes(network)
+    return contents, changed, None if labels is None else accuracy_of(network, held_out, labels)
+
+
+def accuracy_of(network: Network, images: Any, labels: Any) -> float:
+    """The share of `images` that the integers of `network` put in their class."""
+    from quadrille.algo.integer import Executor
+
+    executor, result = Executor(network), network.result.name
+    right = 0
+    for at in range(0, len(images), CHUNK):
+        answers = executor.run(images[at : at + CHUNK], keep=[result])[result]
+        right += int((answers.reshape(-1) == labels[at : at + CHUNK]).sum())
+    return right / len(images)
+
+
+def cost_points(contents: bytes, points: Sequence[Point], target: str | None) -> list[dict[str, Any]]:
+    """A record of each of `points`, all of which run the network in `contents`: what it costs, or why it cannot be."""
+    found: list[dict[str, Any]] = []
+    for point in points:
+        try:
+            found.append({"point": point.number, **costs_of(contents, point, target)})
+        except InvalidInput as error:
+            found.append({"point": point.number, "skipped": str(error)})
+    return found
+
+
+def costs_of(contents: bytes, point: Point, target: str | None) -> dict[str, Any]:
+    """Cycles and, for a `target`, resources of one point.
+
+    Raises
+    ------
+    InvalidInput
+        As `generate`.
+    """
+    size = _sizing(_Contents(contents), None if point.engine == "mac" else point.rows).size(**point.shape())
+    timing, configuration = size.timing, size.configuration
+    record: dict[str, Any] = {
+        "lanes": configuration.lanes,
+        "word": configuration.word,
+        "frames": configuration.frames,
+        "converter": configuration.converter,
+        "tiles": configuration.weight_tiles,
+        "cycles": timing.cycles_per_image(),
+    }
+    if target is not None:
+        record |= resources_of(configuration, target)
+    return record
+
+
+def resources_of(configuration: Any, target: str) -> Mapping[str, float]:
+    """What `configuration` takes of `target`; `area` is what counts: look-up tables, or um2."""
+    from quadrille.boards.cost import cost_of
+
+    total = cost_of(configuration, target).total
+    if total.area:
+        return {"area": round(total.area, 1), "gates": round(total.gates, 1), "memory_bits": total.memory_bits}
+    return {
+        "area": round(total.luts + total.memory_luts),
+        "flip_flops": round(total.flip_flops),
+        "multipliers": total.multipliers,
+        "block_rams": total.block_rams,
+        "large_rams": total.large_rams,
+    }
+
+
+class _Contents:
+    """A network's file that is told from others by its digest, not by all its bytes each time."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.digest = data, _digest(data)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Contents) and self.digest == other.digest
+
+
+@lru_cache(maxsize=4)
+def _digest(data: bytes) -> str:
+    return digest(data)
+
+
+@lru_cache(maxsize=4)
+def _sizing(contents: _Contents, rows: int | None) -> Sizing:
+    """The sizing of a network, its exact sums cut anew for macros of `rows` rows."""
+    from quadrille.hw.engine.sizing import Sizing
+
+    network = network_of(contents.data)
+    return Sizing(Modes.of(network if rows is None else retile(network, rows)[0]))
+
+
+def network_of(contents: bytes) -> Network:
+    """The network that a file holds."""
+    from quadrille.algo.integer import read_network
+
+    with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
+        path = Path(folder) / "network.safetensors"
+        path.write_bytes(contents)
+        return read_network(path)
