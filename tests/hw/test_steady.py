@@ -59,6 +59,9 @@ def timings(draw: st.DrawFn) -> Timing:
         latencies=(draw(COUNTS), draw(COUNTS), draw(COUNTS), *units),
         pooling=draw(st.sampled_from(range(len(units)))) if units and draw(st.booleans()) else None,
         settling=sum(units) + 1,
+        walk_cuts=0,
+        patch_cuts=0,
+        buffers=0,
     )
 
 
@@ -111,6 +114,6 @@ def test_large_maps_cost_no_more_than_small_ones(words: tuple[int, ...], monkeyp
         stage = Stage("layer", True, 6, 2, size, size, 4, 8, (False, True), words, not words, (2, 2))
         played.cache_clear()
         moved = 0
-        SteadyReplay(Timing(((stage,),), False, False, 1, 4, 2, (3, 4, 5), None, 1)).batch(1)
+        SteadyReplay(Timing(((stage,),), False, False, 1, 4, 2, (3, 4, 5), None, 1, 0, 0, 0)).batch(1)
         costs.append(moved)
     assert 0 < costs[0] == costs[1] < 400
