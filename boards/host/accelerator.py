@@ -40,7 +40,6 @@ class Accelerator:
         self.mode: str | None = None
         self._source: Path | str | Network | Modes | None = None
         self._loaded: Loaded | None = None
-        self._registers: Registers | None = None
         self._connect()
 
     @classmethod
@@ -81,7 +80,7 @@ class Accelerator:
             As `open` and `load`.
         """
         self.close()
-        self._loaded = self._registers = None
+        self._loaded = None
         self._connect()
         if self._source is not None:
             self.load(self._source)
@@ -176,17 +175,16 @@ class Accelerator:
         self._folder: Path | None = None
         if scheme == "serial":
             self._line: Line = SerialPort(place, option(options, "baud", int, BAUD, 50, 50_000_000))
+            manifest = None
         else:
             faults = option(options, "faults", float, 0.0, 0, 0.5)
             seed = option(options, "seed", int, 0, 0, 1 << 64)
             self._folder = Path(place)
-            edge = edge_folder(self._folder)
-            simulated = SimulatedLine(edge)
+            simulated = SimulatedLine(edge_folder(self._folder))
+            manifest = simulated.model.manifest
             self._line = FaultyLine(simulated, faults, seed) if faults else simulated
-            self._link = Link(self._line, self.address)
-            self._registers = Registers.of(simulated.model.manifest, self._link)
-        if scheme == "serial":
-            self._link = Link(self._line, self.address)
+        self._link = Link(self._line, self.address)
+        self._registers = None if manifest is None else Registers.of(manifest, self._link)
         try:
             self._link.begin()
         except BaseException:

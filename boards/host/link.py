@@ -104,11 +104,11 @@ class Link:
 
     def exchange(
         self, words: NDArray[np.uint64], results: int, progress: Callable[[float], None] | None = None
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-        """Send data words, and take in so many words of results: their data, and whether each is the last of its image.
+    ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """Send data words, and take in so many words of results: their data, and whether each is an image's last.
 
-        `progress` is told which share of the words has come. Both go on at the same time, as the accelerator stalls when
-        its results are not taken.
+        `progress` is told which share of the words has come. Both go on at the same time, as the accelerator stalls
+        when its results are not taken.
 
         Raises
         ------
@@ -141,7 +141,8 @@ class Link:
         if self._told < self._received:
             self._tell(Kind.TAKEN)
         came, self._results = np.frombuffer(bytes(self._results), np.uint8).reshape(-1, RESULT_BYTES), bytearray()
-        return np.ascontiguousarray(came[:, :WORD_BYTES]).view("<u8")[:, 0].astype(np.uint64), came[:, WORD_BYTES] & 1
+        data_words = np.ascontiguousarray(came[:, :WORD_BYTES]).view("<u8")[:, 0]
+        return data_words.astype(np.uint64), came[:, WORD_BYTES] % 2 == 1
 
     def _fill(self, data: bytes, first: int, end: int) -> None:
         """Send what there is space for."""

@@ -74,10 +74,17 @@ class Edge(Block):
         if hasattr(self, "accelerator"):
             self.accelerator.inspected()
 
+    def numbers(self) -> dict[str, int]:
+        """What the C header names beside the registers."""
+        return {}
+
     def documents(self, top: str) -> dict[str, str]:
         """The C header and the page of the registers."""
         contract = inspect.cleandoc(type(self).__doc__ or "").partition("\n\n")[2].partition("\n\nMembers")[0]
-        return {"h": header_text(self.register_map, top), "md": page_text(self.register_map, top, contract)}
+        return {
+            "h": header_text(self.register_map, top, self.numbers()),
+            "md": page_text(self.register_map, top, contract),
+        }
 
     def elaborate_core(self, m: Module, incoming: Any, outgoing: Any) -> RegisterFile:
         """Accelerator, buffers around it, and the registers, which are returned.

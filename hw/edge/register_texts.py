@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from .register_map import Register, RegisterMap
 
 __all__ = ["header_text", "page_text"]
 
 
-def header_text(register_map: RegisterMap, top: str) -> str:
+def header_text(register_map: RegisterMap, top: str, numbers: Mapping[str, int] = MappingProxyType({})) -> str:
     """A C header with the offset and reset value of each register and the shift and mask of each field.
 
     For the field BUSY of the register STATUS of `top`: TOP_STATUS_OFFSET, TOP_STATUS_RESET, TOP_STATUS_BUSY_SHIFT and
-    TOP_STATUS_BUSY_MASK, the latter within the register.
+    TOP_STATUS_BUSY_MASK, the latter within the register. Further `numbers` stand there by their names.
     """
     prefix = top.upper()
     lines = [f"/* Registers of {top}, 32 bits each; offsets in bytes. */"]
@@ -26,7 +29,8 @@ def header_text(register_map: RegisterMap, top: str) -> str:
             lines.append(f"#define {name}_{field.name.upper()}_SHIFT {field.low}u")
             lines.append(f"#define {name}_{field.name.upper()}_MASK 0x{field.mask:08X}u")
         lines.append("")
-    lines.append("#endif")
+    lines += [f"#define {prefix}_{name.upper()} 0x{number:02X}u" for name, number in numbers.items()]
+    lines += [*([""] if numbers else []), "#endif"]
     return "\n".join(lines) + "\n"
 
 

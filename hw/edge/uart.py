@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from amaranth import Module, Signal
 from amaranth.lib.wiring import In, Out, connect
 
-from quadrille.algo.spec import InvalidInput
-from quadrille.algo.spec.serial_frames import FRAME_WORDS
+from quadrille.algo.spec import InvalidInput, serial_frames
+from quadrille.algo.spec.serial_frames import ESCAPE, ESCAPED, FLAG, FRAME_WORDS, Code, Kind
 from quadrille.hw.base import Parameter
 from quadrille.hw.engine import Accelerator
 
@@ -31,7 +32,8 @@ class UartAccelerator(Edge):
 
     Bits last `divisor` cycles of the clock: start bit, eight data bits with the lowest first, one stop bit, no parity.
     The frames on both wires, what they ask for and how lost ones are made good is said in
-    `quadrille.algo.spec.serial_frames`; `quadrille.boards.host` is the other end. Data words are `Program.words` once,
+    `quadrille.algo.spec.serial_frames` and at the end of this edge's page; `quadrille.boards.host` is the other end.
+    Data words are `Program.words` once,
     then batches; up to `depth` wait for the accelerator, and as many words of results to be taken.
     A frame that is refused sets the flag of `errors` that has the name of its code, and is told of in `ACKNOWLEDGE`.
     `interrupt` is high while an event of `interrupt_status` is enabled and not cleared. After `control.soft_reset` the
@@ -96,6 +98,21 @@ class UartAccelerator(Edge):
                 ),
             ),
         )
+
+    def numbers(self) -> dict[str, int]:
+        """The bytes around frames, their kinds and the codes of refusals."""
+        bounds = {"frame_flag": FLAG, "frame_escape": ESCAPE, "frame_escaped": ESCAPED, "frame_words": FRAME_WORDS}
+        return {
+            **bounds,
+            **{f"kind_{kind.name.lower()}": kind for kind in Kind},
+            **{f"code_{code.name.lower()}": code for code in Code},
+        }
+
+    def documents(self, top: str) -> dict[str, str]:
+        """The C header and the page, which ends with the frames."""
+        documents = super().documents(top)
+        frames = inspect.cleandoc(serial_frames.__doc__ or "")
+        return {**documents, "md": f"{documents['md']}\n## Frames\n\n{frames}\n"}
 
     def received(self, incoming: Any) -> Any:
         """A data word counts when it goes to the accelerator: before, its frame may turn out damaged."""
