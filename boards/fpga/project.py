@@ -10,7 +10,7 @@ from quadrille.hw.export.verilog import builtin_yosys
 from .board import Board
 from .clocks import Clock
 from .place_and_route import NEXTPNR, nextpnr_arguments, synthesis_commands
-from .top import BoardTop
+from .top import BoardTop, check_edge
 
 __all__ = ["CONSTRAINTS", "bitstream_name", "packer_of", "project_files"]
 
@@ -32,7 +32,14 @@ def packer_of(board: Board) -> tuple[str, list[str]]:
 
 
 def project_files(board: Board, clock: Clock, manifest: Mapping[str, Any], seed: int) -> dict[str, str]:
-    """What stands beside the Verilog of the edge that `manifest` describes: everything by name, as text."""
+    """What stands beside the Verilog of the edge that `manifest` describes: everything by name, as text.
+
+    Raises
+    ------
+    InvalidInput
+        If the edge is not one of a serial line.
+    """
+    check_edge(manifest)
     plan = _plan(board, clock, manifest)
     constraints = f"{board.name}.{CONSTRAINTS[board.device.family]}"
     verilog = (manifest["files"]["verilog"], f"{board.name}.v")
