@@ -16,6 +16,8 @@ __all__ = ["ColumnGroup", "group_columns"]
 
 WIDE = 256
 NARROW = 64
+SELECTED = 512
+"""Cells that one flip-flop should select the plane of, at most."""
 ACCUMULATION = 3
 """Levels of logic that add a plane to the sums."""
 
@@ -36,7 +38,7 @@ class ColumnGroup(wiring.Component):
     """`S[c] = 2*S[c] + sum_r d[r,c] * bits[r]` for each plane `bits`, redundant, `stages` cycles after the plane.
 
     A plane of cells is a memory of row words, each read at its own constant address: one write of one word is all that
-    a simulator has to do, and synthesis makes the registers of it that it is. With two planes `active` says which one
+    a simulator has to do, and synthesis makes the registers of it that it is. Of two planes one
     is read, and rows are written to the other.
 
     Members
@@ -45,7 +47,7 @@ class ColumnGroup(wiring.Component):
     bits : the registered activation plane
     moves, first, negative : what the accumulators do with the plane of `stages` cycles before: take it, start from
         it, subtract it
-    active : the plane of cells that is read
+    active : the plane of cells that is read, `copies` times over
     write, row, cells : a row to be written; bit j of the cell of column c at `j * columns + c`
     sum, carry : word k at `k * columns`; `S = (sum + carry) mod 2**bits_of_sum`
     """
@@ -89,7 +91,7 @@ class ColumnGroup(wiring.Component):
                 "moves": In(1),
                 "first": In(1),
                 "negative": In(1),
-                "active": In(1),
+                "active": In(self.copies),
                 "write": In(1),
                 "row": In(range(max(2, rows))),
                 "cells": In(columns * cell_bits),
@@ -97,6 +99,16 @@ class ColumnGroup(wiring.Component):
                 "carry": Out(columns * sum_bits),
             }
         )
+
+    @property
+    def selected(self) -> int:
+        """Rows that a copy of `active` selects the plane of: one flip-flop would have to reach every cell."""
+        return max(1, SELECTED // (self.columns * self.cell_bits))
+
+    @property
+    def copies(self) -> int:
+        """Of `active`."""
+        return 1 if self.planes == 1 else -(-self.rows // self.selected)
 
     @property
     def stages(self) -> int:
@@ -149,12 +161,14 @@ class ColumnGroup(wiring.Component):
         m.d.comb += [
             write.en.eq(self.write),
             write.data.eq(self.cells),
-            write.addr.eq(self.row if self.planes == 1 else Cat(self.row, ~self.active)),
+            write.addr.eq(self.row if self.planes == 1 else Cat(self.row, ~self.active[0])),
         ]
         words: list[Value] = []
         for row in range(self.rows):
             read = cells.read_port(domain="comb")
-            m.d.comb += read.addr.eq(row if self.planes == 1 else Cat(Const(row, row_bits), self.active))
+            m.d.comb += read.addr.eq(
+                row if self.planes == 1 else Cat(Const(row, row_bits), self.active[row // self.selected])
+            )
             words.append(read.data)
         return words
 

@@ -174,7 +174,7 @@ class CimMacro(Block):
         plane: Any = Signal(self.i.payload.shape(), reset_less=True)
         with m.If(enable):
             m.d.sync += [plane.eq(self.i.payload), valid.eq(Cat(self.i.valid, valid))]
-        write, active, reference_cells = self.elaborate_planes(m, enable)
+        write, row, swap, reference_cells = self.elaborate_planes(m, enable)
 
         def register(word: Value, name: str) -> Value:
             register = Signal(word.shape(), name=name, reset_less=True)
@@ -216,7 +216,9 @@ class CimMacro(Block):
         for number, group in enumerate(groups):
             m.submodules[f"columns_{number}"] = group
             chosen = slice(start, start + group.columns)
-            row: Any = self.i_weights.payload
+            active = Signal(group.copies, name=f"active_{number}")
+            with m.If(swap):
+                m.d.sync += active.eq(~active)
             m.d.comb += [
                 group.enable.eq(enable),
                 group.bits.eq(plane.bits),
@@ -236,23 +238,34 @@ class CimMacro(Block):
         """`word` cut into parts of one bit per column."""
         return [word[n : n + self.columns] for n in range(0, len(word), self.columns)]
 
-    def elaborate_planes(self, m: Module, enable: Value) -> tuple[Value, Value, Value]:
-        """Whether a row is written, the weight plane that computes, and its reference cells."""
+    def elaborate_planes(self, m: Module, enable: Value) -> tuple[Value, Any, Value, Value]:
+        """Whether a row is written, the row, whether planes are exchanged, and the reference cells that compute."""
         row: Any = self.i_weights.payload
         write, swap, active = Signal(), Signal(), Signal()
         m.d.comb += write.eq(self.i_weights.valid & self.i_weights.ready)
         references = [Signal(self.rows, name=f"references_{n}", reset_less=True) for n in range(self.planes)]
         if self.planes == 2:
-            m.d.comb += [swap.eq(enable & self.i.valid & self.i.payload.swap), self.i_weights.ready.eq(~swap)]
+            pending = Signal()
+            m.d.comb += [
+                pending.eq(self.i.valid & self.i.payload.swap),
+                swap.eq(enable & pending),
+                self.i_weights.ready.eq(~pending),
+            ]
             with m.If(swap):
                 m.d.sync += active.eq(~active)
+            # Written a cycle later, into what is still the same plane: in time, as no plane is exchanged meanwhile.
+            writes, held = Signal(), Signal(row.shape(), name="held_row", reset_less=True)
+            m.d.sync += writes.eq(write)
+            with m.If(write):
+                m.d.sync += held.eq(row)
+            write, row = writes, held
         else:
             # A plane that waits in the input register must still meet the weights that it came for.
             m.d.comb += self.i_weights.ready.eq(enable)
         for n, cells in enumerate(references):
             with m.If(write if self.planes == 1 else write & (active != n)):
                 m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
-        return write, active, references[0] if self.planes == 1 else Mux(active, references[1], references[0])
+        return write, row, swap, references[0] if self.planes == 1 else Mux(active, references[1], references[0])
 
     def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""

@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from quadrille.algo.spec.array_precision import ArrayPrecision
 from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS, Chunks, SpatioTemporal
 from quadrille.hw.base.columns import ColumnGroup
-from quadrille.hw.base.compress import Heap, compress
+from quadrille.hw.base.compress import COMPRESSORS, Heap, compress
 
 if TYPE_CHECKING:
     from .array import MacArray
@@ -115,6 +115,7 @@ class ChunkColumns(wiring.Component):
                 cuts=self.cuts,
                 sum_bits=self.sum_bits,
                 signed=self.signed,
+                compressor=COMPRESSORS["full-adders"],
             )
             m.submodules[f"sub_unit_{k}"] = group
             m.d.comb += [
@@ -123,7 +124,7 @@ class ChunkColumns(wiring.Component):
                 group.moves.eq(members.moves),
                 group.first.eq(members.first),
                 group.negative.eq(members.negative[k]),
-                group.active.eq(members.active),
+                group.active.eq(members.active.replicate(group.copies)),
                 group.write.eq(members.write[k]),
                 group.row.eq(members.row),
                 group.cells.eq(members.nibbles[k]),
