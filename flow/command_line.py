@@ -9,6 +9,7 @@ import click
 from .commands_blocks import component_command, regress_command
 from .commands_cost import mac_cost_command
 from .commands_explore import explore_command
+from .commands_costs import cost_command
 from .commands_export import export_command
 from .commands_fit import fit_command
 from .commands_inspect import inspect_command
@@ -42,6 +43,7 @@ def cli() -> None:
 for _command in (train_command, inspect_command, generate_command, verify_command, report_command):
     cli.add_command(_command)
 cli.add_command(component_command)
+cli.add_command(cost_command)
 cli.add_command(export_command)
 cli.add_command(explore_command)
 cli.add_command(fit_command)

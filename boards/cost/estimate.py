@@ -10,10 +10,14 @@ from quadrille.algo.spec import InvalidInput
 from quadrille.hw.engine import Configuration
 
 from ..synthesis import Resources
+from .components import parts_of
+from .memories import BLOCKS
+from .models import Model, around_memories, dot, models, place, soft_products
+from .parts import Part
 
-__all__ = ["TARGETS", "Cost", "Estimate", "cost_of"]
+__all__ = ["TARGETS", "Cost", "Estimate", "cost_of", "estimated"]
 
-TARGETS = ("ultrascale+", "ecp5", "nangate45")
+TARGETS = tuple(models())
 """Families and libraries that a table is there for."""
 
 
@@ -23,7 +27,7 @@ class Estimate:
 
     Of an FPGA `luts` are look-up tables without those of distributed memories, `memory_luts`; all as in
     `boards.synthesis.Resources`. Of a cell library `area` is in um2 and `gates` that area in smallest two-input NANDs,
-    of logic and registers; `memory_bits` are what stands in memories besides.
+    of logic and registers; `memory_bits` are what stands in memory macros besides.
     """
 
     luts: float = 0.0
@@ -35,9 +39,6 @@ class Estimate:
     area: float = 0.0
     gates: float = 0.0
     memory_bits: int = 0
-
-    def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(*(getattr(self, name) + getattr(other, name) for name in RESOURCES))
 
 
 RESOURCES = tuple(field.name for field in fields(Estimate))
@@ -58,22 +59,30 @@ class Cost:
 
     @property
     def luts(self) -> float:
-        """Look-up tables of all components."""
+        """Look-up tables of all components, but those of memories."""
         return self.total.luts
 
     @property
+    def flip_flops(self) -> float:
+        """Flip-flops of all components."""
+        return self.total.flip_flops
+
+    @property
     def area(self) -> float:
-        """Area of all components in um2, without memories."""
+        """Area of all components in um2, without memory macros."""
         return self.total.area
+
+    @property
+    def gates(self) -> float:
+        """That area in smallest two-input NANDs."""
+        return self.total.gates
 
     @property
     def resources(self) -> Resources:
         """The total as a synthesis would report it, to the nearest whole number."""
         total = self.total
-        counts = {
-            name: round(getattr(total, name))
-            for name in ("luts", "flip_flops", "multipliers", "block_rams", "large_rams", "memory_luts")
-        }
+        names = ("luts", "flip_flops", "multipliers", "block_rams", "large_rams", "memory_luts")
+        counts = {name: round(getattr(total, name)) for name in names}
         return Resources(self.target, {}, **counts, area=total.area or None, gates=total.gates or None)
 
 
@@ -83,24 +92,44 @@ def cost_of(configuration: Configuration, target: str) -> Cost:
     Raises
     ------
     InvalidInput
-        If there is no table for the target.
+        If there is no table for the target, or no row in it for a component.
     """
-    if target not in TARGETS:
-        raise InvalidInput(f"Cost must be asked for a target with a table, {', '.join(TARGETS)}, not {target!r}")
-    c = configuration
-    cells = c.banks * c.rows * c.all_columns * c.cell_bits * c.weight_planes
-    lanes = c.lanes * (c.code_bits * c.mantissa_bits // 4 + 8 * c.accumulator_bits)
-    memory = c.weight_rows * c.weight_row.size + c.banks * c.word * c.activation_bits * c.feature_words
-    if target == "nangate45":
-        components = {
-            "macro": Estimate(area=12.0 * cells, gates=15.0 * cells, flip_flops=cells),
-            "lanes": Estimate(area=6.0 * lanes, gates=8.0 * lanes, flip_flops=6 * c.lanes * c.accumulator_bits),
-            "memories": Estimate(memory_bits=memory),
-        }
-    else:
-        components = {
-            "macro": Estimate(luts=2.2 * cells, flip_flops=cells),
-            "lanes": Estimate(luts=lanes, flip_flops=6 * c.lanes * c.accumulator_bits, multipliers=c.lanes),
-            "memories": Estimate(block_rams=-(-memory // 18432)),
-        }
+    known = models()
+    if target not in known:
+        raise InvalidInput(f"Target of a cost must be one with a table, {', '.join(known)}, not {target!r}")
+    model = known[target]
+    components = {part.module or "top": estimated(part, model) for part in parts_of(configuration)}
     return Cost(configuration, target, components)
+
+
+def estimated(part: Part, model: Model) -> Estimate:
+    """What one component takes.
+
+    Raises
+    ------
+    InvalidInput
+        If the table has no row for a component of its kind.
+    """
+    target = model.target
+    if part.model not in model.coefficients:
+        raise InvalidInput(f"Cost of {part.model} must have rows in the table of {target}, and has none")
+    own, around = model.coefficients[part.model], model.coefficients["memory"]
+    features = {**part.features, "soft products": soft_products(target, part)}
+    beside = around_memories(target, part)
+    fitted = {
+        resource: share * (dot(own[resource], features) + dot(around[resource], beside))
+        for resource, share in model.together.items()
+    }
+    placed = [place(target, memory) for memory in part.memories]
+    blocks = BLOCKS.get(target)
+    area = fitted.get("area", 0.0)
+    return Estimate(
+        luts=fitted.get("luts", 0.0),
+        flip_flops=fitted["flip_flops"],
+        area=area,
+        gates=area / model.gate if model.gate else 0.0,
+        multipliers=sum(blocks.multipliers(product) for product in part.products) if blocks else 0,
+        block_rams=sum(each.block_rams for each in placed),
+        memory_luts=sum(each.memory_luts for each in placed),
+        memory_bits=sum(each.memory_bits for each in placed),
+    )

@@ -1,0 +1,188 @@
+"""Models: for each kind of component and resource a number for every feature; and how they are fitted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..targets import FPGAS
+from .components import parts_of
+from .memories import BLOCKS, Placed, placed_in_cells
+from .parts import Memory, Part
+from .samples import is_held_out
+from .table import FOLDER, WHOLE, Row, Table
+
+__all__ = ["Model", "around_memories", "dot", "fit", "models", "models_text", "place", "soft_products", "solve"]
+
+MEMORY = "memory"
+"""The model of what is around memories, in every component."""
+RIDGE = 1e-3
+"""Of the squared relative error of a row, what a coefficient costs that makes up a typical row by itself."""
+
+Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+class Model(NamedTuple):
+    """What is known of a target.
+
+    `coefficients[model][resource][feature]`; `together[resource]` is what a whole takes of the sum of its components,
+    whose borders are dissolved; `gate` is the area of a NAND.
+    """
+
+    target: str
+    coefficients: Coefficients
+    together: Mapping[str, float]
+    gate: float
+
+
+def resources_of(target: str) -> tuple[str, ...]:
+    """What is fitted; all else follows from the family's blocks."""
+    return ("luts", "flip_flops") if target in FPGAS else ("area", "flip_flops")
+
+
+def place(target: str, memory: Memory) -> Placed:
+    """Where a memory goes on `target`."""
+    return BLOCKS[target].place(memory) if target in BLOCKS else placed_in_cells(memory)
+
+
+def soft_products(target: str, part: Part) -> float:
+    """Bits by bits of the products that no multiplier is taken for."""
+    blocks = BLOCKS.get(target)
+    return sum(
+        product.number * product.a * product.b
+        for product in part.products
+        if blocks is None or not blocks.multipliers(product)
+    )
+
+
+def around_memories(target: str, part: Part) -> Mapping[str, float]:
+    """The features of the model MEMORY."""
+    total: Counter[str] = Counter()
+    for memory in part.memories:
+        total.update({"memories": 1.0})
+        total.update(place(target, memory).features)
+    return total
+
+
+@cache
+def models() -> Mapping[str, Model]:
+    """The models of all targets that there is a table for, by name, as `fit` made them."""
+    if not (FOLDER / "models.json").is_file():
+        return {}
+    record = json.loads((FOLDER / "models.json").read_text(encoding="utf-8"))
+    return {target: Model(target, **values) for target, values in record.items()}
+
+
+def fit(table: Table) -> dict[str, Model]:
+    """Models of every target in `table`, by its rows that are not held out."""
+    targets = sorted({row.target for row in table.rows.values()})
+    return {target: _fit(target, table) for target in targets}
+
+
+def models_text(fitted: Mapping[str, Model]) -> str:
+    """What stands in models.json."""
+    plain = {
+        target: {"coefficients": model.coefficients, "together": model.together, "gate": model.gate}
+        for target, model in fitted.items()
+    }
+    return json.dumps(plain, indent=1, sort_keys=True) + "\n"
+
+
+def _fit(target: str, table: Table) -> Model:
+    rows = [row for row in table.rows.values() if row.target == target and not is_held_out(row.sample)]
+    parts = {number: {part.module: part for part in parts_of(sample)} for number, sample in enumerate(table.samples)}
+    pairs = [(parts[row.sample][row.component], row) for row in rows if row.component != WHOLE]
+    coefficients: dict[str, dict[str, dict[str, float]]] = {}
+    # Tables and activation memories are nothing but memories: they come first.
+    bare = [(part, row) for part, row in pairs if part.model in ("table", "activation memory")]
+    coefficients[MEMORY] = {
+        resource: solve(
+            [{**around_memories(target, part), **part.features} for part, _ in bare],
+            [row.figures[resource] for _, row in bare],
+        )
+        for resource in resources_of(target)
+    }
+    for name in sorted({part.model for part, _ in pairs} - {"table", "activation memory"}):
+        chosen = [(part, row) for part, row in pairs if part.model == name]
+        coefficients[name] = {}
+        for resource in resources_of(target):
+            offsets = [dot(coefficients[MEMORY][resource], around_memories(target, part)) for part, _ in chosen]
+            coefficients[name][resource] = solve(
+                [{**part.features, "soft products": soft_products(target, part)} for part, _ in chosen],
+                [max(0.0, row.figures[resource] - less) for (_, row), less in zip(chosen, offsets, strict=True)],
+                [row.figures[resource] for _, row in chosen],
+            )
+    for name in ("table", "activation memory"):
+        coefficients[name] = {resource: dict(coefficients[MEMORY][resource]) for resource in resources_of(target)}
+    together = _together(target, rows)
+    return Model(target, coefficients, together, table.gates.get(target, 0.0))
+
+
+def _together(target: str, rows: Iterable[Row]) -> dict[str, float]:
+    """The mean share of a whole in the sum of its components."""
+    by_sample: dict[int, dict[str, Row]] = {}
+    for row in rows:
+        by_sample.setdefault(row.sample, {})[row.component] = row
+    wholes = [(group.pop(WHOLE), group.values()) for group in by_sample.values() if WHOLE in group and len(group) > 1]
+    found: dict[str, float] = {}
+    for resource in resources_of(target):
+        shares = [whole.figures[resource] / sum(row.figures[resource] for row in group) for whole, group in wholes]
+        found[resource] = round(sum(shares) / len(shares), 4) if shares else 1.0
+    return found
+
+
+def dot(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:
+    """The sum of what each feature counts."""
+    return sum(coefficients.get(name, 0.0) * value for name, value in features.items())
+
+
+def solve(
+    features: Sequence[Mapping[str, float]], values: Sequence[float], scales: Sequence[float] | None = None
+) -> dict[str, float]:
+    """Numbers, not below 0, whose products with the features come nearest to `values`, relative to `scales`.
+
+    Least squares with a small ridge, by the active sets of Lawson and Hanson (Solving Least Squares Problems, 23.3).
+    """
+    names = sorted({name for each in features for name in each})
+    if not values:
+        return {}
+    matrix = np.array([[float(each.get(name, 0.0)) for name in names] for each in features])
+    target = np.array(values, dtype=float)
+    typical = np.array(values if scales is None else scales, dtype=float)
+    weights = 1.0 / (typical + 0.05 * typical.mean() + 1.0)
+    matrix, target = matrix * weights[:, None], target * weights
+    norms = np.sqrt((matrix**2).sum(axis=0)) + 1e-9
+    # In columns of norm 1, so that the ridge is the same for all.
+    rows = np.vstack([matrix / norms, np.sqrt(RIDGE) * np.eye(len(names))])
+    numbers = _not_negative(rows, np.concatenate([target, np.zeros(len(names))])) / norms
+    return {name: float(f"{number:.4g}") for name, number in zip(names, numbers, strict=True) if number > 0}
+
+
+def _not_negative(matrix: Any, target: Any) -> Any:
+    """The x of least |matrix x - target| without a number below 0."""
+    count = matrix.shape[1]
+    x, free = np.zeros(count), np.zeros(count, dtype=bool)
+    for _ in range(10 * count):
+        gains = matrix.T @ (target - matrix @ x)
+        gains[free] = 0.0
+        if gains.max() < 1e-9:
+            break
+        free[gains.argmax()] = True
+        while True:
+            best = np.zeros(count)
+            best[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]
+            if best[free].min() > 0:
+                x = best
+                break
+            # As far as the first number that would fall below 0, which is then held there.
+            falling = free & (best <= 0)
+            step = (x[falling] / (x[falling] - best[falling])).min()
+            x = x + step * (best - x)
+            free &= x > 1e-12
+            x[~free] = 0.0
+    return x

@@ -1,0 +1,187 @@
+"""The table of syntheses: a row for each component of each sample and target, keyed by what was synthesized."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import multiprocessing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quadrille.algo.spec import InvalidInput
+from quadrille.hw.engine import Configuration
+
+from ..targets import CellLibrary, find_target
+from .components import parts_of
+from .measurement import MEASURED, Design, design_of, gate_area, measure_components, measure_whole
+from .samples import SAMPLES, is_held_out, sampled
+
+__all__ = ["FOLDER", "WHOLE", "Row", "Table", "Task", "Work"]
+
+FOLDER = Path(__file__).parent
+WHOLE = "accelerator"
+"""The component that is all of them, synthesized as one."""
+FITTED_WHOLES = (0, 3, 12)
+"""Samples beside those that are held out whose whole is measured too, for what components have in common."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one component of sample number `sample` takes of `target`; `digest` is that of its Verilog."""
+
+    target: str
+    sample: int
+    component: str
+    digest: str
+    figures: Mapping[str, float]
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What there is one row for."""
+        return self.target, self.sample, self.component
+
+
+class Table:
+    """The rows, and the configurations and targets that they are about."""
+
+    def __init__(self, rows: Iterable[Row], samples: Sequence[Configuration], gates: Mapping[str, float]):
+        self.rows = {row.key: row for row in rows}
+        self.samples, self.gates = list(samples), dict(gates)
+
+    @classmethod
+    def read(cls, folder: Path = FOLDER) -> Table:
+        """The table in `folder`; an empty one if there is none."""
+        if not (folder / "table.csv").is_file():
+            return cls((), (), {})
+        with (folder / "table.csv").open(encoding="utf-8", newline="") as text:
+            rows = [_row(record) for record in csv.DictReader(text)]
+        record = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
+        return cls(rows, [Configuration.from_record(each) for each in record["samples"]], record["gates"])
+
+    def write(self, folder: Path = FOLDER) -> None:
+        """Both files, each as a whole."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["target", "sample", "component", "digest", *MEASURED])
+        for row in sorted(self.rows.values(), key=lambda row: row.key):
+            figures = [_number(row.figures.get(name)) for name in MEASURED]
+            writer.writerow([row.target, row.sample, row.component, row.digest, *figures])
+        lines = ",\n".join(f"  {json.dumps(each.record(), sort_keys=True)}" for each in self.samples)
+        samples = f'{{\n "gates": {json.dumps(self.gates)},\n "samples": [\n{lines}\n ]\n}}\n'
+        for name, contents in (("table.csv", text.getvalue()), ("samples.json", samples)):
+            (folder / f"{name}.new").write_text(contents, encoding="utf-8")
+            (folder / f"{name}.new").replace(folder / name)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Rows in the place of those that there are for the same."""
+        self.rows.update((row.key, row) for row in rows)
+
+    def without_others(self, wanted: Iterable[tuple[str, int, str]]) -> None:
+        """Forget rows that are not `wanted`, of targets and samples that are."""
+        kept = set(wanted)
+        about = {key[:2] for key in kept}
+        self.rows = {key: row for key, row in self.rows.items() if key in kept or key[:2] not in about}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _row(record: Mapping[str, str]) -> Row:
+    figures = {name: float(record[name]) for name in MEASURED if record[name]}
+    return Row(record["target"], int(record["sample"]), record["component"], record["digest"], figures)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Components of a sample that are to be synthesized for a target; none: the whole."""
+
+    target: str
+    sample: int
+    design: Design
+    components: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """For a reader."""
+        what = f"{len(self.components)} components" if self.components else "the whole"
+        return f"{what} of sample {self.sample} for {self.target}"
+
+    def rows(self, timeout: float) -> list[Row]:
+        """Synthesize."""
+        target = find_target(self.target)
+        if not self.components:
+            figures = measure_whole(self.design, target, timeout=timeout)
+            return [Row(self.target, self.sample, WHOLE, self.design.digest(None), figures)]
+        found = measure_components(self.design, self.components, target, timeout=timeout)
+        return [
+            Row(self.target, self.sample, name, self.design.digest(name), figures) for name, figures in found.items()
+        ]
+
+
+@dataclass
+class Work:
+    """What `table` lacks of the samples `numbers` for `targets`; a synthesis may take `timeout` seconds.
+
+    What the table has of equal Verilog it is given under the new keys too.
+    """
+
+    targets: Sequence[str]
+    table: Table
+    timeout: float
+    numbers: Sequence[int] = tuple(range(SAMPLES))
+
+    def __post_init__(self) -> None:
+        for name in self.targets:
+            target = find_target(name)
+            if isinstance(target, CellLibrary):
+                self.table.gates[name] = gate_area(target)
+        self.known = {(row.target, row.component, row.digest): row.figures for row in self.table.rows.values()}
+        self.table.samples = sampled()
+        self.rows: list[tuple[str, int, str]] = []
+
+    def tasks(self) -> Iterator[Task]:
+        """Sample by sample; each is elaborated first."""
+        for number in self.numbers:
+            sample = self.table.samples[number]
+            names = [part.module for part in parts_of(sample)]
+            design = design_of(sample, names)
+            digests = {} if is_held_out(number) else {name: design.digest(name) for name in names}
+            if is_held_out(number) or number in FITTED_WHOLES:
+                digests[WHOLE] = design.digest(None)
+            for target in self.targets:
+                self.rows += [(target, number, name) for name in digests]
+                found = {name: self.known.get((target, name, digest)) for name, digest in digests.items()}
+                self.table.add(
+                    Row(target, number, name, digests[name], figures) for name, figures in found.items() if figures
+                )
+                missing = tuple(name for name, figures in found.items() if not figures and name != WHOLE)
+                if missing:
+                    yield Task(target, number, design, missing)
+                if WHOLE in found and not found[WHOLE]:
+                    yield Task(target, number, design, ())
+
+    def run(self, jobs: int) -> Iterator[tuple[Task, list[Row] | InvalidInput]]:
+        """What comes of each task, in the order in which they are done."""
+        if jobs == 1:
+            yield from ((task, _done(task, self.timeout)) for task in self.tasks())
+            return
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as executor:
+            futures: dict[Any, Task] = {executor.submit(_done, task, self.timeout): task for task in self.tasks()}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            finally:
+                executor.shutdown(cancel_futures=True)
+
+
+def _done(task: Task, timeout: float) -> list[Row] | InvalidInput:
+    """A fault is given back, not raised: the others go on."""
+    try:
+        return task.rows(timeout)
+    except InvalidInput as fault:
+        return fault
