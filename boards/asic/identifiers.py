@@ -38,7 +38,7 @@ def identifiers(names: Iterable[str], taken: Container[str] = frozenset()) -> di
     for name in wanted:
         if name in found:
             continue
-        plain = re.sub(r"\W+", "_", name).strip("_") or "_"
+        plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "_"
         plain = f"_{plain}" if plain[0].isdigit() else plain
         while not _is_plain(plain) or plain in used or plain in taken:
             plain += "_"

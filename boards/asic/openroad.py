@@ -34,9 +34,9 @@ class Platform:
 PLATFORMS: Mapping[str, Platform] = {
     platform.name: platform
     for platform in (
-        Platform("sky130hd", 1.0, 3.7),
+        Platform("sky130hd", 1.0, 3.9),
         Platform("nangate45", 1.0, 1.0),
-        Platform("asap7", 1e-3, 0.4),
+        Platform("asap7", 1e-3, 0.7),
     )
 }
 

@@ -1,0 +1,296 @@
+"""The parts of a netlist export by themselves: names, hierarchy, paths, what is testable, constraints, layout files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quadrille.algo.spec import InvalidInput
+from quadrille.boards.asic.cell_functions import buffer_of, check_complete, gates, ties_of
+from quadrille.boards.asic.hierarchy import flattened, module_costs
+from quadrille.boards.asic.identifiers import KEYWORDS, identifiers
+from quadrille.boards.asic.liberty import Library
+from quadrille.boards.asic.memories import MemoryShape, blackbox_text, memory_of, model_text, starts_with_contents
+from quadrille.boards.asic.netlist import Instance, Netlist
+from quadrille.boards.asic.netlist_export import map_design
+from quadrille.boards.asic.openroad import openroad_files
+from quadrille.boards.asic.recognition import recognized
+from quadrille.boards.asic.sdc import constraints
+from quadrille.boards.asic.structural import named, netlist_text
+from quadrille.boards.asic.testability import check_testable
+from quadrille.boards.asic.timing import Step, timing
+from quadrille.boards.targets import CellLibrary
+
+
+@pytest.fixture(name="library")
+def library_fixture(small_library: Path) -> Library:
+    return Library([small_library])
+
+
+names = st.lists(st.one_of(st.sampled_from(sorted(KEYWORDS)), st.text("aA_0.$[ \\é", min_size=1)), unique=True)
+
+
+@settings(derandomize=True, deadline=None)
+@given(names, names)
+def test_identifiers_are_plain_and_different(wanted: list[str], taken: list[str]) -> None:
+    found = identifiers(wanted, set(taken))
+    assert list(sorted(found)) == sorted(wanted) and len(set(found.values())) == len(wanted)
+    for text in found.values():
+        assert text.isascii() and text.isidentifier() and text not in KEYWORDS and text not in taken
+
+
+def module(
+    ports: dict[str, tuple[str, list[Any]]], cells: dict[str, tuple[str, dict[str, list[Any]]]]
+) -> dict[str, Any]:
+    return {
+        "attributes": {},
+        "ports": {name: {"direction": direction, "bits": bits} for name, (direction, bits) in ports.items()},
+        "cells": {name: {"type": kind, "connections": nets} for name, (kind, nets) in cells.items()},
+        "netnames": {name: {"hide_name": 0, "bits": bits} for name, (_, bits) in ports.items()},
+    }
+
+
+@pytest.fixture(name="modules")
+def modules_fixture() -> dict[str, Any]:
+    """An inverter within, with a port that goes straight through and one that is constant; and a black box."""
+    inner = module(
+        {"a": ("input", [2, 3]), "y": ("output", [4, 3]), "z": ("output", ["1"])}, {"g": ("INV", {"A": [2], "Y": [4]})}
+    )
+    box = module({"d": ("input", [2]), "q": ("output", [3])}, {})
+    box["attributes"] = {"blackbox": "1"}
+    top = module(
+        {"clk": ("input", [2]), "i": ("input", [3, 4]), "o": ("output", [5, 6, 7, 9])},
+        {
+            "part": ("inner", {"a": [3, 4], "y": [8, 6], "z": [7]}),
+            "held": ("DFF", {"C": [2], "D": [8], "Q": [5]}),
+            "store": ("box", {"d": [5], "q": [9]}),
+        },
+    )
+    return {"inner": inner, "top": top, "box": box}
+
+
+def test_hierarchy_as_one_module(modules: dict[str, Any], library: Library) -> None:
+    flat = flattened(modules, "top")
+    assert {name: cell["type"] for name, cell in flat["cells"].items()} == {"part.g": "INV", "held": "DFF"}
+    nets = {name: port["bits"] for name, port in flat["ports"].items()}
+    inverter, register = flat["cells"]["part.g"]["connections"], flat["cells"]["held"]["connections"]
+    assert inverter["A"] == nets["i"][:1] and inverter["Y"] == register["D"]
+    assert nets["o"] == [*register["Q"], nets["i"][1], "1", *nets["store.q"]]
+    assert nets["store.d"] == register["Q"]
+    assert flat["ports"]["store.q"]["direction"] == "input" and flat["ports"]["store.d"]["direction"] == "output"
+    found = timing(Netlist.of(flat, library))
+    # 10 ps and 2 fF, then the set-up; the output that is a black box's is there at once.
+    assert found.critical_path == pytest.approx(0.050) and found.path[0] == Step("held.Q", "DFF", 0.050, True)
+    late = timing(Netlist.of(flat, library), input_delay=0.1, output_delay=0.2)
+    assert late.critical_path == pytest.approx(0.300) and [step.place for step in late.path] == ["i", "o"]
+
+
+def test_costs_by_module(modules: dict[str, Any], library: Library) -> None:
+    whole, part = module_costs(modules, "top", library)
+    assert (whole.place, whole.module, whole.area, whole.flip_flops, whole.memories) == (".", "top", 4, 1, 1)
+    assert (part.place, part.module, part.area, part.cells, part.leakage) == ("part", "inner", 1, 1, 1)
+    assert whole.gated == whole.clock_gates == whole.latches == 0
+
+
+def test_structural_verilog(modules: dict[str, Any], library: Library) -> None:
+    text = netlist_text(named(modules, library), "top", "A netlist")
+    assert text.startswith("// A netlist\n\nmodule top (\n  input clk,\n  input [1:0] i,\n  output [3:0] o\n);")
+    assert "  DFF o_0_reg (.C(clk), .D(n8), .Q(o[0]));" in text
+    assert "  inner part (.a({i[1], i[0]}), .y({o[1], n8}), .z(o[2]));" in text and "module box" not in text
+    assert "  assign y[1] = a[1];\n  assign z = 1'b1;\n  INV gate_1 (.A(a[0]), .Y(y[0]));" in text
+
+
+def test_steps_of_a_path(library: Library) -> None:
+    instances = (
+        Instance("late", library["INV"], {"A": 1, "Y": 3}),
+        Instance("gate", library["NAND2"], {"A": 3, "B": 2, "Y": 4}),
+        Instance("held", library["DFF"], {"C": 0, "D": 4, "Q": 5}),
+    )
+    found = timing(Netlist(instances, {"clk": (0,), "a": (1,), "b": (2,)}, {"y": (5,)}), input_delay=0.5)
+    assert [(step.place, step.cell) for step in found.path] == [
+        ("a", "port"),
+        ("late.Y", "INV"),
+        ("gate.Y", "NAND2"),
+        ("held.D", "DFF"),
+    ]
+    assert [step.arrival for step in found.path] == pytest.approx([0.5, 0.511, 0.533, 0.563])
+    directions = [step.rises for step in found.path]
+    assert directions[1] != directions[0] and directions[2] != directions[1]
+
+
+LATCH = """
+  cell (LATCH) { area : 3; latch (IQ, IQN) { enable : "E"; data_in : "D"; }
+    pin (E) { direction : input; capacitance : 1; } pin (D) { direction : input; capacitance : 1; }
+    pin (Q) { direction : output; function : "IQ"; } }
+  cell (FALLS) { area : 3; ff (IQ, IQN) { clocked_on : "!C"; next_state : "D"; }
+    pin (C) { direction : input; capacitance : 1; } pin (D) { direction : input; capacitance : 1; }
+    pin (Q) { direction : output; function : "IQ"; } }
+"""
+
+
+def test_what_a_scan_chain_cannot_reach(small_library: Path, tmp_path: Path) -> None:
+    text = small_library.read_text()
+    path = tmp_path / "latches.lib"
+    path.write_text(text[: text.rindex("}")] + LATCH + "}")
+    cells = Library([path])
+
+    def netlist(*instances: Instance) -> Netlist:
+        return Netlist(instances, {"clk": (0,), "i": (1,)}, {"o": (2,)})
+
+    held = Instance("held", cells["DFF"], {"C": 0, "D": 1, "Q": 2})
+    check_testable(netlist(held), "top", "clk")
+    latch = netlist(held, Instance("open", cells["LATCH"], {"E": 1, "D": 1, "Q": 3}))
+    check_testable(latch, "top", "clk", latches=True)
+    with pytest.raises(InvalidInput, match=r"^Netlist of top must have no latches, and 'open' is one of 1$"):
+        check_testable(latch, "top", "clk")
+    for wrong in (
+        Instance("wrong", cells["FALLS"], {"C": 0, "D": 1, "Q": 2}),
+        Instance("wrong", cells["DFF"], {"C": 1, "D": 1, "Q": 2}),
+    ):
+        with pytest.raises(
+            InvalidInput, match=r"^Registers of top must take their input when clk rises, and 'wrong' does not$"
+        ):
+            check_testable(netlist(held, wrong), "top", "clk")
+    loop = [Instance(f"loop{n}", cells["INV"], {"A": 5 + n, "Y": 6 - n}) for n in range(2)]
+    with pytest.raises(InvalidInput, match=r"^Netlist must have no loop without a register, and 'loop0' is in one$"):
+        check_testable(netlist(*loop), "top", "clk")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("always @(negedge clk) o <= i;", r"^Registers of top must take their input when clk rises, and "),
+        (
+            "reg h; always @(posedge clk) h <= i; always @(posedge h) o <= i;",
+            r"^Registers of top must take their input",
+        ),
+        ("always @* if (clk) o = i;", r"^Module 'top' of .* must go through Yosys, and does not: .*_DLATCH_P_"),
+        ("always @* o = ~(o & i);", r"^Netlist must have no loop without a register, and "),
+    ],
+)
+def test_designs_that_are_not_testable(body: str, message: str, small_library: Path, tmp_path: Path) -> None:
+    path = tmp_path / "top.v"
+    path.write_text(f"module top(input clk, input i, output reg o);\n{body}\nendmodule\n")
+    with pytest.raises(InvalidInput, match=message):
+        map_design(path, "top", CellLibrary("small", (small_library,)), macros=True)
+
+
+def test_functions_of_cells(small_library: Path, library: Library, tmp_path: Path) -> None:
+    check_complete(library)
+    found = {gate.name: (gate.inputs, dict(gate.outputs)) for gate in gates(library)}
+    assert found == {
+        "INV": (("A",), {"Y": 0b01}),
+        "BUF": (("A",), {"Y": 0b10}),
+        "NAND2": (("A", "B"), {"Y": 0b0111}),
+        "NOR2": (("A", "B"), {"Y": 0b0001}),
+    }
+    assert buffer_of(library) == ("BUF", "A", "Y") and buffer_of(library, ["B*"]) is None and ties_of(library) is None
+    with pytest.raises(InvalidInput, match=r"^Cell library of small\.lib must have an inverter, and has none$"):
+        check_complete(library, ["INV"])
+    known = recognized([small_library])
+    assert known == CellLibrary("small", (small_library,))
+
+
+def memory_cell(**changes: Any) -> dict[str, Any]:
+    parameters = {
+        "SIZE": 64,
+        "WIDTH": 32,
+        "OFFSET": 0,
+        "RD_PORTS": 1,
+        "WR_PORTS": 1,
+        "RD_CLK_ENABLE": 1,
+        "RD_CLK_POLARITY": 1,
+        "WR_CLK_ENABLE": 1,
+        "WR_CLK_POLARITY": 1,
+        "RD_TRANSPARENCY_MASK": 0,
+        "RD_COLLISION_X_MASK": 0,
+    }
+    nets = {
+        "RD_CLK": [2],
+        "WR_CLK": [2],
+        "RD_ARST": ["0"],
+        "RD_SRST": ["0"],
+        "RD_EN": [3],
+        "RD_ADDR": [10, 11, 12, 13, 14, 15],
+        "WR_ADDR": [20, 21, 22, 23, 24, 25],
+        "WR_EN": [4] * 16 + [5] * 16,
+        "WR_DATA": list(range(100, 132)),
+        "RD_DATA": list(range(200, 232)),
+    }
+    values = {name: f"{changes.get(name, value):b}" for name, value in parameters.items()}
+    return {
+        "parameters": {**values, "INIT": changes.get("INIT", "x" * 2048)},
+        "connections": {name: changes.get(name, value) for name, value in nets.items()},
+    }
+
+
+def test_memories_that_can_be_macros() -> None:
+    found = memory_of(memory_cell(), {})
+    assert found is not None and found.shape == MemoryShape(64, 32, 16, old_on_collision=True)
+    assert found.shape.name == "memory_64x32_m16_1r1w_old" and found.nets["w_mask"] == [4, 5]
+    forwarding = memory_of(memory_cell(RD_TRANSPARENCY_MASK=1), {})
+    assert forwarding is not None and not forwarding.shape.old_on_collision and forwarding.transparent
+    assert forwarding.adapter != found.adapter and "past" in forwarding.adapter_text
+    assert list(found.shape.ports) == ["clk", "w_en", "w_mask", "w_addr", "w_data", "r_en", "r_addr", "r_data"]
+    texts = blackbox_text([found.shape]), model_text([found.shape])
+    assert all(f"module {found.shape.name} (" in text and "output" in text for text in texts)
+    assert "reg [31:0] memory [0:63];" in texts[1] and "memory [0" not in texts[0]
+    assert found.shape.record(3)["read_during_write"] == "old word" and found.shape.record(3)["instances"] == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"SIZE": 15, "WIDTH": 512},
+        {"SIZE": 63},
+        {"RD_PORTS": 2},
+        {"WR_PORTS": 0},
+        {"RD_CLK_ENABLE": 0},
+        {"WR_CLK_POLARITY": 0},
+        {"RD_CLK": [9]},
+        {"RD_SRST": [9]},
+    ],
+    ids=str,
+)
+def test_memories_that_stay_flip_flops(changes: dict[str, Any]) -> None:
+    assert memory_of(memory_cell(**changes), {}) is None
+
+
+def test_memories_with_contents() -> None:
+    assert not starts_with_contents(memory_cell()) and not starts_with_contents(memory_cell(INIT="0" * 2048))
+    assert starts_with_contents(memory_cell(INIT="0" * 2047 + "1"))
+    assert not starts_with_contents(memory_cell(INIT="1" * 2048, WR_PORTS=0))
+
+
+def test_constraints_are_in_the_units_of_the_library() -> None:
+    text = constraints("top", "clk", period=1.23456, io_delay=0.24691, time_unit=1e-3, driver="INV", load=0.5)
+    assert "set clock_period 1235\n" in text and "set io_delay 246.9\n" in text and "Times are in ps." in text
+    assert "set_driving_cell -lib_cell INV [all_inputs -no_clocks]" in text and "set_load 0.5 [all_outputs]" in text
+    free = constraints("top", None, period=2.0, io_delay=0.4, time_unit=1.0)
+    assert "create_clock -name virtual_clock -period $clock_period\n" in free and "set clock_period 2\n" in free
+    assert "driving" not in free and "set_load" not in free
+
+
+def test_layout_files_name_what_is_there() -> None:
+    shape = MemoryShape(64, 32, 32, old_on_collision=False)
+    given: dict[str, Any] = {"rtl": "module", "memories": {shape: 2}, "largest_memory": 5000, "io_delay": 0.2}
+    files = openroad_files("top", "clk", **given, period=1.0, library="nangate45", period_given=False)
+    assert files["openroad/top.v"] == "module" and len(files) == 7
+    mapped, other = (files[f"openroad/{name}/config.mk"] for name in ("nangate45", "asap7"))
+    assert "export SYNTH_NETLIST_FILES = $(HERE)../../top.v" in mapped and "SYNTH_NETLIST_FILES" not in other
+    for text in (mapped, other):
+        assert "export SYNTH_MEMORY_MAX_BITS = 5000" in text and f"#   {shape.name}: 2 of them" in text
+        assert "export VERILOG_FILES = $(HERE)../top.v $(HERE)../../memories.blackbox.v" in text
+        assert f"#export ADDITIONAL_LIBS = $(HERE){shape.name}.lib" in text
+    periods = {
+        name: float(files[f"openroad/{name}/constraint.sdc"].split("set clock_period ")[1].split()[0])
+        for name in ("nangate45", "sky130hd", "asap7")
+    }
+    assert periods["nangate45"] == 1.0 and periods["sky130hd"] > 3 and 500 < periods["asap7"] < 1000
+    fixed = openroad_files("top", "clk", **given, period=1.0, library="other", period_given=True)
+    assert "set clock_period 1000\n" in fixed["openroad/asap7/constraint.sdc"]
+    assert "SYNTH_NETLIST_FILES" not in fixed["openroad/nangate45/config.mk"]
