@@ -16,7 +16,7 @@ from .driver import TRACE_KINDS, driver_sources
 from .manifest import Manifest, read_manifest
 from .toolchain import Toolchain, find_toolchain, require_wave_headers
 
-__all__ = ["BuildFailed", "Progress", "build", "is_built"]
+__all__ = ["SAIF_FLAGS", "BuildFailed", "Progress", "build", "is_built"]
 
 Progress = Callable[[str], None]
 """Told in a few words what is being done."""

@@ -17,9 +17,9 @@ from quadrille.sim.toolchain import find_toolchain
 
 from .cases import CASES, Case
 from .manifest import Manifest, label
-from .runner import build, simulate
+from .runner import Simulator, build, simulate
 
-__all__ = ["DEFAULT_SEED", "ExportBlock", "TestResult", "regress", "write_junit"]
+__all__ = ["DEFAULT_SEED", "ExportBlock", "TestResult", "module_of", "regress", "regress_on", "write_junit"]
 
 #: Fixed, so that two runs of the same sources play the same stimuli.
 DEFAULT_SEED = 1
@@ -34,7 +34,8 @@ ExportBlock = Callable[[str, Mapping[str, Any], Path], object]
 class TestResult:
     """One scenario on one configuration of a block: passed if `reason` is None.
 
-    `command` replays it with a waveform; `log` is the simulator's output and `wave` the waveform, if there is one.
+    `command` replays it with a waveform; `log` is the simulator's output and `wave` the waveform, if there is one;
+    `design` is the folder that was tested, where it was there before.
     """
 
     __test__ = False  # no test class, whatever its name looks like to pytest
@@ -47,6 +48,7 @@ class TestResult:
     reason: str | None
     log: Path | None = field(default=None, compare=False)
     wave: Path | None = field(default=None, compare=False)
+    design: Path | None = None
 
     @property
     def passed(self) -> bool:
@@ -61,7 +63,8 @@ class TestResult:
     @property
     def command(self) -> str:
         """What plays this test again, with a waveform."""
-        return f"quadrille regress {self.block} --seed {self.seed} --waves"
+        what = self.block if self.design is None else f"--on {self.design}"
+        return f"quadrille regress {what} --seed {self.seed} --waves"
 
     def __str__(self) -> str:
         verdict = "pass" if self.passed else "FAIL"
@@ -100,16 +103,9 @@ def regress(
         If the machine lacks g++, make or perl.
     """
     find_toolchain()
-    known = dict.fromkeys(case.block for case in cases)
     for block in blocks:
-        if block not in known:
-            raise InvalidInput(f"Block to test must be one of {', '.join(known)}, not {block!r}")
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInput(f"Results folder must be writable, and {folder} is not: {reason}") from None
+        module_of(block, cases)
+    folder = _made(folder)
     seed = DEFAULT_SEED if seed is None else seed
     chosen = [case for case in cases if not blocks or case.block in blocks]
 
@@ -131,31 +127,108 @@ def regress(
     return results
 
 
+def regress_on(
+    design: Path | str,
+    folder: Path | str,
+    *,
+    waves: bool = False,
+    seed: int | None = None,
+    on_result: Callable[[TestResult], None] | None = None,
+    cases: Sequence[Case] = CASES,
+) -> list[TestResult]:
+    """Build and play the block that was exported to the folder `design`, a netlist of it for example.
+
+    `folder` and `on_result` are as of `regress`.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such design, its block has no testbench, or the folder cannot be written.
+    MissingTool
+        If the machine lacks g++, make or perl.
+    """
+    find_toolchain()
+    manifest = Manifest.read(design)
+    module = module_of(manifest.block, cases)
+    folder = _made(folder)
+    results = _tested(
+        manifest.block,
+        manifest.parameters,
+        folder / _file_name(manifest.label),
+        DEFAULT_SEED if seed is None else seed,
+        lambda: build(manifest, waves=waves),
+        module,
+        Path(design),
+    )
+    if on_result is not None:
+        for result in results:
+            on_result(result)
+    write_junit(results, folder / "junit.xml")
+    return results
+
+
+def module_of(block: str, cases: Sequence[Case] = CASES) -> str:
+    """The testbench of a block; InvalidInput if it has none."""
+    known = {case.block: case.module for case in cases}
+    if block not in known:
+        raise InvalidInput(f"Block to test must be one of {', '.join(known)}, not {block!r}")
+    return known[block]
+
+
+def _made(folder: Path | str) -> Path:
+    """The folder of the results, which is made if it is not there."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInput(f"Results folder must be writable, and {folder} is not: {reason}") from None
+    return folder
+
+
 def _play(case: Case, export_block: ExportBlock, folder: Path, waves: bool, seed: int) -> list[TestResult]:
-    """All scenarios of one case; a fault before the first of them is the result of a test called `build`."""
-    started = time.monotonic()
+    """All scenarios of one case."""
     place = folder / _file_name(label(case.block, case.parameters))
     design = place / "design"
-    try:
-        place.mkdir(parents=True, exist_ok=True)
+
+    def built() -> Simulator:
         # One at a time: elaboration is not made for threads, and gains nothing from them.
         with _exporting:
             export_block(case.block, case.prepare(place), design)
-        simulator = build(Manifest.read(design), waves=waves)
-        outcomes = simulate(simulator, case.module, seed=seed, folder=place)
+        return build(Manifest.read(design), waves=waves)
+
+    return _tested(case.block, case.parameters, place, seed, built, case.module)
+
+
+def _tested(
+    block: str,
+    parameters: Mapping[str, Any],
+    place: Path,
+    seed: int,
+    built: Callable[[], Simulator],
+    module: str,
+    design: Path | None = None,
+) -> list[TestResult]:
+    """All scenarios of a testbench; a fault before the first of them is the result of a test called `build`."""
+    started = time.monotonic()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        outcomes = simulate(built(), module, seed=seed, folder=place)
     except (QuadrilleError, OSError) as error:
-        return [TestResult(case.block, case.parameters, "build", time.monotonic() - started, seed, str(error))]
+        seconds = time.monotonic() - started
+        return [TestResult(block, parameters, "build", seconds, seed, str(error), design=design)]
     log, wave = place / "simulation.log", place / "dump.vcd"
     return [
         TestResult(
-            block=case.block,
-            parameters=case.parameters,
+            block=block,
+            parameters=parameters,
             scenario=outcome.name.rpartition("=")[2],
             seconds=outcome.seconds,
             seed=seed,
             reason=outcome.reason,
             log=log,
             wave=wave if wave.exists() else None,
+            design=design,
         )
         for outcome in outcomes
     ]

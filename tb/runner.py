@@ -17,7 +17,7 @@ from typing import TextIO
 import cocotb_tools.config
 import cocotb_tools.runner
 
-from quadrille.sim.build import BuildFailed
+from quadrille.sim.build import SAIF_FLAGS, BuildFailed
 from quadrille.sim.cache import cached, content_key
 from quadrille.sim.toolchain import Toolchain, find_toolchain
 
@@ -40,6 +40,7 @@ class Simulator:
     folder: Path
     manifest: Manifest
     waves: bool
+    counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,11 @@ class PortsOnlyVerilator(cocotb_tools.runner.Verilator):
     comes as an archive.
     """
 
-    def __init__(self, runtime: Path | None = None, optimise: str = "", timeout: float | None = None) -> None:
+    def __init__(
+        self, runtime: Path | None = None, optimise: str = "", timeout: float | None = None, counts: bool = False
+    ) -> None:
         self.toolchain = find_toolchain()
+        self.counts = counts
         self.runtime = runtime
         self.optimise = optimise
         self.timeout = timeout
@@ -70,6 +74,9 @@ class PortsOnlyVerilator(cocotb_tools.runner.Verilator):
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate = [argument for argument in verilate if argument != "--public-flat-rw"]
+        if self.counts:
+            place = verilate.index("--trace")
+            verilate[place : place + 1] = ["--trace-saif", *SAIF_FLAGS]
         variables = self.toolchain.make_variables | {"OPT_FAST": self.optimise, "OPT_SLOW": "-O0"}
         # The archive stands for the runtime's own objects, which make would otherwise compile for each design.
         variables |= {"VM_GLOBAL_FAST": "", "VM_GLOBAL_SLOW": "", "USER_LDLIBS": str(self.runtime)}
@@ -97,10 +104,11 @@ class PortsOnlyVerilator(cocotb_tools.runner.Verilator):
             )
 
 
-def build(manifest: Manifest, *, waves: bool = False, optimise: str = "-O1") -> Simulator:
+def build(manifest: Manifest, *, waves: bool = False, counts: bool = False, optimise: str = "-O1") -> Simulator:
     """The simulator of the exported design, from the cache where its content, tools and options are those of before.
 
-    `optimise` are the compiler's flags: `-O1` compiles quickly, `FAST` runs fast.
+    With `waves` it writes a waveform, with `counts` instead how often each bit switches, as SAIF. `optimise` are the
+    compiler's flags: `-O1` compiles quickly, `FAST` runs fast.
 
     Raises
     ------
@@ -113,21 +121,22 @@ def build(manifest: Manifest, *, waves: bool = False, optimise: str = "-O1") -> 
     controls = _control_texts(manifest)
     # cocotb's library is found by its path, which is written into the executable.
     place = str(cocotb_tools.config.libs_dir)
-    options = [manifest.top, waves, optimise, BUILD_OPTIONS, version("cocotb"), place]
+    kind = "saif" if counts else "vcd" if waves else None
+    options = [manifest.top, kind, SAIF_FLAGS if counts else (), optimise, BUILD_OPTIONS, version("cocotb"), place]
     key = content_key([manifest.verilog_text(), controls, options, toolchain.versions])
 
     def make(staging: Path) -> None:
-        runtime = _runtime(toolchain, waves)
+        runtime = _runtime(toolchain, kind)
         # Not in the cache: make refuses folders with a blank in their path, and users may have such a home.
         with tempfile.TemporaryDirectory(prefix="quadrille-") as work:
-            executable = _compile(manifest, controls, runtime, waves, optimise, Path(work))
+            executable = _compile(manifest, controls, runtime, kind, optimise, Path(work))
             shutil.copy2(executable, staging / manifest.top)
 
-    return Simulator(cached("testbenches", key, make), manifest, waves)
+    return Simulator(cached("testbenches", key, make), manifest, waves, counts)
 
 
 def _compile(
-    manifest: Manifest, controls: dict[str, str], runtime: Path, waves: bool, optimise: str, work: Path
+    manifest: Manifest, controls: dict[str, str], runtime: Path, kind: str | None, optimise: str, work: Path
 ) -> Path:
     sources = [work / name for name in (*controls, f"{manifest.top}.v")]
     for name, text in controls.items():
@@ -136,13 +145,13 @@ def _compile(
     shutil.copyfile(runtime, work / "runtime.a")
     log = work / "build.log"
     try:
-        PortsOnlyVerilator(Path("runtime.a"), optimise).build(
+        PortsOnlyVerilator(Path("runtime.a"), optimise, counts=kind == "saif").build(
             sources=sources,
             hdl_toplevel=manifest.top,
             build_dir=work,
             build_args=[*BUILD_OPTIONS],
             timescale=TIMESCALE,
-            waves=waves,
+            waves=kind is not None,
             log_file=log,
         )
     except subprocess.CalledProcessError as error:
@@ -151,17 +160,17 @@ def _compile(
     return work / manifest.top
 
 
-def _runtime(toolchain: Toolchain, waves: bool) -> Path:
-    """Verilator's own runtime with its VPI, compiled once with and once without waveforms."""
+def _runtime(toolchain: Toolchain, kind: str | None) -> Path:
+    """Verilator's own runtime with its VPI, compiled once for each kind of trace, and without."""
     names = [
         "verilated",
         "verilated_dpi",
         "verilated_threads",
         "verilated_vpi",
-        *(["verilated_vcd_c"] if waves else []),
+        *([f"verilated_{kind}_c"] if kind else []),
     ]
-    definitions = {"VERILATOR": 1, "VM_COVERAGE": 0, "VM_SC": 0, "VM_TIMING": 0, "VM_TRACE": int(waves)}
-    definitions |= {"VM_TRACE_FST": 0, "VM_TRACE_VCD": int(waves), "VM_TRACE_SAIF": 0}
+    definitions = {"VERILATOR": 1, "VM_COVERAGE": 0, "VM_SC": 0, "VM_TIMING": 0, "VM_TRACE": int(kind is not None)}
+    definitions |= {"VM_TRACE_FST": 0, "VM_TRACE_VCD": int(kind == "vcd"), "VM_TRACE_SAIF": int(kind == "saif")}
     flags = ["-std=gnu++17", "-O2", *(f"-D{name}={value}" for name, value in definitions.items())]
 
     def make(staging: Path) -> None:
@@ -218,8 +227,8 @@ def simulate(
 ) -> list[Outcome]:
     """Play the cocotb tests of `module` (those whose name matches the expression `only`) and return each one's outcome.
 
-    `folder` receives the log, the results and, of a simulator built with waves, `dump.vcd`; `settings` are further
-    environment variables for the testbench.
+    `folder` receives the log, the results and, of a simulator built with waves or counts, `dump.vcd` or `dump.saif`;
+    `settings` are further environment variables for the testbench.
 
     Raises
     ------
@@ -252,7 +261,7 @@ def simulate(
                 test_dir=folder,
                 results_xml=str(results.resolve()),
                 seed=seed,
-                waves=simulator.waves,
+                waves=simulator.waves or simulator.counts,
                 test_filter=only,
                 log_file=log,
             )
