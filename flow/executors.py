@@ -135,13 +135,18 @@ def _check_workers(client: Any, address: str) -> None:
     """Refuse a cluster that cannot do the work."""
     if not client.nthreads():
         raise InvalidInput(f"Scheduler must have workers, and {address} has none")
-    here = importlib.metadata.version("quadrille")
+    here = version_here()
     there = client.run(importlib.metadata.version, "quadrille", on_error="return")
     wrong = {worker: version for worker, version in there.items() if version != here}
     if wrong:
         worker, version = next(iter(wrong.items()))
         found = "none" if isinstance(version, Exception) else version
         raise InvalidInput(f"Workers must have version {here} of quadrille installed, and {worker} has {found}")
+
+
+def version_here() -> str:
+    """What workers must have too: functions go to them by name."""
+    return importlib.metadata.version("quadrille")
 
 
 @contextmanager

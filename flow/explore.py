@@ -32,7 +32,7 @@ FILES = (JOURNAL, "points.csv", "pareto.csv", "exploration.png")
 CALIBRATION = 256
 """Images of the training set that converters are calibrated with."""
 
-TASK = 200
+TASK = 100
 """Points of a task: a fraction of a second's work."""
 
 SHOWN = 40
@@ -211,9 +211,7 @@ def _images(network: Network, count: int | None) -> tuple[Any, Any, Any]:
     most = len(data.held_out_images)
     number = most if count is None else count
     if not 1 <= number <= most:
-        raise InvalidInput(
-            f"Images of the exploration must be from 1 to the {most} held out of {data.name}, not {number}"
-        )
+        raise InvalidInput(f"Number of images must be from 1 to the {most} held out of {data.name}, not {number}")
     return data.held_out_images[:number], data.held_out_labels[:number], data.train_images[:CALIBRATION]
 
 

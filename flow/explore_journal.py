@@ -62,9 +62,7 @@ class Journal:
                 record = json.loads(line)
                 self._take(record)
             except (ValueError, KeyError, TypeError):
-                raise InvalidInput(
-                    f"Line {number} of {self.path} must be a record of the exploration, and is not"
-                ) from None
+                raise InvalidInput(f"Line {number} of {self.path} must be a record of a point, and is not") from None
         if whole != data:
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
