@@ -137,7 +137,7 @@ class Accelerator(Block):
         cut = self.configuration.buffers > 0
         self.elaborate_macros(m, buffered(m, patches.o, "planes", cut and self.configuration.engine == "cim"))
         connect(m, buffered(m, reader.o, "steps", cut), converter.i)
-        connect(m, converter.o, dequantizer.i)
+        connect(m, buffered(m, converter.o, "codes", cut), dequantizer.i)
         connect(m, buffered(m, dequantizer.o, "slots", cut), path.i)
         connect(m, path.o, flipped(self.o))
         m.d.comb += [

@@ -42,12 +42,12 @@ class Buffer:
 class CutReplay(Replay):
     """A Replay with the registers of `walk_cuts` and `patch_cuts`, and with the buffers if there are any."""
 
-    BUFFERS = ("planes", "step", "slot")
+    BUFFERS = ("planes", "step", "code", "slot")
 
     def __init__(self, timing: Timing, spans: list[Span] | None = None):
         self.place = Pipeline(1 + timing.patch_cuts)  # from a word's address to its place
         self.asked = -1  # the last word was asked for
-        self.planes, self.step, self.slot = Buffer(), Buffer(), Buffer()
+        self.planes, self.step, self.code, self.slot = Buffer(), Buffer(), Buffer(), Buffer()
         super().__init__(timing, spans)
 
     def state(self) -> tuple[object, ...]:
@@ -79,7 +79,8 @@ class CutReplay(Replay):
         there = self.place.emerge(asked)
         begin = max(there, self.handed)
         self.place.wait(there, begin)
-        self.asked = self.walker_free = self.place.enabled(asked, reads)
+        self.asked = self.place.enabled(asked, reads)
+        self.walker_free = self.asked + (self.timing.walk_cuts > 0)
         self.placed = begin + reads - 1
         self.handed = max(self.placed + 1, self.planes_end)
         if self.timing.whole:
@@ -123,11 +124,11 @@ class CutReplay(Replay):
         """When the steps of a window leave what is behind the column reader and never waits."""
         super().leaves(stage)
         if self.timing.buffers:
-            # A cycle before the converter, and another behind the dequantizer.
-            self.done += 1
+            # A cycle before the converter, one before the dequantizer, and another behind it.
+            self.done += 2
             if stage.last_complete is not None:
-                self.stored += 2
-                self.output += 2 * stage.index
+                self.stored += 3
+                self.output += 3 * stage.index
 
     def steps(self, taken: int, stage: Stage, y: int, x: int) -> None:
         """The column steps of a window, each with all that may hold it up."""
@@ -140,8 +141,10 @@ class CutReplay(Replay):
             entered = self.converter.enabled(self.step.offer(at))
             self.step.leave(entered)
             code = self.converter.emerge(entered)
-            entered = self.dequantizer.enabled(code)
-            self.converter.wait(code, entered)
+            taken = self.code.take(code)
+            self.converter.wait(code, taken)
+            entered = self.dequantizer.enabled(self.code.offer(taken))
+            self.code.leave(entered)
             result = self.dequantizer.emerge(entered)
             self.done = result
             if completes:

@@ -104,6 +104,12 @@ class Loader(wiring.Component):
         windows = Signal.like(self.windows, init=self.initial_windows)
         m.d.comb += [arriving.as_value().eq(self.i.payload), self.length.eq(length), self.windows.eq(windows)]
         m.d.sync += [self.filled.eq(self.filled & ~self.release), self.start.eq(0)]
+        busy = self.busy
+        if self.configuration.buffers:
+            # A register may be late to say that all is done, not that there is something to do.
+            held_busy = Signal()
+            m.d.sync += held_busy.eq(self.busy)
+            busy = held_busy | self.filled.any() | self.start
         start_frame = self.elaborate_frames(m)
         last_word = self.elaborate_rows(m, header)
 
@@ -111,7 +117,7 @@ class Loader(wiring.Component):
             with m.State("header"):
                 chooses = (arriving.target == Target.MODE) | (arriving.target == Target.SEED)
                 m.d.comb += [
-                    self.i.ready.eq((arriving.target == Target.FRAMES) | chooses | ~self.busy),
+                    self.i.ready.eq((arriving.target == Target.FRAMES) | chooses | ~busy),
                     self.accepted.eq(self.i.valid & self.i.ready & (arriving.count != 0)),
                 ]
                 m.d.sync += [header.eq(arriving), remaining.eq(arriving.count)]

@@ -113,8 +113,10 @@ class PatchReader(wiring.Component):
             walker.o.ready.eq(advances),
             self.address.eq(walker.address),
             self.enable.eq(walker.o.valid & walker.o.ready),
-            self.release.eq(Mux(walker.o.ready, walker.release, 0)),
         ]
+        # With a cut the walker takes its next job a cycle later, and so comes the next batch.
+        released = m.d.sync if configuration.walk_cuts else m.d.comb
+        released += self.release.eq(Mux(walker.o.ready, walker.release, 0))
         with m.If(walker.o.ready):
             m.d.sync += [reading.eq(walker.o.valid), reads.eq(walker.o.payload)]
 
@@ -202,9 +204,10 @@ class PatchReader(wiring.Component):
             any_reading.append(there)
             return found
 
-        if cuts > 0:
-            words = list(stage(*words))
         amounts: list[Value] = [(reads.banks[n].offset - reads.banks[n].row)[:turn] for n in banks]
+        if cuts > 0:
+            found = stage(*words, *amounts)
+            words, amounts = list(found[: len(words)]), list(found[len(words) :])
         turned: list[list[Value]] = [[word for _ in banks] for word in words]
         parts = ((0, half), (half, turn)) if cuts > 2 and half else ((0, turn),)
         wanted: list[Value] = []

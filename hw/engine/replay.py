@@ -12,10 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline", "Replay", "Span"]
 
-ARGMAX_LATENCY = 2
-"""Of hw.engine.results.ArgmaxUnit."""
-
-
 class Pipeline:
     """A fixed-latency pipeline that freezes as a whole while its output waits (`hw.base.Stalled`).
 
@@ -243,7 +239,7 @@ class Replay:
         if stage.last_complete is not None:
             self.stored = self.done - len(stage.completes) + stage.last_complete + 1
             if stage.index:
-                self.output = self.stored + sum(unit.latency for unit in self.units) + ARGMAX_LATENCY
+                self.output = self.stored + sum(unit.latency for unit in self.units) + self.timing.argmax_latency
 
     def steps(self, taken: int, stage: Stage, y: int, x: int) -> None:
         """The column steps of a window, each with all that may hold it up."""

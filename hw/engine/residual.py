@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth import Module, Mux, Signal, Value, signed
@@ -258,14 +259,14 @@ class ResidualCore(ValueCore):
             scale, valid = later, valid[1:]
             return found
 
-        addends: list[Value] = list(products)
+        addends: Sequence[Value] = products
         if block.memory_cuts:
             mantissa_residual, word, *addends = stage("read", mantissa_residual, word, *addends)
         residuals: Any = View(ArrayLayout(signed(block.residual_bits), block.lanes), word)
-        others: list[Value] = [residuals[n] * mantissa_residual for n in lanes]
+        others: Sequence[Value] = [residuals[n] * mantissa_residual for n in lanes]
         if block.lane_cuts:
             both = stage("addend", *addends, *others)
-            addends, others = list(both[: block.lanes]), list(both[block.lanes :])
+            addends, others = both[: block.lanes], both[block.lanes :]
         later = Signal.like(filled, name="sum_scale", reset_less=True)
         with m.If(valid[0]):
             m.d.sync += later.eq(scale)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import StructLayout, View
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -72,8 +72,8 @@ class ArgmaxCore(Core):
 
     @property
     def latency(self) -> int:
-        """One cycle for each stage."""
-        return 2
+        """One cycle for each stage, and each cut of the tournament."""
+        return 2 + self.configuration.lane_cuts
 
     def elaborate(self, platform: object) -> Module:
         """A tournament over the lanes, then against what the frame's earlier slots left."""
@@ -89,16 +89,25 @@ class ArgmaxCore(Core):
         with m.If(self.i_valid):
             m.d.sync += next_frame.eq(frame + destination.ends)
 
+        # What travels beside the tournament.
+        valid = self.i_valid
+        for _ in range(configuration.lane_cuts):
+            beside = Cat(valid, frame, destination)
+            held_beat = Signal(len(beside), name="beside")
+            m.d.sync += held_beat.eq(beside)
+            valid, frame = held_beat[0], held_beat[1 : 1 + len(frame)]
+            destination = View(configuration.destination, held_beat[1 + len(frame) :])
+
         challenger: Any = Signal(self.best, reset_less=True)
         waiting: Any = Signal(configuration.destination, reset_less=True)
-        held_frame = Signal.like(frame, reset_less=True)
-        valid = Signal()
+        held_frame = Signal(len(frame), reset_less=True)
+        writes = Signal()
         m.d.sync += [
             challenger.value.eq(value),
             challenger.index.eq(destination.slot * configuration.lanes + lane),
             waiting.eq(destination),
             held_frame.eq(frame),
-            valid.eq(self.i_valid),
+            writes.eq(valid),
         ]
 
         m.submodules.bests = memory = Memory(shape=self.best.size, depth=max(2, configuration.frames), init=[])
@@ -112,7 +121,7 @@ class ArgmaxCore(Core):
             winner.eq(held),
             write.addr.eq(held_frame),
             write.data.eq(winner.as_value()),
-            write.en.eq(valid),
+            write.en.eq(writes),
         ]
         with m.If((waiting.slot == 0) | (challenger.value > held.value)):
             m.d.comb += winner.eq(challenger)
@@ -120,10 +129,26 @@ class ArgmaxCore(Core):
         return m
 
     def tournament(self, m: Module) -> tuple[Value, Value | int]:
-        """The greatest value of the lanes and the lowest lane that has it, in a balanced tree."""
+        """The greatest value of the lanes and the lowest lane that has it, in a balanced tree that is cut evenly."""
+        cuts, levels = self.configuration.lane_cuts, (self.configuration.lanes - 1).bit_length()
+        places = [(n + 1) * levels // (cuts + 1) for n in range(cuts)]
         lanes, shape = self.configuration.lanes, signed(self.configuration.result_bits)
         entrants: list[tuple[Value, Value | int]] = [(self.i.values[n], n) for n in range(lanes)]
         level = 0
+
+        def cut() -> None:
+            """Registers for all that are left, as many as stand behind this level."""
+            for number in range(places.count(level)):
+                for n, (value, index) in enumerate(entrants):
+                    held = Signal(shape, name=f"held_{level}_{number}_{n}", reset_less=True)
+                    m.d.sync += held.eq(value)
+                    if not isinstance(index, int):
+                        held_index = Signal.like(index, name=f"held_index_{level}_{number}_{n}", reset_less=True)
+                        m.d.sync += held_index.eq(index)
+                        index = held_index
+                    entrants[n] = held, index
+
+        cut()
         while len(entrants) > 1:
             winners: list[tuple[Value, Value | int]] = []
             for n in range(0, len(entrants) - 1, 2):
@@ -139,6 +164,7 @@ class ArgmaxCore(Core):
                 winners.append((value, index))
             entrants = winners + entrants[len(entrants) & ~1 :]
             level += 1
+            cut()
         return entrants[0]
 
 

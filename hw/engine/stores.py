@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
 
 from quadrille.hw.base.table import Table, table_write
 
-__all__ = ["STORE_LATENCY", "StoreWalker", "store_row"]
-
-STORE_LATENCY = 1
-"""Cycles from a beat to its write."""
+__all__ = ["StoreWalker", "store_row"]
 
 
-def store_row(address_bits: int) -> StructLayout:
+def store_row(address_bits: int, slots: int) -> StructLayout:
     """A route's row: whether its results are stored, where the first goes, how many follow it, and the way to the next
     window."""
-    return StructLayout({"store": 1, "base": address_bits, "slots": 16, "step": address_bits})
+    return StructLayout({"store": 1, "base": address_bits, "slots": range(slots + 1), "step": address_bits})
 
 
 class StoreWalker(wiring.Component):
@@ -33,7 +30,11 @@ class StoreWalker(wiring.Component):
     -------
     i_table : stream {address, row} of `store_row`, always ready
     valid, route, first : the beat
-    write_valid, write_address : a cycle later, where it goes
+    write_valid, write_address : where it goes, `latency` cycles later
+
+    Attributes
+    ----------
+    latency : 1 + memory_cuts, registers behind the table
     """
 
     i_table: stream.Interface
@@ -43,9 +44,11 @@ class StoreWalker(wiring.Component):
     write_valid: Signal
     write_address: Signal
 
-    def __init__(self, *, routes: int, address_bits: int, table: tuple[int, ...] = ()):
-        self.row = store_row(address_bits)
-        self.routes, self.table = routes, table
+    def __init__(
+        self, *, routes: int, address_bits: int, slots: int, memory_cuts: int = 0, table: tuple[int, ...] = ()
+    ):
+        self.row = store_row(address_bits, slots)
+        self.routes, self.memory_cuts, self.table = routes, memory_cuts, table
         super().__init__(
             {
                 "i_table": In(stream.Signature(table_write(self.row, routes), always_ready=True)),
@@ -57,18 +60,30 @@ class StoreWalker(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Cycles from a beat to its write."""
+        return 1 + self.memory_cuts
+
     def inspected(self) -> None:
         """Say that this walker is only asked about."""
         vars(self)["_MustUse__used"] = True
 
     def elaborate(self, platform: object) -> Module:
-        """The route's row stands beside the beat a cycle later."""
+        """The route's row stands beside the beat a cycle later, or when it has been read."""
         m = Module()
         m.submodules.table = table = Table(self.row, self.routes, self.table)
-        row: Any = View(self.row, table.row)
         valid, first = Signal(), Signal()
+        m.d.sync += [valid.eq(self.valid), first.eq(self.first)]
+        read: Value = table.row
+        for _ in range(self.memory_cuts):
+            beat = Cat(valid, first, read)
+            held = Signal(len(beat), name="held_row")
+            m.d.sync += held.eq(beat)
+            valid, first, read = held[0], held[1], held[2:]
+        row: Any = View(self.row, read)
         window, address = Signal.like(self.write_address), Signal.like(self.write_address)  # of the beat to come
-        slot = Signal(16)
+        slot = Signal.like(row.slots)
         m.d.comb += [
             table.i.valid.eq(self.i_table.valid),
             table.i.payload.eq(self.i_table.payload),
@@ -77,7 +92,6 @@ class StoreWalker(wiring.Component):
             self.write_valid.eq(valid & row.store),
             self.write_address.eq(Mux(first, row.base, address)),
         ]
-        m.d.sync += [valid.eq(self.valid), first.eq(self.first)]
 
         start, place = Signal.like(window), Signal.like(slot)
         m.d.comb += [start.eq(Mux(first, row.base, window)), place.eq(Mux(first, 0, slot))]

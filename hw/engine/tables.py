@@ -17,7 +17,7 @@ from .configuration import Configuration
 from .pooling import PoolingUnit
 from .requantizer import Requantizer
 from .residual import ResidualUnit
-from .stores import STORE_LATENCY, StoreWalker
+from .stores import StoreWalker
 from .targets import Target
 from .value_unit import ValueUnit
 
@@ -59,7 +59,7 @@ class Datapath:
     @property
     def settling(self) -> int:
         """Cycles from a result of the dequantizer until it is stored."""
-        return sum(unit.latency for unit in self.units.values()) + STORE_LATENCY
+        return sum(unit.latency for unit in self.units.values()) + self.feature_store.latency
 
     @property
     def latency(self) -> int:
@@ -145,6 +145,8 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
     feature_store = StoreWalker(
         routes=configuration.routes,
         address_bits=max(1, (features - 1).bit_length()),
+        slots=configuration.steps,
+        memory_cuts=configuration.memory_cuts,
         table=tuple(images.get(Target.STORES, ())),
     )
     residual_store = None
@@ -152,6 +154,8 @@ def datapath(configuration: Configuration, images: Mapping[int, Sequence[int]]) 
         residual_store = StoreWalker(
             routes=configuration.routes,
             address_bits=max(1, (configuration.stored_words - 1).bit_length()),
+            slots=configuration.steps,
+            memory_cuts=configuration.memory_cuts,
             table=tuple(images.get(Target.RESIDUAL_STORES, ())),
         )
     writes = {

@@ -82,6 +82,7 @@ class Timing:
     latencies : of macro, converter, dequantizer and the units behind it
     pooling : the number of the unit that pools, None if there is none
     settling : cycles from a result of the dequantizer until it is stored
+    argmax_latency : cycles from the last value to its index
     walk_cuts, patch_cuts, buffers : as of `Configuration`
     """
 
@@ -94,6 +95,7 @@ class Timing:
     latencies: tuple[int, ...]
     pooling: int | None
     settling: int
+    argmax_latency: int
     walk_cuts: int
     patch_cuts: int
     buffers: int
@@ -118,6 +120,7 @@ class Timing:
             delays.latencies,
             delays.pooling,
             delays.settling,
+            2 + configuration.lane_cuts,
             configuration.walk_cuts,
             configuration.patch_cuts,
             configuration.buffers,

@@ -139,6 +139,7 @@ class ValuePath(wiring.Component):
         width = len(values.payload.values[0])
         with m.If(values.valid):
             m.d.sync += held.eq(values.payload.values.as_value())
+        held = self.until(m, store, held)
         m.d.comb += [
             *self.watch(store, values),
             unit.i_words.valid.eq(store.write_valid),
@@ -147,6 +148,15 @@ class ValuePath(wiring.Component):
         for n in range(configuration.lanes):
             value = held.word_select(n, width)[: configuration.stored_bits]
             m.d.comb += unit.i_words.payload.values[n].eq(value.as_signed())
+
+    @staticmethod
+    def until(m: Module, store: StoreWalker, held: Signal) -> Signal:
+        """`held`, a cycle behind its beat, when `store` says where it goes."""
+        for _ in range(store.latency - 1):
+            later = Signal.like(held, name=f"later_{held.name}", reset_less=True)
+            m.d.sync += later.eq(held)
+            held = later
+        return held
 
     @staticmethod
     def watch(store: StoreWalker, values: stream.Interface) -> list[Any]:
@@ -175,6 +185,7 @@ class ValuePath(wiring.Component):
         held = Signal(configuration.lanes * bits, name="held_elements", reset_less=True)
         with m.If(values.valid):
             m.d.sync += held.eq(Cat(values.payload.values[n][:bits] for n in range(configuration.lanes)))
+        held = self.until(m, store, held)
         m.d.comb += [
             argmax.i.payload.eq(values.payload),
             packer.i.payload.eq(values.payload),

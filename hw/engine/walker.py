@@ -19,7 +19,8 @@ __all__ = ["WindowWalker"]
 class WindowWalker(wiring.Component):
     """One read in each cycle: frames, windows, tap columns, taps of a column, words of a tap, each inside the other.
 
-    With `walk_cuts` a buffer stands between taps and words: the walk over taps is then one tap ahead.
+    With `walk_cuts` buffers stand between taps and words: the walk over taps is then some taps ahead, and the next job
+    is accepted a cycle later.
 
     Members
     -------
@@ -67,10 +68,11 @@ class WindowWalker(wiring.Component):
                 "tag": self.tag,
             }
         )
+        elements = range(configuration.banks * configuration.window_rows + 1)
         self.tap = StructLayout(
             {
                 "start": configuration.element_bits,  # its first element
-                "count": 16,  # of elements, in all banks
+                "count": elements,  # in all banks
                 "ranges": ArrayLayout(StructLayout({"low": 16, "high": 16}), configuration.banks),  # channels of each
                 "present": 1,  # not in the padding
                 "begin": 1,  # the first of a window
@@ -81,6 +83,8 @@ class WindowWalker(wiring.Component):
                 "position": configuration.position_bits,
             }
         )
+        # The elements that stand in its first word, and whether there are more.
+        self.cut_tap = StructLayout({**self.tap.members, "here": range(configuration.word + 1), "more": 1})
         super().__init__(
             {
                 "i": In(stream.Signature(configuration.job)),
@@ -147,8 +151,8 @@ class WindowWalker(wiring.Component):
             here.swap.eq(swap),
             here.position.eq(position),
         ]
-        finishes = self.elaborate_words(m, buffered(m, taps, "taps", configuration.walk_cuts > 0), job)
-        m.d.comb += [self.busy.eq(active), self.i.ready.eq(~active | finishes)]
+        finishes = self.elaborate_words(m, self.elaborate_cut(m, taps), job)
+        m.d.comb += [self.busy.eq(active), self.i.ready.eq(~active if configuration.walk_cuts else ~active | finishes)]
         with m.If(finishes):
             m.d.sync += active.eq(0)
 
@@ -235,15 +239,29 @@ class WindowWalker(wiring.Component):
             ]
         return m
 
+    def elaborate_cut(self, m: Module, taps: Any) -> Any:
+        """The taps, and how many of their elements the first word holds."""
+        configuration = self.configuration
+        taps = buffered(m, taps, "taps", configuration.walk_cuts > 0)
+        cut: Any = stream.Signature(self.cut_tap).create(path=("cut",))
+        m.d.comb += [
+            cut.valid.eq(taps.valid),
+            taps.ready.eq(cut.ready),
+            *(Value.cast(cut.payload[name]).eq(Value.cast(taps.payload[name])) for name in self.tap.members),
+            cut.payload.here.eq(configuration.word - taps.payload.start[: (configuration.word - 1).bit_length()]),
+            cut.payload.more.eq(cut.payload.count > cut.payload.here),
+        ]
+        return buffered(m, cut, "cut_taps", configuration.walk_cuts > 1)
+
     def elaborate_words(self, m: Module, taps: Any, job: Any) -> Value:
         """Reads of the words of each tap. Returns whether the last of the job is accepted."""
         configuration, code, tap = self.configuration, job.instruction, taps.payload
         fraction = (configuration.word - 1).bit_length()
-        resumed = Signal()  # the tap's channels go on in another word
-        rest = Signal(16)
-        resume = Signal(configuration.element_bits)
-        count, here, taken, channel = (Signal(16, name=n) for n in ("count", "here", "taken", "channel"))
-        start = Signal(configuration.element_bits)
+        resumed, again = Signal(), Signal()  # the tap's channels go on in another word, and in one more behind it
+        rest, count, left = Signal.like(tap.count), Signal.like(tap.count), Signal.like(tap.count)
+        here, taken = Signal.like(tap.here), Signal.like(tap.here)
+        channel = Signal(16)
+        start, resume = Signal(configuration.element_bits), Signal(configuration.element_bits)
         more, ends, moves = Signal(), Signal(), Signal()
         read: Any = self.o.payload
         patch_rows = [Signal.like(code.banks[0].slide_start, name=f"patch_row_{n}") for n in range(configuration.banks)]
@@ -251,8 +269,9 @@ class WindowWalker(wiring.Component):
             count.eq(Mux(resumed, rest, tap.count)),
             channel.eq(tap.ranges[configuration.banks - 1].high - count),  # the first that is read
             start.eq(Mux(resumed, resume, tap.start)),
-            here.eq(configuration.word - start[:fraction]),
-            more.eq(count > here),
+            here.eq(Mux(resumed, configuration.word, tap.here)),
+            more.eq(Mux(resumed, again, tap.more)),
+            left.eq(count - here),
             taken.eq(Mux(more, here, count)),
             ends.eq(tap.done & ~more),
             self.o.valid.eq(taps.valid),
@@ -282,8 +301,9 @@ class WindowWalker(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 resumed.eq(more),
-                rest.eq(count - here),
-                resume.eq(start + here),
+                again.eq(left > configuration.word),
+                rest.eq(left),
+                resume.eq((start[fraction:] + 1) << fraction),
                 *(row.eq(read.banks[n].row + read.banks[n].count) for n, row in enumerate(patch_rows)),
             ]
         return moves & ends

@@ -16,7 +16,7 @@ from quadrille.tb.networks import random_linear_network, random_network
 
 Settings = dict[str, Any]
 
-EVERYWHERE = {"cuts": 3, "memory_cuts": 1, "lane_cuts": 2, "walk_cuts": 1, "patch_cuts": 3, "buffers": 1}
+EVERYWHERE = {"cuts": 3, "memory_cuts": 1, "lane_cuts": 2, "walk_cuts": 2, "patch_cuts": 3, "buffers": 1}
 NETWORKS: dict[str, tuple[Settings, Settings]] = {
     "results that wait for the port": (
         {"sizes": (6, 5, 20), "tile_rows": 6, "argmax": False, "result_bits": 16},
