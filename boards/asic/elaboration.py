@@ -1,4 +1,4 @@
-"""A design before it is mapped: which modules keep their borders, which memories become macros, and plain names."""
+"""A design before it is mapped: which memories become macros, and names that every tool reads."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from typing import Any
 
 from quadrille.algo.spec import InvalidInput
 
+from .borders import bits_of, instance_counts, kept_modules, merge_equal
 from .identifiers import identifiers
 from .memories import Memory, MemoryShape, memory_of, starts_with_contents
 
 __all__ = ["Elaborated", "elaborate_commands", "elaborated"]
 
-OPENED = 0.5
-"""A module that holds more of the design than this is not left whole: its submodules keep their borders too."""
 REGISTERS = ("$dff", "$adff", "$sdff", "$aldff", "$dffsr")
 
 
 @dataclass(frozen=True)
 class Elaborated:
-    """A design in Yosys' JSON, and those of its memories that are macros, by place and name.
+    """A design in Yosys' JSON, and those of its memories that are macros, with the number of instances of each.
 
     `largest` is the number of bits of the largest of the others.
     """
 
     design: dict[str, Any]
-    memories: Mapping[str, Memory]
+    memories: tuple[tuple[Memory, int], ...]
     largest: int
 
     @property
     def shapes(self) -> dict[MemoryShape, int]:
         """The macros that its memories take, and how many of each."""
-        return dict(sorted(Counter(memory.shape for memory in self.memories.values()).items()))
+        counts: Counter[MemoryShape] = Counter()
+        for memory, count in self.memories:
+            counts[memory.shape] += count
+        return dict(sorted(counts.items()))
 
     @property
     def adapters(self) -> str:
         """Verilog between its memories and the macros."""
-        texts = {memory.adapter: memory.adapter_text for memory in self.memories.values()}
+        texts = {memory.adapter: memory.adapter_text for memory, _ in self.memories}
         return "\n".join(texts[name] for name in sorted(texts))
 
 
@@ -61,9 +63,9 @@ def elaborate_commands(top: str, result: Path) -> list[str]:
 def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
     """The design in the file `path`, as `elaborate_commands` left it, ready to be mapped.
 
-    The submodules of `top` keep their borders, so that area is known by module, and so do those within one that holds
-    more than half of the design; everything below is dissolved. With `macros`, memories that can be are instances of
-    adapters. Names of modules, instances and ports are plain identifiers.
+    Equal modules are one, those of `kept_modules` keep their borders, and all others are dissolved in what is around
+    them. With `macros`, memories that can be are instances of adapters. Names of modules, instances and ports are plain
+    identifiers.
 
     Raises
     ------
@@ -71,8 +73,9 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
         If a memory must start with contents that silicon cannot give it.
     """
     modules: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["modules"]
-    kept = _kept(modules, top)
-    memories: dict[str, Memory] = {}
+    merge_equal(modules, top)
+    kept, counts = kept_modules(modules, top), instance_counts(modules, top)
+    memories: list[tuple[Memory, int]] = []
     largest = 0
     for place, module in modules.items():
         for name, cell in module["cells"].items():
@@ -84,14 +87,14 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
                 )
             memory = memory_of(cell, module["cells"]) if macros else None
             if memory is None:
-                largest = max(largest, _bits(cell))
+                largest = max(largest, bits_of(cell))
             else:
-                memories[f"{place}.{name}"] = memory
+                memories.append((memory, counts[place]))
                 module["cells"][name] = _instance(memory)
         if place in kept and place != top:
             module["attributes"]["keep_hierarchy"] = "1"
         _keep_names_of_registers(module)
-    return Elaborated({"modules": _renamed(modules, top)}, memories, largest)
+    return Elaborated({"modules": _renamed(modules, top)}, tuple(memories), largest)
 
 
 def _instance(memory: Memory) -> dict[str, Any]:
@@ -103,36 +106,6 @@ def _instance(memory: Memory) -> dict[str, Any]:
         "port_directions": {pin: "output" if pin == "r_data" else "input" for pin in memory.nets},
         "connections": dict(memory.nets),
     }
-
-
-def _kept(modules: Mapping[str, Mapping[str, Any]], top: str) -> list[str]:
-    """The modules that keep their borders, `top` first."""
-    sizes: dict[str, int] = {}
-
-    def size(name: str) -> int:
-        """Bits that a module and everything in it computes or stores."""
-        if name not in sizes:
-            sizes[name] = sum(_bits(cell) for cell in modules[name]["cells"].values())
-            sizes[name] += sum(size(inner) for inner in inside(name))
-        return sizes[name]
-
-    def inside(name: str) -> list[str]:
-        return [cell["type"] for cell in modules[name]["cells"].values() if cell["type"] in modules]
-
-    kept, opened = [top], [top]
-    while opened:
-        for name in inside(opened.pop()):
-            if name not in kept:
-                kept.append(name)
-                if size(name) > OPENED * size(top):
-                    opened.append(name)
-    return kept
-
-
-def _bits(cell: Mapping[str, Any]) -> int:
-    if cell["type"] == "$mem_v2":
-        return int(cell["parameters"]["SIZE"], 2) * int(cell["parameters"]["WIDTH"], 2)
-    return len(cell["connections"].get("Y", cell["connections"].get("Q", ())))
 
 
 def _keep_names_of_registers(module: dict[str, Any]) -> None:

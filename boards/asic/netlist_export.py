@@ -109,7 +109,7 @@ def map_design(
             f"read_json {before}",
             *halved_squares(top),
             f"write_verilog -noattr {rtl}",
-            f"synth -flatten -hieropt -noabc -top {top}",
+            f"synth -flatten -hieropt -noabc -noshare -top {top}",
             *mapping.gate_clocks,
             mapping.map_registers,
             f"write_rtlil {ready}",
