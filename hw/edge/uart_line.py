@@ -37,15 +37,16 @@ class UartReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """A counter of cycles, one of bits, and the data bits as they come."""
         m = Module()
-        line = Signal(init=1)
+        line, before = Signal(init=1), Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
         timer = Signal(range(self.divisor))
         left = Signal(range(FRAME_BITS + 1))
         data = Signal(8, reset_less=True)
         m.d.comb += self.o.payload.eq(data)
-        m.d.sync += self.o.valid.eq(0)
+        m.d.sync += [self.o.valid.eq(0), before.eq(line)]
         with m.If(left == 0):
-            with m.If(~line):
+            # Not any low line: behind a broken stop bit the next byte begins when it has been high again.
+            with m.If(before & ~line):
                 # Seen half a cycle late in the mean: one less than half a bit.
                 m.d.sync += [left.eq(FRAME_BITS), timer.eq((self.divisor - 1) // 2 - 1)]
         with m.Elif(timer != 0):
