@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quadrille.algo.spec import InvalidInput, Modes, Network, retile
+from quadrille.algo.spec import InvalidInput, Network, retile
 
 from .explore_grid import Point, Variant
 from .results import digest
@@ -123,13 +123,21 @@ def _digest(data: bytes) -> str:
     return digest(data)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _sizing(contents: _Contents, rows: int | None) -> Sizing:
     """The sizing of a network, its exact sums cut anew for macros of `rows` rows."""
     from quadrille.hw.engine.sizing import Sizing
 
-    network = network_of(contents.data)
-    return Sizing(Modes.of(network if rows is None else retile(network, rows)[0]))
+    network = _network(contents)
+    if rows is None:
+        return Sizing(network)
+    again, changes = retile(network, rows)
+    return Sizing(again) if changes else _sizing(contents, None)
+
+
+@lru_cache(maxsize=4)
+def _network(contents: _Contents) -> Network:
+    return network_of(contents.data)
 
 
 def network_of(contents: bytes) -> Network:

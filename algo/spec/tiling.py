@@ -67,7 +67,8 @@ def retile(network: Network, rows: int | Callable[[Linear | Conv2d], int]) -> tu
             sum_mantissa=None if dequantize.sum_mantissa is None else _repeated(dequantize.sum_mantissa, len(tiles)),
         )
         changes.append(Retiling(node.name, node.tile_rows, tiles))
-    return replace(network, nodes=tuple(nodes.values())), tuple(changes)
+    # A network that is built is checked anew.
+    return (replace(network, nodes=tuple(nodes.values())) if changes else network), tuple(changes)
 
 
 def fewest_tiles(node: Linear | Conv2d, rows: int) -> tuple[int, ...]:

@@ -42,6 +42,7 @@ LEAST: dict[str, Any] = {
     "columns": 1,
     "macros": 1,
     "banks": 1,
+    "weight_planes": 1,
     "lanes": 1,
     "frames": 1,
     "input_words": 1,

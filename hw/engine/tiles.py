@@ -60,13 +60,15 @@ class WeightTiles:
         rows: list[int] = []
         strips: list[Strip] = []
         indices: dict[int, dict[int, list[int]]] = {}  # by mask, and by masked word, where that stands
+        indexed: dict[int, int] = {}  # by mask, how many rows
         for part in parts:
-            index = indices.setdefault(part.mask, {})
-            for at in range(sum(map(len, index.values())), len(rows)):
-                index.setdefault(rows[at] & part.mask, []).append(at)
-            wanted = [word & part.mask for word in part.words]
+            mask, index = part.mask, indices.setdefault(part.mask, {})
+            for at in range(indexed.get(mask, 0), len(rows)):
+                index.setdefault(rows[at] & mask, []).append(at)
+            indexed[mask] = len(rows)
+            wanted = [word & mask for word in part.words]
             for at in index.get(wanted[0], []):
-                if [row & part.mask for row in rows[at : at + len(wanted)]] == wanted:
+                if [row & mask for row in rows[at : at + len(wanted)]] == wanted:
                     break
             else:
                 at = len(rows)
