@@ -96,7 +96,9 @@ class Sizing:
             tallest = max(rows_of(layer, rows, chosen_unit) for layer in layers)
             word = max(power_of_two(min(channels, tallest)), per_data_word, chosen)
         values: dict[str, Any] = Configuration.defaults() | others
-        given: dict[str, Any] = {name: values[name] for name in ("banks", "weight_planes", "cuts", "activation_cuts")} | others
+        given: dict[str, Any] = {
+            name: values[name] for name in ("banks", "weight_planes", "cuts", "activation_cuts")
+        } | others
         given |= {"engine": engine, "unit": unit, "rows": rows, "columns": columns, "macros": macros}
         given |= {"lanes": chosen, "word": word, "frames": frames}
         check_given(given, per_data_word)
