@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["bits_of", "instance_counts", "kept_modules", "merge_equal"]
@@ -37,21 +37,42 @@ def merge_equal(modules: Modules, top: str) -> None:
 
 
 def _signature(module: Mapping[str, Any]) -> str:
-    """A text that modules share whose ports, cells and nets are the same but for the names of what is within."""
-    cells = [
-        (
-            cell["type"],
-            {name: value for name, value in cell["parameters"].items() if name != "MEMID"},
-            cell["connections"],
-        )
-        for cell in module["cells"].values()
-    ]
+    """A text that modules share which compute the same from the same ports, by the same cells.
+
+    Nets are numbered as they are met on the way back from the outputs: neither names nor the order in which cells
+    stand in the file, which follows their names, are in it.
+    """
+    cells, ports = module["cells"], module["ports"]
+    drivers: dict[Any, str] = {}
+    for name, cell in cells.items():
+        for pin, direction in cell["port_directions"].items():
+            if direction != "input":
+                drivers.update(dict.fromkeys(cell["connections"][pin], name))
+    numbers: dict[Any, Any] = {}
+
+    def number(bits: Sequence[Any]) -> list[Any]:
+        return [bit if isinstance(bit, str) else numbers.setdefault(bit, len(numbers)) for bit in bits]
+
+    header = {name: [port["direction"], number(port["bits"])] for name, port in ports.items()}
+    waiting = deque(bit for port in ports.values() if port["direction"] != "input" for bit in port["bits"])
+    met: dict[str, list[Any]] = {}
+    while waiting:
+        name = drivers.get(waiting.popleft())
+        if name is None or name in met:
+            continue
+        cell = cells[name]
+        pins = {pin: number(bits) for pin, bits in sorted(cell["connections"].items())}
+        met[name] = [cell["type"], {k: v for k, v in sorted(cell["parameters"].items()) if k != "MEMID"}, pins]
+        waiting.extend(bit for pin in pins for bit in cell["connections"][pin] if isinstance(bit, int))
     initial = [
-        (wire["bits"], wire["attributes"]["init"])
+        (numbers[bit], value)
         for wire in module["netnames"].values()
         if "init" in wire["attributes"]
+        for bit, value in zip(wire["bits"], reversed(wire["attributes"]["init"]), strict=False)
+        if bit in numbers
     ]
-    return json.dumps([module["ports"], cells, initial], sort_keys=True)
+    kinds = sorted(Counter(cell["type"] for cell in cells.values()).items())
+    return json.dumps([header, list(met.values()), sorted(initial), kinds])
 
 
 def instance_counts(modules: Mapping[str, Mapping[str, Any]], top: str) -> Counter[str]:

@@ -179,6 +179,33 @@ def test_designs_that_are_not_testable(body: str, message: str, small_library: P
         map_design(path, "top", CellLibrary("small", (small_library,)), macros=True)
 
 
+HALVES = """
+module half_{n}(input clk, input [3:0] i, output reg [3:0] o);
+  reg [3:0] held;
+  always @(posedge clk) begin held <= i; o <= held ^ i; end
+endmodule
+"""
+WHOLE = """
+module top(input clk, input [11:0] i, output [11:0] o);
+  half_0 first(.clk(clk), .i(i[3:0]), .o(o[3:0]));
+  half_1 second(.clk(clk), .i(i[7:4]), .o(o[7:4]));
+  other table(.clk(clk), .i(i[11:8]), .o(o[11:8]));
+endmodule
+"""
+
+
+def test_equal_modules_are_mapped_once(small_library: Path, tmp_path: Path) -> None:
+    path = tmp_path / "top.v"
+    other = HALVES.replace("half_{n}", "other").replace("^", "&")
+    path.write_text(WHOLE.replace("table", "\\table ") + HALVES.format(n=0) + HALVES.format(n=1) + other)
+    found = map_design(path, "top", CellLibrary("small", (small_library,)), macros=True)
+    parts = {module.place: module for module in found.modules}
+    assert list(parts) == [".", "first", "second", "table_"] and parts["first"].module == parts["second"].module
+    assert parts["first"].flip_flops == parts["second"].flip_flops == parts["table_"].flip_flops == 8
+    assert parts["first"].area == parts["second"].area != parts["table_"].area
+    assert found.verilog.count("\nmodule ") == 3 and "held_0_reg" in found.verilog
+
+
 def test_functions_of_cells(small_library: Path, library: Library, tmp_path: Path) -> None:
     check_complete(library)
     found = {gate.name: (gate.inputs, dict(gate.outputs)) for gate in gates(library)}
