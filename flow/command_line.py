@@ -8,13 +8,14 @@ import click
 
 from .commands_blocks import component_command, regress_command
 from .commands_cost import mac_cost_command
-from .commands_explore import explore_command
 from .commands_costs import cost_command
+from .commands_explore import explore_command
 from .commands_export import export_command
 from .commands_fit import fit_command
 from .commands_inspect import inspect_command
 from .commands_network import generate_command, report_command, train_command, verify_command
 from .commands_pictures import inr_command
+from .commands_power import power_command
 from .commands_precision import mixed_precision_command, robustness_command
 from .commands_study import study_command
 from .commands_variation import vary_command
@@ -47,6 +48,7 @@ cli.add_command(cost_command)
 cli.add_command(export_command)
 cli.add_command(explore_command)
 cli.add_command(fit_command)
+cli.add_command(power_command)
 cli.add_command(regress_command)
 cli.add_command(vary_command)
 cli.add_command(study_command)

@@ -13,7 +13,7 @@ from rich.table import Table
 from quadrille.algo.spec import InvalidInput
 
 from .blocks import component, components
-from .console import MISMATCH, emit, json_option, output_option, setting_option
+from .console import FOLDER, MISMATCH, emit, json_option, output_option, setting_option
 
 __all__ = ["component_command", "regress_command"]
 
@@ -86,11 +86,14 @@ def print_parameters(described: dict) -> None:
 
 @click.command("regress")
 @click.argument("blocks", nargs=-1, metavar="[BLOCK]...")
+@click.option("--on", type=FOLDER, metavar="DIR", help="Test the block that was exported to DIR, or a netlist of it.")
 @click.option("--waves", is_flag=True, help="Keep a waveform of every test.")
 @click.option("--seed", type=int, help="Seed of the stimuli, to replay a test [default: fixed].")
 @output_option("Where results, logs and waveforms go.", required=False)
 @json_option
-def regress_command(blocks: tuple[str, ...], waves: bool, seed: int | None, output: Path | None, as_json: bool) -> int:
+def regress_command(
+    blocks: tuple[str, ...], on: Path | None, waves: bool, seed: int | None, output: Path | None, as_json: bool
+) -> int:
     """Run the cocotb testbenches of all blocks, or of those named.
 
     One line per test, with the seed that replays it; the results are also written as JUnit XML. Exit status 1 if one
@@ -98,6 +101,6 @@ def regress_command(blocks: tuple[str, ...], waves: bool, seed: int | None, outp
     """
     from .regression import regress
 
-    result = regress(blocks, output, waves=waves, seed=seed, on_test=partial(click.echo, err=as_json))
+    result = regress(blocks, output, on=on, waves=waves, seed=seed, on_test=partial(click.echo, err=as_json))
     emit(result, as_json)
     return 0 if result.passed else MISMATCH

@@ -10,7 +10,7 @@ import click
 from .console import FILE, FOLDER, emit, json_option, output_option
 from .progress import shown
 
-__all__ = ["export_command"]
+__all__ = ["FREQUENCY", "export_command"]
 
 MEMORIES = ("black-boxes", "flip-flops")
 CELLS = ("flip-flops", "latches")

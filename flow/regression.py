@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from quadrille.algo.spec import InvalidInput
+
 from .blocks import component
 from .generation import TOP, generate
 from .results import Result
@@ -67,6 +69,7 @@ def regress(
     blocks: Sequence[str] = (),
     folder: Path | str | None = None,
     *,
+    on: Path | str | None = None,
     waves: bool = False,
     seed: int | None = None,
     jobs: int | None = None,
@@ -74,28 +77,32 @@ def regress(
 ) -> Regression:
     """Play the testbenches of `blocks`, of all if there are none, and write results and logs into `folder`.
 
-    `folder` is build/regress by default. `on_test` is given one line for each test when it has ended.
+    With `on`, the testbench plays on the block that was exported to that folder, such as a netlist, instead. `folder`
+    is build/regress by default. `on_test` is given one line for each test when it has ended.
 
     Raises
     ------
     InvalidInput
-        If a block has no testbench, or the folder cannot be written.
+        If a block has no testbench, there is no design in `on`, or the folder cannot be written.
     MissingTool
         If a compiler is missing.
     """
+    from quadrille.tb.regression import TestResult, regress_on
     from quadrille.tb.regression import regress as play
 
     started = time.perf_counter()
     folder = FOLDER if folder is None else Path(folder)
-    results = play(
-        blocks,
-        export_block,
-        folder,
-        waves=waves,
-        seed=seed,
-        jobs=jobs,
-        on_result=None if on_test is None else lambda result: on_test(str(result)),
-    )
+
+    def told(result: TestResult) -> None:
+        if on_test is not None:
+            on_test(str(result))
+
+    if on is None:
+        results = play(blocks, export_block, folder, waves=waves, seed=seed, jobs=jobs, on_result=told)
+    elif blocks:
+        raise InvalidInput(f"Blocks to test must be none where a folder is tested, not {', '.join(blocks)}")
+    else:
+        results = regress_on(on, folder, waves=waves, seed=seed, on_result=told)
     tests = tuple(
         BlockTest(
             block=result.block,
