@@ -22,27 +22,28 @@ REGISTERS = ("$dff", "$adff", "$sdff", "$aldff", "$dffsr")
 
 @dataclass(frozen=True)
 class Elaborated:
-    """A design in Yosys' JSON, and those of its memories that are macros, with the number of instances of each.
+    """A design in Yosys' JSON, and those of its memories that are macros, by module and name.
 
-    `largest` is the number of bits of the largest of the others.
+    `instances` says how often each of them is there, and `largest` the number of bits of the largest of the others.
     """
 
     design: dict[str, Any]
-    memories: tuple[tuple[Memory, int], ...]
+    memories: Mapping[str, Memory]
+    instances: Mapping[str, int]
     largest: int
 
     @property
     def shapes(self) -> dict[MemoryShape, int]:
         """The macros that its memories take, and how many of each."""
         counts: Counter[MemoryShape] = Counter()
-        for memory, count in self.memories:
-            counts[memory.shape] += count
+        for place, memory in self.memories.items():
+            counts[memory.shape] += self.instances[place]
         return dict(sorted(counts.items()))
 
     @property
     def adapters(self) -> str:
         """Verilog between its memories and the macros."""
-        texts = {memory.adapter: memory.adapter_text for memory, _ in self.memories}
+        texts = {memory.adapter: memory.adapter_text for memory in self.memories.values()}
         return "\n".join(texts[name] for name in sorted(texts))
 
 
@@ -60,12 +61,12 @@ def elaborate_commands(top: str, result: Path) -> list[str]:
     ]
 
 
-def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
+def elaborated(path: Path, top: str, *, macros: bool, merged: bool = False) -> Elaborated:
     """The design in the file `path`, as `elaborate_commands` left it, ready to be mapped.
 
-    Equal modules are one, those of `kept_modules` keep their borders, and all others are dissolved in what is around
-    them. With `macros`, memories that can be are instances of adapters. Names of modules, instances and ports are plain
-    identifiers.
+    The modules of `kept_modules` keep their borders, and all others are dissolved in what is around them; with `merged`,
+    equal ones become one before. With `macros`, memories that can be are instances of adapters. Names of modules,
+    instances and ports are plain identifiers.
 
     Raises
     ------
@@ -73,9 +74,11 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
         If a memory must start with contents that silicon cannot give it.
     """
     modules: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["modules"]
-    merge_equal(modules, top)
+    if merged:
+        merge_equal(modules, top)
     kept, counts = kept_modules(modules, top), instance_counts(modules, top)
-    memories: list[tuple[Memory, int]] = []
+    memories: dict[str, Memory] = {}
+    instances: dict[str, int] = {}
     largest = 0
     for place, module in modules.items():
         for name, cell in module["cells"].items():
@@ -89,12 +92,13 @@ def elaborated(path: Path, top: str, *, macros: bool) -> Elaborated:
             if memory is None:
                 largest = max(largest, bits_of(cell))
             else:
-                memories.append((memory, counts[place]))
+                memories[f"{place}.{name}"] = memory
+                instances[f"{place}.{name}"] = counts[place]
                 module["cells"][name] = _instance(memory)
         if place in kept and place != top:
             module["attributes"]["keep_hierarchy"] = "1"
         _keep_names_of_registers(module)
-    return Elaborated({"modules": _renamed(modules, top)}, tuple(memories), largest)
+    return Elaborated({"modules": _renamed(modules, top)}, memories, instances, largest)
 
 
 def _instance(memory: Memory) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def map_design(
         before, boxes, rtl, ready = (folder / file for file in ("design.json", "memories.v", "rtl.v", "ready.il"))
         commands = [f'read_verilog "{verilog.resolve()}"', *elaborate_commands(top, before)]
         run_yosys(commands, noun, timeout)
-        design = elaborated(before, top, macros=macros)
+        design = elaborated(before, top, macros=macros, merged=True)
         before.write_text(json.dumps(design.design), encoding="utf-8")
         boxes.write_text(blackbox_text(design.shapes) + design.adapters, encoding="utf-8")
         progress("mapping registers")
