@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quadrille.boards.synthesis import Resources
     from quadrille.hw.engine import Configuration
 
-__all__ = ["FittingShape", "fitting_shape"]
+__all__ = ["FittingShape", "estimate_of", "fitting_shape"]
 
 FULL = 0.85
 """The part of a resource that a proposal may take: place and route needs room, and an estimate has its error."""
@@ -51,7 +51,7 @@ def fitting_shape(source: Path, device: Device, found: Resources) -> FittingShap
 
     configuration = configuration_of(source)
     family = ESTIMATED_AS.get(device.family, device.family)
-    reference = cost_of(configuration, family).resources
+    reference = estimate_of(source, device)
     sizing = Sizing(read_modes(source / "network.safetensors"))
     kept: dict[str, Any] = {
         name: getattr(configuration, name) for name in SETTINGS if name not in SHAPE and hasattr(configuration, name)
@@ -71,6 +71,13 @@ def fitting_shape(source: Path, device: Device, found: Resources) -> FittingShap
         if best is None or cycles < best.cycles:
             best = FittingShape(rows, columns, lanes, needs[0].used, cycles)
     return best
+
+
+def estimate_of(source: Path, device: Device) -> Resources:
+    """What the accelerator in `source` takes by the model of the cost, of the family of `device` or one like it."""
+    from quadrille.boards.cost import cost_of
+
+    return cost_of(configuration_of(source), ESTIMATED_AS.get(device.family, device.family)).resources
 
 
 def _smaller(configuration: Configuration) -> Iterator[tuple[int, int, int]]:

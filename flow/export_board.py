@@ -24,6 +24,9 @@ __all__ = ["EDGE", "REPORT", "BoardExport", "export_board"]
 
 EDGE = "uart-accelerator"
 REPORT = "report.json"
+HOPELESS = 1.3
+"""By how much an estimate must exceed a resource to be believed without synthesis: its error is below that."""
+
 STEPS = ("writing Verilog", "synthesis", "packing", "placing", "routing", "packing the bitstream")
 
 
@@ -140,6 +143,8 @@ def export_board(
     if before:
         return before
 
+    _check_estimate(source, chosen, progress)
+
     def stage(name: str) -> None:
         progress(f"bitstream, {name}", STEPS.index(name), len(STEPS))
 
@@ -234,6 +239,22 @@ def _next(board: Board, made: bool) -> str:
     if made:
         return board.program.format(bitstream=bitstream_name(board))
     return "sh build.sh" if board.is_open else "vivado -mode batch -source build.tcl"
+
+
+def _check_estimate(source: Path, board: Board, progress: Report) -> None:
+    """Refuse at once what cannot fit whatever the error of an estimate: synthesis of it would take long."""
+    from quadrille.boards.fpga.devices import Overfull
+
+    from .board_fitting import estimate_of
+
+    estimate = estimate_of(source, board.device)
+    needs = [need for need in board.device.needs(estimate) if need.share > HOPELESS]
+    if needs:
+        excess = Overfull(board.device, needs).excess
+        raise InvalidInput(
+            f"Design for {board.name} must fit its {board.device.name}, and takes by estimate {excess}"
+            f"{_proposal(source, board, estimate, progress)}"
+        )
 
 
 def _proposal(source: Path, board: Board, resources: Any, progress: Report) -> str:

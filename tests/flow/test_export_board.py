@@ -92,7 +92,8 @@ def test_a_board_gets_everything_and_nothing_twice(accelerator: Path, tmp_path: 
     assert (first.reached_hz, first.needs[0]) == (55.5e6, ("look-up tables", 4010, 83640))
     again = export_board(accelerator, tmp_path / "out", board="ulx3s")
     assert len(tools) == 2 and again == replace(first, unchanged=True) and "unchanged" in str(again)
-    for changed in ({"clock": 25e6}, {"baud": 500_000}, {"seed": 2}):
+    changes: list[dict[str, Any]] = [{"clock": 25e6}, {"baud": 500_000}, {"seed": 2}]
+    for changed in changes:
         assert not export_board(accelerator, tmp_path / "out", board="ulx3s", **changed).unchanged
     (tmp_path / "out" / "ulx3s.bit").write_bytes(b"other")
     assert not export_board(accelerator, tmp_path / "out", board="ulx3s", seed=2).unchanged
@@ -119,15 +120,25 @@ def test_what_is_missed_publishes_nothing(
 ) -> None:
     with pytest.raises(InvalidInput, match=r"^Clock of ulx3s must be at most 55.50 MHz, which .*, not 62.5 MHz"):
         export_board(accelerator, tmp_path / "out", board="ulx3s", clock=62.5e6)
-    small = replace(DEVICES["LFE5U-25F"], luts=3000)
-    monkeypatch.setattr(board, "find_board", lambda name: replace(find_board("orangecrab"), device=small))
+    crab = find_board("orangecrab")
+    small = replace(DEVICES["LFE5U-25F"], luts=3800)
+    monkeypatch.setattr(board, "find_board", lambda name: replace(crab, device=small))
     with pytest.raises(
         InvalidInput,
-        match=r"^Design for orangecrab must fit its LFE5U-25F, and takes 4,060 of 3,000 look-up tables "
-        r"\(1,060 too many\)(: \d+ rows, \d+ columns and \d+ lanes would take about [\d,]+ \(--rows |, and no smaller)",
+        match=r"^Design for orangecrab must fit its LFE5U-25F, and takes 4,060 of 3,800 look-up tables "
+        r"\(260 too many\)(: \d+ rows, \d+ columns and \d+ lanes would take about [\d,]+ \(--rows |, and no smaller)",
     ):
         export_board(accelerator, tmp_path / "out", board="orangecrab")
-    assert not (tmp_path / "out").exists()
+    calls = len(tools)
+    tiny = replace(DEVICES["LFE5U-25F"], luts=100)
+    monkeypatch.setattr(board, "find_board", lambda name: replace(crab, device=tiny))
+    with pytest.raises(
+        InvalidInput,
+        match=r"^Design for orangecrab must fit its LFE5U-25F, and takes by estimate [\d,]+ of 100 look-up tables "
+        r"\([\d,]+ too many\), and no smaller shape is found for this network$",
+    ):
+        export_board(accelerator, tmp_path / "out", board="orangecrab")
+    assert len(tools) == calls and not (tmp_path / "out").exists()
 
 
 def test_a_smaller_shape_is_proposed_that_fits(accelerator: Path) -> None:
