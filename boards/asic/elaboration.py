@@ -64,7 +64,7 @@ def elaborate_commands(top: str, result: Path) -> list[str]:
 def elaborated(path: Path, top: str, *, macros: bool, merged: bool = False) -> Elaborated:
     """The design in the file `path`, as `elaborate_commands` left it, ready to be mapped.
 
-    The modules of `kept_modules` keep their borders, and all others are dissolved in what is around them; with `merged`,
+    The modules of `kept_modules` keep their borders, and all others are dissolved in what is around; with `merged`,
     equal ones become one before. With `macros`, memories that can be are instances of adapters. Names of modules,
     instances and ports are plain identifiers.
 
