@@ -8,6 +8,7 @@ import activation
 import cocotb_macro
 import convolution
 import digits
+import explore
 import mac
 import mac_array
 import macro
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "a layer in PyTorch": convolution.rows,
     "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,
     "a picture on RTL": rendering.rows,
+    "explorations": explore.rows,
 }
 
 
