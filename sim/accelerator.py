@@ -86,7 +86,7 @@ class Accelerator:
         inputs = self.description["input"]
         bits, per_image = inputs["element_bits"], inputs["words_per_frame"]
         order = np.asarray(inputs["order"], np.intp)
-        flat = images.reshape(len(images), -1)
+        flat = images.reshape(len(images), prod(images.shape[1:]))
         padded = np.concatenate([flat, np.zeros((len(flat), 1), flat.dtype)], axis=1)  # PADDING reads the last
         elements = (padded[:, order].astype(np.int64) & ((1 << bits) - 1)).astype(np.uint64)
         elements = elements.reshape(len(images), per_image, inputs["elements_per_word"])

@@ -114,7 +114,8 @@ class Accelerator:
         (reset,) = [1 << field["low"] for field in control["fields"] if field["name"] == "soft_reset"]
         self._link.restart(control["offset"], reset)
         self._link.exchange(loaded.program, 0)
-        self._loaded, self._source, self._folder = loaded, network, program
+        self._loaded, self._folder = loaded, program
+        self._source = program if network is None else network
 
     def run(
         self,

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
+import threading
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from quadrille.algo.spec.serial_frames import FRAME_WORDS, POSITIONS, Code, Decoder, Frame, Kind
@@ -23,7 +29,6 @@ class Device:
         self.answered: tuple[int, bytes] = (0, b"\x07" + bytes(4))
         self.writes = 0
         self.decoder, self.damaged, self.out = Decoder(), 0, bytearray()
-        self.closed = False
         self.restart()
 
     def restart(self) -> None:
@@ -57,7 +62,7 @@ class Device:
         return data
 
     def close(self) -> None:
-        self.closed = True
+        """Nothing to give up."""
 
     def acknowledge(self, code: Code) -> None:
         payload = bytes([code]) + (self.depth - len(self.waiting)).to_bytes(2, "little") + bytes(2)
@@ -99,6 +104,44 @@ class Device:
             self.first += taken
             if frame.kind == Kind.RESEND:
                 self.given = self.first
+
+
+class Port:
+    """A pseudo-terminal at `path` with a line behind it, played by a thread until it is pulled or has `cut` bytes."""
+
+    def __init__(self, inner: Any, path: Path, cut: int | None = None) -> None:
+        self.master, slave = os.openpty()
+        path.unlink(missing_ok=True)
+        path.symlink_to(os.ttyname(slave))
+        self.inner, self.cut, self.slave, self.pulled = inner, cut, slave, False
+        self.thread = threading.Thread(target=self.play)
+        self.thread.start()
+
+    def play(self) -> None:
+        """Bytes to and fro."""
+        came = 0
+        while self.cut is None or came < self.cut:
+            ready, _, _ = select.select([self.master], [], [], 0.001)
+            if ready:
+                data = os.read(self.master, 4096)
+                came += len(data)
+                self.inner.write(data)
+            if data := self.inner.read(2e-5):
+                os.write(self.master, data)
+            if self.pulled:
+                break
+        os.close(self.slave)
+        os.close(self.master)
+
+    def pull(self) -> None:
+        """The other end sees the port go."""
+        self.pulled = True
+        self.thread.join()
+
+
+@pytest.fixture(scope="session")
+def port() -> type[Port]:
+    return Port
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import select
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -160,58 +157,27 @@ def test_pyserial_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         Accelerator.open("serial:/dev/ttyUSB0")
 
 
-class Port:
-    """A pseudo-terminal at `path` with a device behind it, played by a thread until it is pulled out."""
-
-    def __init__(self, inner: Any, path: Path, cut: int | None = None) -> None:
-        self.master, slave = os.openpty()
-        path.unlink(missing_ok=True)
-        path.symlink_to(os.ttyname(slave))
-        self.inner, self.cut, self.slave = inner, cut, slave
-        self.thread = threading.Thread(target=self.play)
-        self.thread.start()
-
-    def play(self) -> None:
-        came = 0
-        while self.cut is None or came < self.cut:
-            ready, _, _ = select.select([self.master], [], [], 0.001)
-            if ready:
-                data = os.read(self.master, 4096)
-                came += len(data)
-                self.inner.write(data)
-            if data := self.inner.read(1e-4):
-                os.write(self.master, data)
-            if self.inner.closed:
-                break
-        os.close(self.slave)
-        os.close(self.master)
-
-    def pull(self) -> None:
-        self.inner.closed = True
-        self.thread.join()
-
-
-def test_a_port_that_goes_and_comes_back(device: type, tmp_path: Path) -> None:
+def test_a_port_that_goes_and_comes_back(device: type, port: type, tmp_path: Path) -> None:
     path = tmp_path / "port"
-    port = Port(device(64, 20), path)
+    cable = port(device(64, 20), path)
     link = begun(SerialPort(str(path), 1_000_000))
     check(link, 500)
-    port.pull()
+    cable.pull()
     with pytest.raises(LinkFailed, match=f"^Serial port {path} has gone: "):
         check(link, 500)
     link.line.close()
-    port = Port(device(64, 20), path)
+    cable = port(device(64, 20), path)
     link = begun(SerialPort(str(path), 1_000_000))
     check(link, 500)
     link.line.close()
-    port.pull()
+    cable.pull()
 
 
-def test_a_port_that_goes_in_mid_run(device: type, tmp_path: Path) -> None:
+def test_a_port_that_goes_in_mid_run(device: type, port: type, tmp_path: Path) -> None:
     path = tmp_path / "port"
-    port = Port(device(64, 20), path, cut=3000)
+    cable = port(device(64, 20), path, cut=3000)
     link = begun(SerialPort(str(path), 1_000_000))
     with pytest.raises(LinkFailed, match=f"^Serial port {path} has gone: "):
         check(link, 5000)
     link.line.close()
-    port.pull()
+    cable.pull()
