@@ -94,6 +94,7 @@ def place_and_route(
     multipliers: bool = True,
     seed: int = 1,
     speed: str = SPEED_GRADE,
+    options: Sequence[str] = (),
     timeout: float = 1800.0,
     stage: Stage = lambda name: None,
 ) -> Placed:
@@ -109,6 +110,8 @@ def place_and_route(
         Whether products may take the hard multipliers of the device.
     seed
         Where the placer starts; results of several seeds lie some percent apart.
+    options
+        Further options of nextpnr.
     timeout
         Seconds after which either synthesis or place and route is given up.
 
@@ -128,9 +131,9 @@ def place_and_route(
         stage("synthesis")
         resources = synthesize_for(files, top, device, folder / "netlist.json", multipliers, timeout)
         synthesized = time.perf_counter() - started
-        options = ["--package", PACKAGE, "--out-of-context", "--speed", speed]
+        chosen = ["--package", PACKAGE, "--out-of-context", "--speed", speed, *options]
         report, seconds = place_and_route_netlist(
-            folder / "netlist.json", device, clock_hz, options=options, seed=seed, timeout=timeout, stage=stage
+            folder / "netlist.json", device, clock_hz, options=chosen, seed=seed, timeout=timeout, stage=stage
         )
     return placed_of(report, device, clock_hz, seed, resources, synthesized, seconds)
 
