@@ -67,6 +67,8 @@ def export_asic(
     from quadrille.boards.asic.netlist_export import map_design
     from quadrille.hw.export import publish
 
+    if cells != "flip-flops":
+        raise InvalidInput(f"Cells that hold weights must be flip-flops in a netlist, not {cells}")
     source, folder = Path(source), Path(folder)
     manifest = _design_of(source)
     target = _library_of(liberty)

@@ -10,10 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth import Module, Signal
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.flow.asic_report import AsicExport
@@ -23,74 +19,10 @@ from quadrille.flow.console import play
 from quadrille.flow.export_asic import export_asic
 from quadrille.flow.generation import generate
 from quadrille.flow.verification import verify
-from quadrille.hw.export import export
 from quadrille.sim.model import Model, Stall
 
-SMALL = Path(__file__).parents[1] / "boards" / "small.lib"
-GATE = """
-  cell (GATE) {
-    area : 2;
-    clock_gating_integrated_cell : "latch_posedge";
-    statetable ("CK E", "IQ") { table : "L L : - : L, L H : - : H, H - : - : N"; }
-    pin (IQ) { direction : internal; internal_node : "IQ"; }
-    pin (CK) { direction : input; capacitance : 1; clock : true; clock_gate_clock_pin : true; }
-    pin (E) { direction : input; capacitance : 1; clock_gate_enable_pin : true; }
-    pin (GCK) { direction : output; state_function : "CK * IQ"; clock_gate_out_pin : true; }
-  }
-  cell (HIGH) { area : 1; pin (Y) { direction : output; function : "1"; } }
-  cell (LOW) { area : 1; pin (Y) { direction : output; function : "0"; } }
-"""
-LARGE, LITTLE = (40, 64), (6, 8)
-"""Words and bits of memories that become macros, and of those that do not."""
-
-
-class Store(wiring.Component):
-    """Two memories that are written and read in the same cycle: one gives the old word, one by halves the new."""
-
-    i: Any
-    o: Any
-
-    def __init__(self, words: int, bits: int) -> None:
-        self.words, self.bits = words, bits
-        beat = data.StructLayout({"write": 2, "read": 1, "written": range(words), "taken": range(words), "word": bits})
-        result = data.StructLayout({"old": bits, "new": bits})
-        super().__init__(
-            {
-                "i": In(stream.Signature(beat, always_ready=True)),
-                "o": Out(stream.Signature(result, always_ready=True)),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        beat: Any = self.i.payload
-        write = beat.write & self.i.valid.replicate(2)
-        for name, granularity in (("old", None), ("new", self.bits // 2)):
-            m.submodules[name] = memory = Memory(shape=self.bits, depth=self.words, init=[])
-            writer = memory.write_port(granularity=granularity)
-            reader = memory.read_port(transparent_for=() if granularity is None else (writer,))
-            m.d.comb += [
-                writer.en.eq(write.any() if granularity is None else write),
-                writer.addr.eq(beat.written),
-                writer.data.eq(beat.word),
-                reader.en.eq(self.i.valid & beat.read),
-                reader.addr.eq(beat.taken),
-                self.o.payload[name].eq(reader.data),
-            ]
-        valid = Signal()
-        m.d.sync += valid.eq(self.i.valid & beat.read)
-        m.d.comb += self.o.valid.eq(valid)
-        return m
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small library with a clock gate and constants."""
-    path = tmp_path_factory.mktemp("library") / "gated.lib"
-    text = SMALL.read_text()
-    end = text.rindex("}")
-    path.write_text(text[:end] + GATE + text[end:])
-    return path
+LIBRARY = [Path(__file__).parents[1] / "boards" / name for name in ("small.lib", "gates.lib")]
+"""Two files: gates and a flip-flop, and a clock gate and constants."""
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +33,8 @@ def macro(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def netlist(macro: Path, library: Path, tmp_path_factory: pytest.TempPathFactory) -> AsicExport:
-    return export_asic(macro, tmp_path_factory.mktemp("netlist"), liberty=[library])
+def netlist(macro: Path, tmp_path_factory: pytest.TempPathFactory) -> AsicExport:
+    return export_asic(macro, tmp_path_factory.mktemp("netlist"), liberty=LIBRARY)
 
 
 def test_the_parts_are_the_whole(netlist: AsicExport) -> None:
@@ -121,7 +53,7 @@ def test_a_netlist_is_a_folder_like_its_source(netlist: AsicExport, macro: Path)
     folder = netlist.folder
     manifest, source = (json.loads((place / "cim_macro.json").read_text()) for place in (folder, macro))
     assert manifest["ports"] == source["ports"] and manifest["streams"] == source["streams"]
-    assert manifest["mapping"]["library"] == "gated" and manifest["files"]["models"] == ["cells.v"]
+    assert manifest["mapping"]["library"] == "small" and manifest["files"]["models"] == ["cells.v"]
     text = (folder / "cim_macro.v").read_text()
     assert "always" not in text and "assign" not in text and "_reg (" in text
     for step in netlist.path:
@@ -138,8 +70,8 @@ def test_a_netlist_is_a_folder_like_its_source(netlist: AsicExport, macro: Path)
     assert (folder / "openroad" / "cim_macro.v").read_text() == (macro / "cim_macro.v").read_text()
 
 
-def test_nothing_new_nothing_made(netlist: AsicExport, macro: Path, library: Path, tmp_path: Path) -> None:
-    again = export_asic(macro, netlist.folder, liberty=[library])
+def test_nothing_new_nothing_made(netlist: AsicExport, macro: Path, tmp_path: Path) -> None:
+    again = export_asic(macro, netlist.folder, liberty=LIBRARY)
     assert again.unchanged and not netlist.unchanged
     assert again.as_dict() == {**netlist.as_dict(), "unchanged": True}
     assert str(again).count("\n") == str(netlist).count("\n") + 1
@@ -147,24 +79,34 @@ def test_nothing_new_nothing_made(netlist: AsicExport, macro: Path, library: Pat
     changed = netlist.folder / "cells.v"
     text = changed.read_text()
     changed.write_text(text + "\n")
-    assert not export_asic(macro, netlist.folder, liberty=[library]).unchanged
+    assert not export_asic(macro, netlist.folder, liberty=LIBRARY).unchanged
     assert changed.read_text() == text
 
 
-def test_a_clock_is_met_or_refused(netlist: AsicExport, macro: Path, library: Path, tmp_path: Path) -> None:
-    relaxed = export_asic(macro, tmp_path / "slow", liberty=[library], clock_period=4 * netlist.reached)
+def test_a_clock_is_met_or_refused(netlist: AsicExport, macro: Path, tmp_path: Path) -> None:
+    relaxed = export_asic(macro, tmp_path / "slow", liberty=LIBRARY, clock_period=4 * netlist.reached)
     assert relaxed.reached < 4 * netlist.reached and relaxed.io_delay == pytest.approx(0.8 * netlist.reached)
     with pytest.raises(
         InvalidInput, match=r"^Clock period of cim_macro must be one that is met, and 0\.01 ns is not: "
     ):
-        export_asic(macro, tmp_path / "fast", liberty=[library], clock_period=0.01)
+        export_asic(macro, tmp_path / "fast", liberty=LIBRARY, clock_period=0.01)
     assert list((tmp_path / "fast").glob("*")) == []
 
 
-def test_command(macro: Path, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["export", str(macro), "--asic", "--liberty", str(library), "-o", str(tmp_path / "netlist")]
+def test_command(macro: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "export",
+        str(macro),
+        "--asic",
+        "--liberty",
+        str(LIBRARY[0]),
+        "--liberty",
+        str(LIBRARY[1]),
+        "-o",
+        str(tmp_path / "netlist"),
+    ]
     assert play(cli, [*words, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["library"] == "gated"
+    assert json.loads(capsys.readouterr().out)["library"] == "small"
     assert play(cli, words) == 0
     assert "nothing that matters is new since this was made" in capsys.readouterr().out
 
@@ -191,40 +133,6 @@ def test_a_netlist_computes_the_same(netlist: AsicExport, macro: Path, condition
     for name, values in found[0].items():
         np.testing.assert_array_equal(found[1][name], values, err_msg=name)
     assert np.any(found[0]["reference"] > 0)
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize(
-    ("size", "memories"), [(LARGE, "black-boxes"), (LITTLE, "black-boxes"), (LITTLE, "flip-flops")], ids=str
-)
-def test_memories_either_way(library: Path, tmp_path: Path, size: tuple[int, int], memories: str) -> None:
-    words, bits = size
-    store = export(Store(words, bits), tmp_path / "store", "store")
-    folder = tmp_path / "netlist"
-    mapped = export_asic(store, folder, liberty=[library], memories=memories)
-    shapes = [(memory["words"], memory["mask_bits"], memory["read_during_write"]) for memory in mapped.memories]
-    if size == LARGE:
-        assert sorted(shapes) == [(words, bits // 2, "any"), (words, bits, "old word")]
-        assert mapped.flip_flops < 4 * bits and sum(module.memories for module in mapped.modules) == 2
-        assert "ADDITIONAL_LEFS" in (folder / "openroad" / "nangate45" / "config.mk").read_text()
-        assert (folder / "openroad" / "store.v").read_text().count("memory_40x64") >= 2
-    else:
-        assert shapes == [] and mapped.flip_flops > 2 * words * bits
-    draw = np.random.default_rng(1)
-    count = 100 + words
-    written = np.concatenate([np.arange(words), draw.integers(0, words, 100)])
-    beats = {
-        "write": np.where(np.arange(count) < words, 3, draw.integers(0, 4, count)),
-        "read": np.arange(count) >= words,
-        "written": written,
-        # Every other word is read while it is written.
-        "taken": np.where(np.arange(count) % 2, written, draw.integers(0, words, count)),
-        "word": draw.integers(0, 1 << min(bits, 63), count, dtype=np.uint64),
-    }
-    expected, found = (answers(place, {"i": beats}, 100) for place in (store, folder))
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
-    assert np.any(expected["old"] != expected["new"])
 
 
 def changed(old: str, new: str) -> Callable[[str], str]:
@@ -263,53 +171,25 @@ def test_a_library_that_lacks_something_is_refused(
     macro: Path, tmp_path: Path, edit: Callable[[str], str], message: str
 ) -> None:
     path = tmp_path / "bad.lib"
-    path.write_text(edit(SMALL.read_text()))
+    path.write_text(edit(LIBRARY[0].read_text()))
     with pytest.raises(InvalidInput, match=message):
         export_asic(macro, tmp_path / "netlist", liberty=[path])
     assert not (tmp_path / "netlist").exists()
 
 
-def test_what_is_no_design_is_refused(netlist: AsicExport, library: Path, tmp_path: Path) -> None:
+def test_what_is_no_design_is_refused(netlist: AsicExport, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^Design must be Verilog that is not mapped yet, and .* holds a netlist$"):
-        export_asic(netlist.folder, tmp_path, liberty=[library])
+        export_asic(netlist.folder, tmp_path, liberty=LIBRARY)
+    with pytest.raises(InvalidInput, match=r"^Cells that hold weights must be flip-flops in a netlist, not latches$"):
+        export_asic(netlist.folder, tmp_path, liberty=LIBRARY, cells="latches")
     with pytest.raises(InvalidInput, match=r"^Design must be a folder that was exported, not .*none$"):
-        export_asic(tmp_path / "none", tmp_path, liberty=[library])
+        export_asic(tmp_path / "none", tmp_path, liberty=LIBRARY)
 
 
-class Begun(wiring.Component):
-    """A memory that would have to start with contents."""
-
-    i: Any
-    write: Any
-    o: Any
-
-    def __init__(self) -> None:
-        super().__init__({"i": In(5), "write": In(1), "o": Out(8)})
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        m.submodules.memory = memory = Memory(shape=8, depth=32, init=range(32))
-        writer, reader = memory.write_port(), memory.read_port()
-        m.d.comb += [
-            writer.addr.eq(self.i),
-            writer.data.eq(self.i),
-            writer.en.eq(self.write),
-            reader.addr.eq(self.i),
-            self.o.eq(reader.data),
-        ]
-        return m
-
-
-def test_a_memory_that_starts_with_contents_is_refused(library: Path, tmp_path: Path) -> None:
-    source = export(Begun(), tmp_path / "begun", "begun")
-    with pytest.raises(InvalidInput, match=r"^Memory memory of begun must start with zeros or be read only, and "):
-        export_asic(source, tmp_path / "netlist", liberty=[library])
-
-
-def test_a_period_is_no_reason_to_lose_what_was_there(netlist: AsicExport, macro: Path, library: Path) -> None:
+def test_a_period_is_no_reason_to_lose_what_was_there(netlist: AsicExport, macro: Path) -> None:
     before = {path: path.read_bytes() for path in netlist.folder.rglob("*") if path.is_file()}
     with pytest.raises(InvalidInput, match=r"^Clock period of cim_macro must be one that is met, and "):
-        export_asic(macro, netlist.folder, liberty=[library], clock_period=0.02)
+        export_asic(macro, netlist.folder, liberty=LIBRARY, clock_period=0.02)
     assert {path: path.read_bytes() for path in netlist.folder.rglob("*") if path.is_file()} == before
 
 

@@ -1,0 +1,134 @@
+"""Memories of an exported design: as macros or as flip-flops, what they compute, and contents that silicon cannot give.
+
+Where a macro may give anything for a word that is read while it is written, its model gives the inverted word.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from quadrille.algo.spec import InvalidInput
+from quadrille.flow.export_asic import export_asic
+from quadrille.hw.export import export
+from quadrille.sim.model import Model
+
+LIBRARY = [Path(__file__).parents[1] / "boards" / name for name in ("small.lib", "gates.lib")]
+"""Two files: gates and a flip-flop, and a clock gate and constants."""
+LARGE, LITTLE = (40, 64), (6, 8)
+"""Words and bits of memories that become macros, and of those that do not."""
+
+
+class Store(wiring.Component):
+    """Two memories that are written and read in the same cycle: one gives the old word, one by halves the new."""
+
+    i: Any
+    o: Any
+
+    def __init__(self, words: int, bits: int) -> None:
+        self.words, self.bits = words, bits
+        beat = data.StructLayout({"write": 2, "read": 1, "written": range(words), "taken": range(words), "word": bits})
+        result = data.StructLayout({"old": bits, "new": bits})
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat, always_ready=True)),
+                "o": Out(stream.Signature(result, always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        beat: Any = self.i.payload
+        write = beat.write & self.i.valid.replicate(2)
+        for name, granularity in (("old", None), ("new", self.bits // 2)):
+            m.submodules[name] = memory = Memory(shape=self.bits, depth=self.words, init=[])
+            writer = memory.write_port(granularity=granularity)
+            reader = memory.read_port(transparent_for=() if granularity is None else (writer,))
+            m.d.comb += [
+                writer.en.eq(write.any() if granularity is None else write),
+                writer.addr.eq(beat.written),
+                writer.data.eq(beat.word),
+                reader.en.eq(self.i.valid & beat.read),
+                reader.addr.eq(beat.taken),
+                self.o.payload[name].eq(reader.data),
+            ]
+        valid = Signal()
+        m.d.sync += valid.eq(self.i.valid & beat.read)
+        m.d.comb += self.o.valid.eq(valid)
+        return m
+
+
+def answers(folder: Path, inputs: dict[str, Any], count: int, **conditions: Any) -> dict[str, Any]:
+    with Model(folder) as model:
+        return model.run(inputs, {"o": count}, **conditions).streams["o"].fields
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize(
+    ("size", "memories"), [(LARGE, "black-boxes"), (LITTLE, "black-boxes"), (LITTLE, "flip-flops")], ids=str
+)
+def test_memories_either_way(tmp_path: Path, size: tuple[int, int], memories: str) -> None:
+    words, bits = size
+    store = export(Store(words, bits), tmp_path / "store", "store")
+    folder = tmp_path / "netlist"
+    mapped = export_asic(store, folder, liberty=LIBRARY, memories=memories)
+    shapes = [(memory["words"], memory["mask_bits"], memory["read_during_write"]) for memory in mapped.memories]
+    if size == LARGE:
+        assert sorted(shapes) == [(words, bits // 2, "any"), (words, bits, "old word")]
+        assert mapped.flip_flops < 4 * bits and sum(module.memories for module in mapped.modules) == 2
+        assert "ADDITIONAL_LEFS" in (folder / "openroad" / "nangate45" / "config.mk").read_text()
+        assert (folder / "openroad" / "store.v").read_text().count("memory_40x64") >= 2
+    else:
+        assert shapes == [] and mapped.flip_flops > 2 * words * bits
+    draw = np.random.default_rng(1)
+    count = 100 + words
+    written = np.concatenate([np.arange(words), draw.integers(0, words, 100)])
+    beats = {
+        "write": np.where(np.arange(count) < words, 3, draw.integers(0, 4, count)),
+        "read": np.arange(count) >= words,
+        "written": written,
+        # Every other word is read while it is written.
+        "taken": np.where(np.arange(count) % 2, written, draw.integers(0, words, count)),
+        "word": draw.integers(0, 1 << min(bits, 63), count, dtype=np.uint64),
+    }
+    expected, found = (answers(place, {"i": beats}, 100) for place in (store, folder))
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    assert np.any(expected["old"] != expected["new"])
+
+
+class Begun(wiring.Component):
+    """A memory that would have to start with contents."""
+
+    i: Any
+    write: Any
+    o: Any
+
+    def __init__(self) -> None:
+        super().__init__({"i": In(5), "write": In(1), "o": Out(8)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=8, depth=32, init=range(32))
+        writer, reader = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            writer.addr.eq(self.i),
+            writer.data.eq(self.i),
+            writer.en.eq(self.write),
+            reader.addr.eq(self.i),
+            self.o.eq(reader.data),
+        ]
+        return m
+
+
+def test_a_memory_that_starts_with_contents_is_refused(tmp_path: Path) -> None:
+    source = export(Begun(), tmp_path / "begun", "begun")
+    with pytest.raises(InvalidInput, match=r"^Memory memory of begun must start with zeros or be read only, and "):
+        export_asic(source, tmp_path / "netlist", liberty=LIBRARY)
