@@ -30,6 +30,8 @@ SILENT_BYTES = 1000
 """Bytes on the line within which an answer comes: three of the longest frames."""
 GARBAGE = 4 * SILENT_BYTES
 """Bytes without a frame among them that are as good as none."""
+FIELD_BYTES = 5
+"""Of an ANSWER and an ACKNOWLEDGE: a code and a value."""
 UNTOLD = FRAME_WORDS // 2
 """Words of results that are taken in before the accelerator is told so."""
 
@@ -50,7 +52,7 @@ class Link:
         self._answer: Frame | None = None
         self._waited = 0.0
         self._seconds = line.latency + SILENT_BYTES * line.byte_seconds
-        self._begun = False
+        self._exchanging = False
         self.forget()
 
     def begin(self) -> None:
@@ -62,7 +64,7 @@ class Link:
             If nothing answers.
         """
         for _ in range(2):
-            self.request(Kind.READ, 0)
+            self._answered(Kind.READ, 0, 0, 0)
 
     def forget(self) -> None:
         """Both positions are 0."""
@@ -77,7 +79,6 @@ class Link:
         """Write `reset` to the register at `control`: what starts the accelerator anew, and both positions at 0."""
         self.request(Kind.WRITE, control, reset)
         self.forget()
-        self._begun = True
 
     def request(self, kind: Kind, address: int, value: int = 0, strobes: int = 15) -> int:
         """Read or write a register, however often it takes; its value if it was read.
@@ -87,6 +88,13 @@ class Link:
         LinkFailed
             If no answer comes, or there is no such register.
         """
+        code, value = self._answered(kind, address, value, strobes)
+        if code != Code.NONE:
+            raise LinkFailed(f"Accelerator at {self.name} must have a register at {address:#x}, and has none")
+        return value
+
+    def _answered(self, kind: Kind, address: int, value: int, strobes: int) -> tuple[int, int]:
+        """Code and value of the answer to a request."""
         self._number = (self._number + 1) % POSITIONS
         self._answer = None
         frame = register_request(kind, self._number, address, value, strobes)
@@ -96,10 +104,7 @@ class Link:
             while self._answer is None and self._receive():
                 pass
             if self._answer is not None:
-                code, value = self._answer.payload[0], int.from_bytes(self._answer.payload[1:], "little")
-                if code != Code.NONE:
-                    raise LinkFailed(f"Accelerator at {self.name} must have a register at {address:#x}, and has none")
-                return value
+                return self._answer.payload[0], int.from_bytes(self._answer.payload[1:], "little")
         raise LinkFailed(f"Accelerator at {self.name} does not answer: is it on, and at this rate?")
 
     def exchange(
@@ -115,9 +120,18 @@ class Link:
         LinkFailed
             If the line goes, the accelerator stops answering or is reset, or no more results come.
         """
-        data = words.astype("<u8").tobytes()
-        first, end, enough = self._taken, self._taken + len(words), self._received + results
-        silences = 0
+        self._exchanging = True
+        try:
+            self._play(words.astype("<u8").tobytes(), self._taken + len(words), self._received + results, progress)
+        finally:
+            self._exchanging = False
+        came, self._results = np.frombuffer(bytes(self._results), np.uint8).reshape(-1, RESULT_BYTES), bytearray()
+        data = np.ascontiguousarray(came[:, :WORD_BYTES]).view("<u8")[:, 0]
+        return data.astype(np.uint64), came[:, WORD_BYTES] % 2 == 1
+
+    def _play(self, data: bytes, end: int, enough: int, progress: Callable[[float], None] | None) -> None:
+        """Send `data`, of words up to `end`, and take in results until there are `enough`."""
+        first, results, silences = self._taken, enough - self._received, 0
         self._waited = 0.0
         self._ask()
         while self._taken < end or self._received < enough:
@@ -140,9 +154,6 @@ class Link:
             raise LinkFailed(f"Accelerator at {self.name} must give {results} words of results, and gave more")
         if self._told < self._received:
             self._tell(Kind.TAKEN)
-        came, self._results = np.frombuffer(bytes(self._results), np.uint8).reshape(-1, RESULT_BYTES), bytearray()
-        data_words = np.ascontiguousarray(came[:, :WORD_BYTES]).view("<u8")[:, 0]
-        return data_words.astype(np.uint64), came[:, WORD_BYTES] % 2 == 1
 
     def _fill(self, data: bytes, first: int, end: int) -> None:
         """Send what there is space for."""
@@ -155,7 +166,6 @@ class Link:
 
     def _recover(self) -> None:
         """Nothing came: send again what is not known to be there, and ask for results again."""
-        self.traffic.repeated += self._sent > self._taken
         self._sent, self._returned = self._taken, False
         self._ask()
         self._tell(Kind.RESEND)
@@ -196,17 +206,20 @@ class Link:
         return False
 
     def _dispatch(self, frame: Frame) -> None:
-        if frame.kind == Kind.ANSWER:
-            if frame.number == self._number:
-                self._answer = frame
-        elif not self._begun:
-            pass  # of a session before
-        elif frame.kind == Kind.ACKNOWLEDGE:
-            self._acknowledged(frame)
-        elif frame.kind == Kind.RESULTS:
+        """What a frame is for; of words there is nothing to hear but in an exchange."""
+        whole = len(frame.payload) == FIELD_BYTES
+        if frame.kind == Kind.ANSWER and whole and frame.number == self._number:
+            self._answer = frame
+        elif frame.kind == Kind.ACKNOWLEDGE and whole:
+            code = Code(frame.payload[0])
+            if code != Code.NONE:
+                self.traffic.refused[code] = self.traffic.refused.get(code, 0) + 1
+            if self._exchanging:
+                self._acknowledged(frame, code)
+        elif frame.kind == Kind.RESULTS and self._exchanging:
             self._take_in(frame)
 
-    def _acknowledged(self, frame: Frame) -> None:
+    def _acknowledged(self, frame: Frame, code: Code) -> None:
         """How far the accelerator is; go back if something did not arrive."""
         more = (frame.number - self._taken) % POSITIONS
         if more > self._highest - self._taken:
@@ -216,12 +229,9 @@ class Link:
             self._sent = max(self._sent, self._taken)
             self._returned, self._waited = False, 0.0
         self._space = int.from_bytes(frame.payload[1:3], "little")
-        code = Code(frame.payload[0])
-        if code != Code.NONE:
-            self.traffic.refused[code] = self.traffic.refused.get(code, 0) + 1
-            # What was on its way behind the first missing frame is refused as well: go back once.
-            if not self._returned and self._sent > self._taken:
-                self._sent, self._returned = self._taken, True
+        # What was on its way behind the first missing frame is refused as well: go back once.
+        if code != Code.NONE and self._sent > self._taken and not self._returned:
+            self._sent, self._returned = self._taken, True
 
     def _take_in(self, frame: Frame) -> None:
         """New words of results; ask again for those that are missing."""

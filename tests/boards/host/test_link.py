@@ -114,6 +114,19 @@ def test_an_accelerator_that_is_reset(device: type) -> None:
         check(link, 100)
 
 
+def test_a_session_before_leaves_nothing_behind(device: type) -> None:
+    inner = device()
+    link = begun(inner)
+    with pytest.raises(LinkFailed):
+        link.exchange(np.arange(50, dtype=np.uint64), 60)
+    inner.restart()
+    inner.answered = (1, b"\x07" + bytes(4))  # the number with which another one begins
+    inner.waiting = [bytes(8)] * 9
+    link.restart(0x28, 1)
+    check(link, 100)
+    check(begun(inner), 100)
+
+
 def test_results_that_do_not_come_and_that_nobody_asked_for(device: type) -> None:
     link = begun(device())
     with failing("Accelerator at here must give 5 words of results, and gave 3"):
