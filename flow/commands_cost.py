@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .console import emit, json_option, names_of, output_option
+from .console import emit, json_option, names_of, output_option, workers_options
 from .progress import shown
 
 __all__ = ["mac_cost_command"]
@@ -25,9 +25,11 @@ __all__ = ["mac_cost_command"]
     show_default=True,
     help="FPGA families and cell libraries, whose files lie in QUADRILLE_DATA/liberty.",
 )
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes that synthesize.")
+@workers_options
 @json_option
-def mac_cost_command(output: Path, designs: tuple[str, ...], jobs: int, as_json: bool, **settings: Any) -> None:
+def mac_cost_command(
+    output: Path, designs: tuple[str, ...], jobs: int, scheduler: str | None, as_json: bool, **settings: Any
+) -> None:
     """Synthesize the spatio-temporal unit and the designs it is measured against, all in one shell.
 
     In the first cell library every netlist is simulated with random dot products at 2, 4, 8 and 16 bits and must give
@@ -44,5 +46,12 @@ def mac_cost_command(output: Path, designs: tuple[str, ...], jobs: int, as_json:
 
     options = MacCostOptions(**{**settings, "designs": designs or tuple(DESIGNS)})
     with shown(as_json) as progress:
-        result = study_mac(options, output, jobs=jobs, progress=progress, on_run=partial(click.echo, err=True))
+        result = study_mac(
+            options,
+            output,
+            jobs=jobs,
+            scheduler=scheduler,
+            progress=progress,
+            on_run=partial(click.echo, err=True),
+        )
     emit(result, as_json)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .console import emit, json_option, names_of, output_option
+from .console import emit, json_option, names_of, output_option, workers_options
 from .progress import shown
 
 __all__ = ["mixed_precision_command", "robustness_command"]
@@ -50,6 +50,7 @@ def mixed_precision_command(recipe: str, output: Path, as_json: bool, methods: t
 @click.option("--pgd-steps", type=int, default=20, show_default=True, help="Steps of projected gradient descent.")
 @click.option("--rounds", type=int, default=10, show_default=True, help="Draws of modes for all images.")
 @click.option("--methods", callback=names_of, default="", help="Ways of training, with commas [default: all].")
+@workers_options
 @json_option
 def robustness_command(recipe: str, output: Path, as_json: bool, **numbers: Any) -> None:
     """Train RECIPE (random-precision-digits) at one precision and at several that are drawn, and attack both.

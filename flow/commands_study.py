@@ -10,7 +10,7 @@ import click
 
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES
 
-from .console import FILE, emit, json_option, names_of, numbers_of, output_option, setting_option
+from .console import FILE, emit, json_option, names_of, numbers_of, output_option, setting_option, workers_options
 from .progress import shown
 
 __all__ = ["study_command"]
@@ -72,9 +72,18 @@ def study_command() -> None:
     "--variation-images", type=int, default=500, show_default=True, help="Held-out images of the sweep, at most all."
 )
 @click.option("--fraction-bits", type=int, default=3, show_default=True, help="Fraction bits of a varied cell.")
+@workers_options
 @json_option
 def granularity_command(
-    model: str, output: Path, data: str | None, images: int | None, held_out: int | None, as_json: bool, **settings: Any
+    model: str,
+    output: Path,
+    data: str | None,
+    images: int | None,
+    held_out: int | None,
+    jobs: int,
+    scheduler: str | None,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Train MODEL with weight scales and partial-sum scales per layer, per array and per column, and compare.
 
@@ -94,7 +103,8 @@ def granularity_command(
     counted = counts(model, data, images, held_out, settings["variation_images"])
     options = StudyOptions(model=model, **{**settings, **counted})
     with shown(as_json) as progress:
-        result = study(options, output, progress=progress, on_run=partial(click.echo, err=True))
+        told = partial(click.echo, err=True)
+        result = study(options, output, progress=progress, on_run=told, jobs=jobs, scheduler=scheduler)
     emit(result, as_json)
 
 

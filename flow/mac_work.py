@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quadrille.algo.spec import InvalidInput
 
 from .cost_records import RESULTS, TARGETS, check_names, find_targets, records_bytes
+from .executors import as_done
 from .mac_designs import DESIGNS
 from .mac_energy import product_energy
 from .progress import Report
@@ -71,8 +71,8 @@ class MacWork:
         known = {_key(record): record for record in self.records["records"]}
         return [known[key] for key in self.runs if key in known]
 
-    def measure(self, jobs: int, progress: Report) -> None:
-        """Synthesize what is not measured yet, in `jobs` processes side by side, and keep each record when it is made.
+    def measure(self, pool: Executor, progress: Report) -> None:
+        """Synthesize what is not measured yet, by the workers of `pool`, and keep each record when it is made.
 
         A design that does not go through is left out, and the sentence says so.
         """
@@ -80,7 +80,7 @@ class MacWork:
         missing = [key for key in self.runs if key not in have]
         label = f"synthesis of units of {self.options.units}"
         progress(label, 0, len(missing))
-        for done, (key, outcome) in enumerate(self.measured(missing, jobs), 1):
+        for done, (key, outcome) in enumerate(as_done(pool, figures, self.tasks(missing)), 1):
             progress(label, done, len(missing))
             name, target = key
             if isinstance(outcome, InvalidInput):
@@ -90,24 +90,12 @@ class MacWork:
             self.save()
             self.on_run(f"{name}, {target}: {_line(outcome)}")
 
-    def measured(
-        self, keys: Sequence[tuple[str, str]], jobs: int
-    ) -> Iterator[tuple[tuple[str, str], dict[str, Any] | InvalidInput]]:
-        """What comes of each, in the order in which it is done. Energy is that in the first cell library."""
+    def tasks(self, keys: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], tuple[Any, ...]]]:
+        """What `figures` is called with for each. Energy is that in the first cell library."""
         from quadrille.boards.targets import CellLibrary
 
         energetic = next((name for name, target in self.found.items() if isinstance(target, CellLibrary)), None)
-        work = {key: (key[0], self.options.units, self.found[key[1]], key[1] == energetic) for key in keys}
-        if jobs == 1:
-            yield from ((key, figures(*given)) for key, given in work.items())
-            return
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as executor:
-            futures = {executor.submit(figures, *given): key for key, given in work.items()}
-            try:
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
-            finally:
-                executor.shutdown(cancel_futures=True)
+        return ((key, (key[0], self.options.units, self.found[key[1]], key[1] == energetic)) for key in keys)
 
     def save(self) -> None:
         """Write results.json, whole."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput, Network
 
+from .executors import InTurn, as_done, executor
 from .progress import Report, silent
 from .results import Result, listed, percent, read_json
 from .study_findings import Findings, findings
 from .study_plot import study_png
 from .study_tables import study_csv, study_markdown
+from .study_work import sweep_points, swept_points, train_point
 
 if TYPE_CHECKING:
     from quadrille.algo.integer.sweep import SweepPoint
@@ -68,6 +70,8 @@ def study(
     on_run: Callable[[str], None] | None = None,
     train: Train | None = None,
     sweep: Sweep | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> Study:
     """Train and sweep whatever of the study `options` is not yet in `folder`, and write there what it shows.
 
@@ -75,7 +79,8 @@ def study(
     on where it was, a training in its midst from its checkpoint, and ends in the same bytes. A finished study takes
     further seeds. The other files are study.md and study.csv (the tables), study.png, and the trained networks in
     networks/. `on_run` is given one line for each run. `train` and `sweep` take the place of `train_grain` and
-    `algo.integer.sweep.sweep`.
+    `algo.integer.sweep.sweep`, where one job does all. `jobs` processes train, or the workers of the Dask cluster at
+    `scheduler`, which need the data set but no files of `folder`.
 
     Raises
     ------
@@ -91,8 +96,12 @@ def study(
     records = _recorded(folder, options)
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     work = _Work(options, folder, records, progress, on_run, train or train_grain, sweep or sweep_network)
-    for seed, grain in options.runs:
-        work.run(seed, grain)
+    with executor(jobs, scheduler) as pool:
+        if isinstance(pool, InTurn):
+            for seed, grain in options.runs:
+                work.run(seed, grain)
+        else:
+            work.share(pool)
     work.in_order()
     found = findings(options.as_dict(), records["runs"], records["variation"])
     publish(
@@ -152,17 +161,44 @@ class _Work:
 
     def run(self, seed: int, grain: Grain) -> None:
         """Train and sweep one grain with one seed, unless that is done."""
-        key = {"weights": grain.weights, "sums": grain.sums, "seed": seed}
+        key, path = self._place(seed, grain)
+        network = self._trained(seed, grain, key, path) if self._untrained(seed, grain) else None
+        if self._unswept(seed, grain):
+            self._swept(seed, grain, key, network, path)
+
+    def share(self, pool: Executor) -> None:
+        """The same for all runs, by the workers of `pool`: trainings first, then sweeps."""
+        from quadrille.algo.integer import read_network
+
+        runs = [run for run in self.options.runs if self._untrained(*run)]
+        trainings = [
+            ((seed, grain), (self.options, grain, seed, self.folder / f"checkpoint-{'-'.join(grain)}-{seed}.pt"))
+            for seed, grain in runs
+        ]
+        for (seed, grain), outcome in as_done(pool, train_point, trainings):
+            key, path = self._place(seed, grain)
+            self._finish(seed, grain, key, path, outcome)
+            (self.folder / f"checkpoint-{'-'.join(grain)}-{seed}.pt").unlink(missing_ok=True)
+            self._tell(f"{grain} seed {seed}", 0)
+        left = [run for run in self.options.runs if self._unswept(*run)]
+        sweeps = ((run, (self.options, read_network(self._place(*run)[1]))) for run in left)
+        for (seed, grain), points in as_done(pool, sweep_points, sweeps):
+            self._keep("variation", {**self._place(seed, grain)[0], "points": points})
+            self._tell(f"{grain} seed {seed} under variation", 0)
+
+    def _place(self, seed: int, grain: Grain) -> tuple[dict[str, Any], Path]:
+        """What tells the records of a run from others, and where its network is."""
+        path = self.folder / NETWORKS / f"{grain.weights}-{grain.sums}-{seed}.safetensors"
+        return {"weights": grain.weights, "sums": grain.sums, "seed": seed}, path
+
+    def _unswept(self, seed: int, grain: Grain) -> bool:
         limit = self.options.swept_seeds
         spared = not self.options.sigmas or (limit is not None and seed >= limit)
-        swept = spared or self._has("variation", key)
-        path = self.folder / NETWORKS / f"{grain.weights}-{grain.sums}-{seed}.safetensors"
-        if self._has("runs", key) and (swept or path.is_file()):
-            network = None
-        else:
-            network = self._trained(seed, grain, key, path)
-        if not swept:
-            self._swept(seed, grain, key, network, path)
+        return not spared and not self._has("variation", self._place(seed, grain)[0])
+
+    def _untrained(self, seed: int, grain: Grain) -> bool:
+        key, path = self._place(seed, grain)
+        return not self._has("runs", key) or (self._unswept(seed, grain) and not path.is_file())
 
     def _has(self, kind: str, key: dict[str, Any]) -> bool:
         return any(key.items() <= record.items() for record in self.records[kind])
@@ -180,7 +216,6 @@ class _Work:
         self.progress(f"study, {what}", done, 1000 * self.options.seeds * len(self.options.grains))
 
     def _trained(self, seed: int, grain: Grain, key: dict[str, Any], path: Path) -> Network:
-        from quadrille.algo.integer import write_network
         from quadrille.hw.export import publish
 
         def told(at: Progress) -> None:
@@ -194,36 +229,30 @@ class _Work:
             checkpoint.unlink(missing_ok=True)
         publish(self.folder, {marker.name: json.dumps(key) + "\n"})
         outcome = self.train(self.options, grain, seed, checkpoint=checkpoint, progress=told)
-        with tempfile.TemporaryDirectory() as folder:
-            written = write_network(outcome.network, Path(folder) / path.name).read_bytes()
-        publish(path.parent, {path.name: written})
-        if not self._has("runs", key):
-            self._keep("runs", {**key, **_record(outcome)})
+        self._finish(seed, grain, key, path, outcome)
         checkpoint.unlink(missing_ok=True)
         marker.unlink(missing_ok=True)
+        return outcome.network
+
+    def _finish(self, seed: int, grain: Grain, key: dict[str, Any], path: Path, outcome: Outcome) -> None:
+        """Keep what came of a training: its network, then its record."""
+        from quadrille.algo.integer.network_file import network_bytes
+        from quadrille.hw.export import publish
+
+        publish(path.parent, {path.name: network_bytes(outcome.network)})
+        if not self._has("runs", key):
+            self._keep("runs", {**key, **_record(outcome)})
         if self.on_run is not None:
             self.on_run(f"{grain} seed {seed}: {percent(outcome.accuracy)}")
-        return outcome.network
 
     def _swept(self, seed: int, grain: Grain, key: dict[str, Any], network: Network | None, path: Path) -> None:
         from quadrille.algo.integer import read_network
-        from quadrille.algo.integer.variation import Variation
-        from quadrille.algo.nn.study import study_data
 
-        data = study_data(self.options)
-        count = self.options.variation_images
-        self._tell(f"{grain} seed {seed} under variation", 0)
-        points = self.sweep(
-            read_network(path) if network is None else network,
-            data.held_out_images[:count],
-            data.held_out_labels[:count],
-            values=self.options.sigmas,
-            seeds=range(self.options.draws),
-            variation=Variation(fraction_bits=self.options.fraction_bits),
-            progress=partial(self._tell_sweep, f"{grain} seed {seed} under variation"),
-        )
-        swept = [{"sigma": point.value, "accuracies": list(point.accuracies)} for point in points]
-        self._keep("variation", {**key, "points": swept})
+        what = f"{grain} seed {seed} under variation"
+        self._tell(what, 0)
+        network = read_network(path) if network is None else network
+        points = swept_points(self.options, network, self.sweep, progress=partial(self._tell_sweep, what))
+        self._keep("variation", {**key, "points": points})
 
     def _tell_sweep(self, what: str, done: int, total: int) -> None:
         self._tell(f"{what}, {done} of {total}", 0)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from quadrille.algo.spec import InvalidInput
 
 from .cost_records import FILES, RESULTS, CostStudy, read_records, records_bytes, records_csv
+from .executors import executor
 from .mac_designs import DESIGNS
 from .mac_findings import PRECISIONS, findings
 from .mac_plot import mac_png
@@ -37,6 +38,7 @@ def study_mac(
     folder: Path | str,
     *,
     jobs: int = 1,
+    scheduler: str | None = None,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> MacCostStudy:
@@ -44,7 +46,8 @@ def study_mac(
 
     results.json has a record for every synthesis, written when it is done: an interrupted study goes on where it was,
     and one of as many units takes further designs and targets. The other files are study.md and study.csv (the tables)
-    and study.png. A cell library whose files are not there, and a design that does not go through, is left out.
+    and study.png. A cell library whose files are not there, and a design that does not go through, is left out. `jobs`
+    processes synthesize, or the workers of the Dask cluster at `scheduler`, for which those files must be there too.
 
     Raises
     ------
@@ -55,13 +58,12 @@ def study_mac(
     """
     from quadrille.hw.export import publish
 
-    if jobs < 1:
-        raise InvalidInput(f"Jobs of the study must be 1 or more, not {jobs}")
     folder = Path(folder)
-    records = read_records(folder, {"units": options.units}, records=[])
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    work = MacWork(options, folder, records, on_run or (lambda line: None))
-    work.measure(jobs, progress)
+    with executor(jobs, scheduler) as pool:
+        records = read_records(folder, {"units": options.units}, records=[])
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
+        work = MacWork(options, folder, records, on_run or (lambda line: None))
+        work.measure(pool, progress)
     measured = work.wanted()
     if not measured:
         raise InvalidInput(f"Study must have something to measure, and has not: {'; '.join(work.skipped)}")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from quadrille.algo.spec import InvalidInput
 
 from .cost_records import FILES, RESULTS, CostStudy, check_names, read_records, records_bytes, records_csv
+from .executors import InTurn, as_done, executor
 from .progress import Report, silent
 from .results import percent
 from .robustness_plot import robustness_png
 from .robustness_tables import METHODS, flat_record, robustness_findings, robustness_markdown
+from .study_work import kept_here
 
 if TYPE_CHECKING:
     from quadrille.algo.data import Dataset
@@ -49,6 +51,8 @@ def study_robustness(
     pgd_steps: int = 20,
     rounds: int = 10,
     methods: Sequence[str] = (),
+    jobs: int = 1,
+    scheduler: str | None = None,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> RobustnessStudy:
@@ -96,16 +100,18 @@ def study_robustness(
     }
     records = read_records(folder, options, runs=[])
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    work = _Work(chosen, data, options, folder, progress)
     total = seeds * len(methods)
-    for seed in range(seeds):
-        for method in methods:
-            if any((each["method"], each["seed"]) == (method, seed) for each in records["runs"]):
-                continue
-            record = work.run(method, seed, len(records["runs"]), total)
+    done = {(each["method"], each["seed"]) for each in records["runs"]}
+    missing = [(method, seed) for seed in range(seeds) for method in methods if (method, seed) not in done]
+    with executor(jobs, scheduler) as pool:
+        # Where nothing else works, progress can be told of within a training.
+        work = _Work(chosen, data, options, folder, progress if isinstance(pool, InTurn) else silent)
+        tasks = (((method, seed), (method, seed, len(records["runs"]), total)) for method, seed in missing)
+        for (method, seed), record in as_done(pool, work.run, tasks):
             records["runs"].append(record)
             publish(folder, {RESULTS: records_bytes(records)})
             work.checkpoint(method, seed).unlink(missing_ok=True)
+            progress("study", 1000 * len(records["runs"]), 1000 * total)
             if on_run is not None:
                 shares = [percent(record[name]) for name in ("clean", "pgd_guess")]
                 on_run(f"{method}, seed {seed}: {shares[0]} clean, {shares[1]} under PGD")
@@ -195,7 +201,7 @@ class _Work:
             seed=seed,
             epochs=self.options["epochs"],
             data=self.data,
-            checkpoint=self.checkpoint(method, seed),
+            checkpoint=kept_here(self.checkpoint(method, seed)),
             progress=told,
         )
         images, labels = self.data.held_out_images, self.data.held_out_labels

@@ -102,7 +102,7 @@ def test_options_are_checked(changes: dict[str, Any], message: str) -> None:
 
 
 def test_jobs_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"^Jobs of the study must be 1 or more, not 0$"):
+    with pytest.raises(InvalidInput, match=r"^Number of jobs must be a positive integer, not 0$"):
         study_mac(MacCostOptions(**TINY), tmp_path, jobs=0)
 
 
