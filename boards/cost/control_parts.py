@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from quadrille.hw.engine.targets import PORT_BITS
 
-from .geometry import Geometry, address_bits, count_bits
+from .geometry import Geometry, address_bits, count_bits, store_row
 from .parts import Memory, Part
 
 __all__ = ["control_parts"]
@@ -63,10 +63,10 @@ def loader(g: Geometry) -> Part:
         c.lanes * c.bias_bits,
         g.instruction,
         g.tile,
-        17 + 2 * g.store_address,
+        store_row(g, g.store_address),
     ]
     if c.residual:
-        widths += [17 + 2 * address_bits(c.stored_words), g.residual_row]
+        widths += [store_row(g, address_bits(c.stored_words)), g.residual_row]
     if c.pooling:
         widths.append(g.pool_row)
     words = max(-(-width // PORT_BITS) for width in widths)
@@ -103,10 +103,10 @@ def patches(g: Geometry) -> Part:
             "wanted": rows * g.row,
             "pointers": g.element,
             "maps": g.map + g.kernel,
-            "banks": c.banks * (g.row + 16),
+            "banks": c.banks * (g.row + 16) + 3 * count_bits(c.banks * c.window_rows),
             "jobs": g.job + read * (1 + c.patch_cuts) + g.tag,
             "cuts": sum(cuts),
-            "walk cuts": c.walk_cuts * 2 * (g.element + g.position + 16 + 32 * c.banks),
+            "walk cuts": c.walk_cuts * 2 * (g.element + g.position + g.row + 32 * c.banks),
             "one": 1,
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.hw.engine import Configuration
@@ -12,10 +12,11 @@ from quadrille.hw.engine import Configuration
 from ..synthesis import Resources
 from .components import parts_of
 from .memories import BLOCKS
-from .models import Model, around_memories, dot, models, place, soft_products
-from .parts import Part
+from .models import Model, models, place, soft_products
+from .parts import Memory, Part
+from .structure import MEMORY
 
-__all__ = ["TARGETS", "Cost", "Estimate", "cost_of", "estimated"]
+__all__ = ["TARGETS", "Cost", "Estimate", "Estimator", "cost_of"]
 
 TARGETS = tuple(models())
 """Families and libraries that a table is there for."""
@@ -94,42 +95,73 @@ def cost_of(configuration: Configuration, target: str) -> Cost:
     InvalidInput
         If there is no table for the target, or no row in it for a component.
     """
-    known = models()
-    if target not in known:
-        raise InvalidInput(f"Target of a cost must be one with a table, {', '.join(known)}, not {target!r}")
-    model = known[target]
-    components = {part.module or "top": estimated(part, model) for part in parts_of(configuration)}
+    if target not in TARGETS:
+        raise InvalidInput(f"Target of a cost must be one with a table, {', '.join(TARGETS)}, not {target!r}")
+    estimator = Estimator.of(target)
+    components = {part.module or "top": estimator.estimate(part) for part in parts_of(configuration)}
     return Cost(configuration, target, components)
 
 
-def estimated(part: Part, model: Model) -> Estimate:
-    """What one component takes.
+class Estimator:
+    """The model of a target, ready for arithmetic: `kinds` gives for each kind of component the features that count,
+    with what one of each takes of the two fitted resources."""
 
-    Raises
-    ------
-    InvalidInput
-        If the table has no row for a component of its kind.
-    """
-    target = model.target
-    if part.model not in model.coefficients:
-        raise InvalidInput(f"Cost of {part.model} must have rows in the table of {target}, and has none")
-    own, around = model.coefficients[part.model], model.coefficients["memory"]
-    features = {**part.features, "soft products": soft_products(target, part)}
-    beside = around_memories(target, part)
-    fitted = {
-        resource: share * (dot(own[resource], features) + dot(around[resource], beside))
-        for resource, share in model.together.items()
-    }
-    placed = [place(target, memory) for memory in part.memories]
-    blocks = BLOCKS.get(target)
-    area = fitted.get("area", 0.0)
-    return Estimate(
-        luts=fitted.get("luts", 0.0),
-        flip_flops=fitted["flip_flops"],
-        area=area,
-        gates=area / model.gate if model.gate else 0.0,
-        multipliers=sum(blocks.multipliers(product) for product in part.products) if blocks else 0,
-        block_rams=sum(each.block_rams for each in placed),
-        memory_luts=sum(each.memory_luts for each in placed),
-        memory_bits=sum(each.memory_bits for each in placed),
-    )
+    def __init__(self, model: Model):
+        self.target, self.gate = model.target, model.gate
+        self.blocks = BLOCKS.get(model.target)
+        first, second = self.resources = tuple(model.together)
+        self.kinds = {
+            kind: [
+                (
+                    name,
+                    model.together[first] * own[first].get(name, 0.0),
+                    model.together[second] * own[second].get(name, 0.0),
+                )
+                for name in {**own[first], **own[second]}
+            ]
+            for kind, own in model.coefficients.items()
+        }
+        self.around = lru_cache(maxsize=16384)(self._around)
+
+    @classmethod
+    @cache
+    def of(cls, target: str) -> Estimator:
+        """The one of `target`."""
+        return cls(models()[target])
+
+    def estimate(self, part: Part) -> Estimate:
+        """What one component takes.
+
+        Raises
+        ------
+        InvalidInput
+            If the table has no row for a component of its kind.
+        """
+        if part.model not in self.kinds:
+            raise InvalidInput(f"Cost of {part.model} must have rows in the table of {self.target}, and has none")
+        features = part.features
+        one = two = 0.0
+        for name, of_one, of_two in self.kinds[part.model]:
+            count = soft_products(self.target, part) if name == "soft products" else features.get(name, 0.0)
+            one += of_one * count
+            two += of_two * count
+        block_rams = memory_luts = memory_bits = multipliers = 0
+        for memory in part.memories:
+            of_one, of_two, rams, luts, bits = self.around(memory)
+            one, two = one + of_one, two + of_two
+            block_rams, memory_luts, memory_bits = block_rams + rams, memory_luts + luts, memory_bits + bits
+        if self.blocks is None:
+            flip_flops, area = (one, two) if self.resources[0] == "flip_flops" else (two, one)
+            return Estimate(flip_flops=flip_flops, area=area, gates=area / self.gate, memory_bits=memory_bits)
+        for product in part.products:
+            multipliers += self.blocks.multipliers(product)
+        flip_flops, luts = (one, two) if self.resources[0] == "flip_flops" else (two, one)
+        return Estimate(luts, flip_flops, multipliers, block_rams, 0, memory_luts)
+
+    def _around(self, memory: Memory) -> tuple[float, float, int, int, int]:
+        """What a memory adds to the two resources, and takes of memories."""
+        placed = place(self.target, memory)
+        features = {**placed.features, "memories": 1.0}
+        one = sum(each * features.get(name, 0.0) for name, each, _ in self.kinds[MEMORY])
+        two = sum(each * features.get(name, 0.0) for name, _, each in self.kinds[MEMORY])
+        return one, two, placed.block_rams, placed.memory_luts, placed.memory_bits

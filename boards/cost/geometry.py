@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quadrille.hw.base.compress import COMPRESSORS, next_level, spread
 from quadrille.hw.engine import Configuration
 
-__all__ = ["Geometry", "Tree", "address_bits", "count_bits", "tree"]
+__all__ = ["Geometry", "Tree", "address_bits", "count_bits", "store_row", "tree"]
 
 
 def address_bits(depth: int) -> int:
@@ -165,6 +165,11 @@ class Geometry:
     def pooled_bits(self) -> int:
         """Width of a value behind the pooling unit."""
         return self.of.pool_bits if self.of.pooling else self.of.result_bits
+
+
+def store_row(geometry: Geometry, address: int) -> int:
+    """Bits of a row of a store's table, whose addresses have `address`."""
+    return 1 + 2 * address + geometry.steps
 
 
 @lru_cache(maxsize=4096)

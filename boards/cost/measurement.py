@@ -56,11 +56,12 @@ class Design:
 
     def digest(self, component: str | None) -> str:
         """A hash of what a component is made of, without the components within it; with None of the whole."""
-        within = [name for name in self.texts if component is None or self._owner(name) == component]
+        within = [name for name in self.texts if component is None or self.owner(name) == component]
         text = "\n".join(self.texts[name] for name in sorted(within))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def _owner(self, module: str) -> str:
+    def owner(self, module: str) -> str:
+        """The component that a module belongs to."""
         place = module.removeprefix(TOP).removeprefix(".")
         owners = [each for each in self.components if not each or place == each or place.startswith(f"{each}.")]
         return max(owners, key=len)
@@ -179,6 +180,7 @@ def _mapped(
         mapping.map_registers,
         mapping.map_logic(None),
         "opt_clean",
+        "delete */t:$scopeinfo",
         f"write_json {result}",
     ]
     run_yosys(commands, noun, timeout)

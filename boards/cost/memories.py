@@ -77,7 +77,8 @@ def _place(blocks: Blocks, memory: Memory) -> Placed:
         units = -(-width // bits) * layers
         cost = price * units + MUX * width * (layers - 1) + blocks.emulated
         if best is None or cost < best[0]:
-            features = {"block bits": width, "block muxes": width * (layers - 1)}
+            around = "emulated bits" if blocks.emulated else "block bits"
+            features = {around: width, "block muxes": width * (layers - 1)}
             best = cost, Placed(halves * units, 0, 0, features)
     assert best is not None
     return best[1]

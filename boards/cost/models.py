@@ -15,14 +15,27 @@ from .components import parts_of
 from .memories import BLOCKS, Placed, placed_in_cells
 from .parts import Memory, Part
 from .samples import is_held_out
+from .structure import MEMORY, STRUCTURE
 from .table import FOLDER, WHOLE, Row, Table
 
-__all__ = ["Model", "around_memories", "dot", "fit", "models", "models_text", "place", "soft_products", "solve"]
+__all__ = [
+    "MEMORY",
+    "Model",
+    "around_memories",
+    "dot",
+    "fit",
+    "models",
+    "models_text",
+    "place",
+    "soft_products",
+    "solve",
+]
 
-MEMORY = "memory"
-"""The model of what is around memories, in every component."""
-RIDGE = 1e-3
-"""Of the squared relative error of a row, what a coefficient costs that makes up a typical row by itself."""
+RIDGE = 0.01
+"""Of the squared relative error of a row, what a coefficient costs that differs from STRUCTURE's by a typical row."""
+
+BARE = {"table", "activation memory"}
+"""Models of components that are nothing but memories."""
 
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -98,29 +111,63 @@ def _fit(target: str, table: Table) -> Model:
     parts = {number: {part.module: part for part in parts_of(sample)} for number, sample in enumerate(table.samples)}
     pairs = [(parts[row.sample][row.component], row) for row in rows if row.component != WHOLE]
     coefficients: dict[str, dict[str, dict[str, float]]] = {}
-    # Tables and activation memories are nothing but memories: they come first.
-    bare = [(part, row) for part, row in pairs if part.model in ("table", "activation memory")]
-    coefficients[MEMORY] = {
-        resource: solve(
-            [{**around_memories(target, part), **part.features} for part, _ in bare],
-            [row.figures[resource] for _, row in bare],
+    for resource in resources_of(target):
+        units = _units(target, resource, pairs)
+        # Tables and activation memories are nothing but memories: they come first.
+        memories = [(part, row) for part, row in pairs if part.model in BARE]
+        around = solve(
+            [{**around_memories(target, part), **part.features} for part, _ in memories],
+            [row.figures[resource] for _, row in memories],
+            _prior(MEMORY, units),
         )
-        for resource in resources_of(target)
-    }
-    for name in sorted({part.model for part, _ in pairs} - {"table", "activation memory"}):
-        chosen = [(part, row) for part, row in pairs if part.model == name]
-        coefficients[name] = {}
-        for resource in resources_of(target):
-            offsets = [dot(coefficients[MEMORY][resource], around_memories(target, part)) for part, _ in chosen]
-            coefficients[name][resource] = solve(
-                [{**part.features, "soft products": soft_products(target, part)} for part, _ in chosen],
-                [max(0.0, row.figures[resource] - less) for (_, row), less in zip(chosen, offsets, strict=True)],
+        found: dict[str, dict[str, float]] = {MEMORY: around}
+        for name in sorted({*STRUCTURE} - {MEMORY}):
+            chosen = [(part, row) for part, row in pairs if part.model == name]
+            beside = [dot(around, around_memories(target, part)) for part, _ in chosen]
+            found[name] = solve(
+                [features_of(target, part) for part, _ in chosen],
+                [max(0.0, row.figures[resource] - less) for (_, row), less in zip(chosen, beside, strict=True)],
+                _prior(name, units),
                 [row.figures[resource] for _, row in chosen],
             )
-    for name in ("table", "activation memory"):
-        coefficients[name] = {resource: dict(coefficients[MEMORY][resource]) for resource in resources_of(target)}
-    together = _together(target, rows)
-    return Model(target, coefficients, together, table.gates.get(target, 0.0))
+        # The bits of a table are around it already.
+        found["table"] = {}
+        found["activation memory"] = {name: around[name] for name in ("groups",) if name in around}
+        for name, numbers in found.items():
+            coefficients.setdefault(name, {})[resource] = numbers
+    return Model(target, coefficients, _together(target, rows), table.gates.get(target, 0.0))
+
+
+def features_of(target: str, part: Part) -> dict[str, float]:
+    """The features of a component on `target`, but for its memories."""
+    return {**part.features, "soft products": soft_products(target, part)} if part.products else dict(part.features)
+
+
+def _prior(model: str, units: tuple[float, float]) -> dict[str, float]:
+    """What each feature of a model takes by STRUCTURE, where a flip-flop and an operation take `units`."""
+    return {
+        name: registers * units[0] + operations * units[1] for name, (registers, operations) in STRUCTURE[model].items()
+    }
+
+
+def _units(target: str, resource: str, pairs: Sequence[tuple[Part, Row]]) -> tuple[float, float]:
+    """What a flip-flop and an operation take of `resource` in the mean of all components."""
+    features: list[dict[str, float]] = []
+    for part, _ in pairs:
+        memory = part.model in BARE
+        own = part.features if memory else features_of(target, part)
+        counted = [
+            (STRUCTURE[MEMORY], around_memories(target, part)),
+            (STRUCTURE[MEMORY if memory else part.model], own),
+        ]
+        features.append(
+            {
+                str(n): sum(counts[name][n] * value for counts, each in counted for name, value in each.items())
+                for n in range(2)
+            }
+        )
+    found = solve(features, [row.figures[resource] for _, row in pairs], {})
+    return found.get("0", 0.0), found.get("1", 0.0)
 
 
 def _together(target: str, rows: Iterable[Row]) -> dict[str, float]:
@@ -142,15 +189,19 @@ def dot(coefficients: Mapping[str, float], features: Mapping[str, float]) -> flo
 
 
 def solve(
-    features: Sequence[Mapping[str, float]], values: Sequence[float], scales: Sequence[float] | None = None
+    features: Sequence[Mapping[str, float]],
+    values: Sequence[float],
+    prior: Mapping[str, float],
+    scales: Sequence[float] | None = None,
 ) -> dict[str, float]:
-    """Numbers, not below 0, whose products with the features come nearest to `values`, relative to `scales`.
+    """Numbers, not below 0, whose products with the features come nearest to `values`, relative to `scales`, without
+    going far from the `prior`.
 
     Least squares with a small ridge, by the active sets of Lawson and Hanson (Solving Least Squares Problems, 23.3).
     """
-    names = sorted({name for each in features for name in each})
+    names = sorted({name for each in features for name in each} | {*prior})
     if not values:
-        return {}
+        return {name: float(f"{number:.4g}") for name, number in sorted(prior.items()) if number > 0}
     matrix = np.array([[float(each.get(name, 0.0)) for name in names] for each in features])
     target = np.array(values, dtype=float)
     typical = np.array(values if scales is None else scales, dtype=float)
@@ -159,7 +210,8 @@ def solve(
     norms = np.sqrt((matrix**2).sum(axis=0)) + 1e-9
     # In columns of norm 1, so that the ridge is the same for all.
     rows = np.vstack([matrix / norms, np.sqrt(RIDGE) * np.eye(len(names))])
-    numbers = _not_negative(rows, np.concatenate([target, np.zeros(len(names))])) / norms
+    held = np.array([prior.get(name, 0.0) for name in names]) * norms
+    numbers = _not_negative(rows, np.concatenate([target, np.sqrt(RIDGE) * held])) / norms
     return {name: float(f"{number:.4g}") for name, number in zip(names, numbers, strict=True) if number > 0}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from quadrille.hw.engine.targets import PORT_BITS
 
-from .geometry import Geometry, address_bits, count_bits
+from .geometry import Geometry, address_bits, count_bits, store_row
 from .parts import Memory, Part, Product
 
 __all__ = ["value_parts"]
@@ -125,8 +125,9 @@ def requantizer(g: Geometry) -> Part:
 
 def store(g: Geometry, module: str, address: int) -> Part:
     """Addresses counted along."""
-    features = {"addresses": address, "one": 1}
-    return Part(module, "store walker", features, (Memory(g.of.routes, 17 + 2 * address),))
+    row = store_row(g, address)
+    features = {"addresses": address, "slots": g.steps, "waiting": g.of.memory_cuts * row, "one": 1}
+    return Part(module, "store walker", features, (Memory(g.of.routes, row),))
 
 
 def argmax(g: Geometry) -> Part:
@@ -141,6 +142,7 @@ def argmax(g: Geometry) -> Part:
             "indices": (c.lanes - 1) * count_bits(c.lanes - 1),
             "best": c.result_bits + index,
             "control": g.destination + 2 * count_bits(c.frames) + index,
+            "lane cuts": c.lane_cuts * (c.result_bits + index + g.destination + count_bits(c.frames)),
             "one": 1,
         },
         (Memory(c.frames, c.result_bits + index, forwards=True),),
