@@ -60,7 +60,7 @@ def netlist_fixture(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
     made: dict[str, Path] = {}
 
     def folder_of(block: str, parameters: dict[str, Any], library: str) -> Path:
-        key = json.dumps([block, parameters, library])
+        key = json.dumps([block, parameters, library], default=str)
         if key not in made:
             place = tmp_path_factory.mktemp("netlist")
             export_block(block, parameters, place / "design")
