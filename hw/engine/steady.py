@@ -7,17 +7,18 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from .cut_replay import CutReplay
 from .replay import Pipeline, Replay
 from .timing import Stage
 
-__all__ = ["SteadyReplay"]
+__all__ = ["SteadyCutReplay", "SteadyReplay"]
 
 MOVED = ("placed", "walker_free", "handed", "planes_end", "reader_free", "packer_free", "done", "stored", "output")
 """The clocks that windows set."""
 
 
-class SteadyReplay(Replay):
-    """The times of `Replay`, exactly, without going through windows that can only do what those before them did.
+class Steady(Replay):
+    """The times of a Replay, exactly, without going through windows that can only do what those before them did.
 
     The windows of a row differ from the first alone, rows and frames do not differ at all, and what a window does
     depends on few clocks, counted from one another, and on when pipelines last stood still. Where these are after a
@@ -25,13 +26,13 @@ class SteadyReplay(Replay):
     that are left: their cycles are added. Pooled windows are compared a pool at a time.
     """
 
+    MOVED: tuple[str, ...] = MOVED
+
     def job(self, accepted: int, stage: Stage, frames: int) -> None:
         """All windows of an instruction."""
         self.begin(accepted)
-        if not self.packing:
-            self.plain(stage, frames)
-            return
-        height, width = stage.pool
+        # Nothing behind the macro waits for anything where nothing is packed: then pools change nothing.
+        height, width = stage.pool if self.packing else (1, 1)
         pooled, left = divmod(stage.down, height)
         if not left:
             self.repeat(frames * pooled * height, height, stage, lambda y: self.row(stage, y % stage.down, width))
@@ -43,8 +44,65 @@ class SteadyReplay(Replay):
 
         self.repeat(frames, 1, stage, frame)
 
-    def plain(self, stage: Stage, frames: int) -> None:
-        """The same where nothing behind the macro waits for anything: all rows of all frames are alike."""
+    def row(self, stage: Stage, y: int, width: int) -> None:
+        """A row of windows, of which the pool takes `width` at a time; what is left over it drops."""
+        pooled = stage.across // width * width
+        self.repeat(pooled, width, stage, lambda x: self.patch(stage, y, x))
+        self.repeat(stage.across - pooled, 1, stage, lambda x: self.patch(stage, y, pooled + x))
+
+    def repeat(self, count: int, period: int, stage: Stage, step: Callable[[int], None]) -> None:
+        """`step(0)` to `step(count - 1)`, which repeat after `period`, but for the first of them."""
+        before: tuple[object, ...] | None = None
+        done = 0
+        while done < count:
+            clocks = [getattr(self, name) for name in self.MOVED]
+            for number in range(done, done + period):
+                step(number)
+            done += period
+            if done == count:
+                return
+            now = self.steady_state(stage)
+            if now == before:
+                self.skip((count - done) // period, clocks)
+                return
+            before = now
+
+    def steady_state(self, stage: Stage) -> tuple[object, ...]:
+        """What the next window depends on, counted from the end of the last one's planes."""
+        base, free = self.planes_end, self.reader_free
+        clocks = (self.placed - base, self.handed - base, free - base, later(self.macro, base, base))
+        if not self.packing:
+            return clocks
+        # The packer is waited for by slots that come after the reader is free, later than any that it has handed out.
+        packer = max(self.packer_free, free) - base if any(stage.words) else None
+        behind = (self.converter, self.dequantizer, self.end, *self.units)
+        return *clocks, packer, *(later(pipeline, free, base) for pipeline in behind)
+
+    def skip(self, times: int, before: list[int]) -> int:
+        """As many times more what has happened since the clocks were `before`; the cycles that it takes."""
+        since = [getattr(self, name) - then for name, then in zip(self.MOVED, before, strict=True)]
+        cycles = times * since[self.MOVED.index("planes_end")]
+        for name, moved in zip(self.MOVED, since, strict=True):
+            # What no window has set now, none will set.
+            if moved:
+                setattr(self, name, getattr(self, name) + cycles)
+        pipelines = [self.macro, self.converter]
+        if since[self.MOVED.index("stored")]:
+            pipelines += [self.dequantizer, self.end, *self.units]
+        for pipeline in pipelines:
+            pipeline.frozen = deque(((start + cycles, end + cycles) for start, end in pipeline.frozen), maxlen=64)
+        return cycles
+
+
+class SteadyReplay(Steady):
+    """`Replay` without what repeats, and without jobs that have been played before."""
+
+    def job(self, accepted: int, stage: Stage, frames: int) -> None:
+        """All windows of an instruction."""
+        if self.packing:
+            super().job(accepted, stage, frames)
+            return
+        self.begin(accepted)
         at = self.placed
         windows = Windows(
             stage.first_reads,
@@ -74,51 +132,28 @@ class SteadyReplay(Replay):
         self.first = False
         self.leaves(stage)
 
-    def row(self, stage: Stage, y: int, width: int) -> None:
-        """A row of windows, of which the pool takes `width` at a time; what is left over it drops."""
-        pooled = stage.across // width * width
-        self.repeat(pooled, width, stage, lambda x: self.patch(stage, y, x))
-        self.repeat(stage.across - pooled, 1, stage, lambda x: self.patch(stage, y, pooled + x))
 
-    def repeat(self, count: int, period: int, stage: Stage, step: Callable[[int], None]) -> None:
-        """`step(0)` to `step(count - 1)`, which repeat after `period`, but for the first of them."""
-        before: tuple[object, ...] | None = None
-        done = 0
-        while done < count:
-            clocks = [getattr(self, name) for name in MOVED]
-            for number in range(done, done + period):
-                step(number)
-            done += period
-            if done == count:
-                return
-            now = self.steady_state(stage)
-            if now == before:
-                self.skip((count - done) // period, clocks)
-                return
-            before = now
+class SteadyCutReplay(Steady, CutReplay):
+    """`CutReplay` without what repeats."""
+
+    MOVED = (*MOVED, "asked")
 
     def steady_state(self, stage: Stage) -> tuple[object, ...]:
-        """What the next window depends on, counted from the end of the last one's planes."""
+        """What the next window depends on: words on their way, and what left the buffers, as well."""
         base, free = self.planes_end, self.reader_free
-        clocks = (self.placed - base, self.handed - base, free - base)
-        # The packer is waited for by slots that come after the reader is free, later than any that it has handed out.
-        packer = max(self.packer_free, free) - base if any(stage.words) else None
-        behind = (self.converter, self.dequantizer, self.end, *self.units)
-        return clocks, packer, later(self.macro, base, base), *(later(pipeline, free, base) for pipeline in behind)
+        # What left before the next can come is long past.
+        left = [(buffer.left, since) for buffer, since in ((self.planes, base), (self.step, free), (self.slot, free))]
+        buffers = tuple(max(cycle, since) - base for cycles, since in left for cycle in cycles)
+        return *super().steady_state(stage), self.asked - base, later(self.place, self.asked, base), buffers
 
-    def skip(self, times: int, before: list[int]) -> None:
-        """As many times more what has happened since the clocks were `before`."""
-        since = [getattr(self, name) - then for name, then in zip(MOVED, before, strict=True)]
-        cycles = times * since[MOVED.index("planes_end")]
-        for name, moved in zip(MOVED, since, strict=True):
-            # What no window has set now, none will set.
-            if moved:
-                setattr(self, name, getattr(self, name) + cycles)
-        pipelines = [self.macro, self.converter]
-        if since[MOVED.index("stored")]:
-            pipelines += [self.dequantizer, self.end, *self.units]
-        for pipeline in pipelines:
-            pipeline.frozen = deque(((start + cycles, end + cycles) for start, end in pipeline.frozen), maxlen=64)
+    def skip(self, times: int, before: list[int]) -> int:
+        """As many times more what has happened since the clocks were `before`; the cycles that it takes."""
+        cycles = super().skip(times, before)
+        self.place.frozen = deque(((start + cycles, end + cycles) for start, end in self.place.frozen), maxlen=64)
+        stored = self.stored - cycles != before[self.MOVED.index("stored")]
+        for name in self.BUFFERS if stored else self.BUFFERS[:2]:
+            setattr(self, name, getattr(self, name).later(cycles))
+        return cycles
 
 
 def later(pipeline: Pipeline, cycle: int, base: int) -> tuple[tuple[int, int], ...]:

@@ -133,11 +133,10 @@ class Timing:
 
     def replay(self, spans: list[Span] | None = None) -> Replay:
         """The accelerator from its reset on; `spans`, if given, is filled with what happens when."""
-        from .cut_replay import CutReplay
-        from .steady import SteadyReplay
+        from .steady import SteadyCutReplay, SteadyReplay
 
         if self.walk_cuts or self.patch_cuts or self.buffers:
-            return CutReplay(self, spans)
+            return SteadyCutReplay(self, spans)
         return SteadyReplay(self, spans)
 
     def run(self, batches: Iterable[Batch]) -> int:

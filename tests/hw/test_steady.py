@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quadrille.hw.engine.cut_replay import CutReplay
 from quadrille.hw.engine.replay import Pipeline, Replay
-from quadrille.hw.engine.steady import MOVED, SteadyReplay, played
+from quadrille.hw.engine.steady import MOVED, SteadyCutReplay, SteadyReplay, played
 from quadrille.hw.engine.timing import Batch, Stage, Timing
 
 COUNTS = st.integers(1, 5)
@@ -40,8 +42,8 @@ def stages(draw: st.DrawFn, *, last: bool, packed: bool) -> Stage:
 
 
 @st.composite
-def timings(draw: st.DrawFn) -> Timing:
-    """An accelerator of any latencies with the instructions of one or two modes."""
+def timings(draw: st.DrawFn, *, cut: bool = False) -> Timing:
+    """An accelerator of any latencies with the instructions of one or two modes; `cut` in any way."""
     packed = draw(st.booleans())
     modes = draw(st.integers(1, 2))
     units = draw(st.lists(st.integers(0, 6), max_size=4))
@@ -59,16 +61,20 @@ def timings(draw: st.DrawFn) -> Timing:
         latencies=(draw(COUNTS), draw(COUNTS), draw(COUNTS), *units),
         pooling=draw(st.sampled_from(range(len(units)))) if units and draw(st.booleans()) else None,
         settling=sum(units) + 1,
-        walk_cuts=0,
-        patch_cuts=0,
-        buffers=0,
+        argmax_latency=draw(st.integers(1, 4)),
+        walk_cuts=draw(st.integers(0, 2)) if cut else 0,
+        patch_cuts=draw(st.integers(0, 3)) if cut else 0,
+        buffers=draw(st.integers(0, 1)) if cut else 0,
     )
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
-@given(timings(), st.data())
-def test_every_clock_is_that_of_the_whole_replay(timing: Timing, data: st.DataObject) -> None:
-    whole, steady = Replay(timing, spans=[]), SteadyReplay(timing, spans=[])
+@pytest.mark.parametrize("cut", [False, True])
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.data())
+def test_every_clock_is_that_of_the_whole_replay(cut: bool, data: st.DataObject) -> None:
+    timing = data.draw(timings(cut=cut))
+    kinds = (CutReplay, SteadyCutReplay) if cut else (Replay, SteadyReplay)
+    whole, steady = (kind(timing, spans=[]) for kind in kinds)
     for _ in range(data.draw(st.integers(1, 4))):
         count = data.draw(st.integers(1, timing.frames))
         mode = data.draw(st.integers(0, len(timing.modes) - 1))
@@ -98,6 +104,23 @@ def test_a_run_is_its_batches_one_after_the_other(timing: Timing, chosen: list[t
     assert timing.run(batches) == whole.output + 1
 
 
+PLAIN = Timing(
+    modes=(),
+    switches=False,
+    whole=False,
+    frames=1,
+    input_words=4,
+    weight_planes=2,
+    latencies=(3, 4, 5),
+    pooling=None,
+    settling=1,
+    argmax_latency=2,
+    walk_cuts=0,
+    patch_cuts=0,
+    buffers=0,
+)
+
+
 @pytest.mark.parametrize("words", [(), (3,)], ids=["an index leaves", "values leave"])
 def test_large_maps_cost_no_more_than_small_ones(words: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     moved = 0
@@ -114,6 +137,6 @@ def test_large_maps_cost_no_more_than_small_ones(words: tuple[int, ...], monkeyp
         stage = Stage("layer", True, 6, 2, size, size, 4, 8, (False, True), words, not words, (2, 2))
         played.cache_clear()
         moved = 0
-        SteadyReplay(Timing(((stage,),), False, False, 1, 4, 2, (3, 4, 5), None, 1, 0, 0, 0)).batch(1)
+        SteadyReplay(replace(PLAIN, modes=((stage,),))).batch(1)
         costs.append(moved)
     assert 0 < costs[0] == costs[1] < 400
