@@ -5,132 +5,27 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from quadrille.algo.spec import InvalidInput
 
-from .figures import INK, MUTED, entitle, sheet, tidy
+from .power_report import NetlistPower, PowerOfModule, power_picture
 from .progress import Report, silent
-from .results import Result, plain
-from .tables import table_html, table_text
+from .results import plain
 
 if TYPE_CHECKING:
     from quadrille.boards.asic.liberty import Library
     from quadrille.sim.manifest import Manifest
 
-__all__ = ["IMAGES", "NetlistPower", "PowerOfModule", "power_of"]
+__all__ = ["IMAGES", "power_of"]
 
 IMAGES = 50
 """Images that are run unless told otherwise."""
 
 FILES = ("power.json", "power.png", "switching.saif")
-MOST_BARS = 24
 SCENARIO = "flow"
 """Of a testbench, the scenario that is played: beats as fast as they are taken."""
-
-COLOURS = ("#2457a6", "#3a8f5c", "#b59a1f", "#9aa7b5")
-
-
-@dataclass(frozen=True)
-class PowerOfModule:
-    """What the cells of one instance take, without those of instances within it; "." is the top.
-
-    Energies of one cycle in fJ: `clock` at clock pins and in clock gates, `switching` in the capacitance of the other
-    input pins, `internal` within cells; `leakage` in nW; `power` in mW at the clock.
-    """
-
-    place: str
-    cells: int
-    clock: float
-    switching: float
-    internal: float
-    leakage: float
-    power: float
-
-    @property
-    def energy(self) -> float:
-        """Energy of one cycle but for leakage, in fJ."""
-        return self.clock + self.switching + self.internal
-
-
-@dataclass(frozen=True)
-class NetlistPower(Result):
-    """The power of a netlist, an estimate before layout.
-
-    Attributes
-    ----------
-    data : what was run, and `cycles` how long
-    images : how many; none of a block that its testbench stimulates
-    period : of the clock, in ns
-    power : of all cells, in mW at that clock; dynamic and leakage
-    energy : of a cycle, in pJ, with leakage
-    energy_per_image : in pJ, with leakage
-    modules : the largest first
-    memories : black boxes, which are left out
-    unseen : nets whose switching nobody knows, of `nets`; they count as resting
-    left_out : what else the estimate does not hold
-    """
-
-    title: ClassVar[str] = "Power"
-    headings: ClassVar[tuple[str, ...]] = ("module", "mW", "", "clock", "switching", "internal", "leakage", "pJ/image")
-
-    top: str
-    library: str
-    data: str
-    images: int | None
-    cycles: int
-    period: float
-    power: float
-    dynamic: float
-    leakage: float
-    energy: float
-    energy_per_image: float | None
-    modules: tuple[PowerOfModule, ...]
-    memories: tuple[str, ...]
-    nets: int
-    unseen: int
-    left_out: tuple[str, ...]
-    folder: Path
-
-    def summary(self) -> Sequence[tuple[str, str]]:
-        """The whole, and what it does not hold."""
-        per_image = self.energy_per_image
-        return [
-            ("netlist", f"{self.top} in {self.library}"),
-            ("data", f"{self.data}, {self.cycles:,} cycles"),
-            ("clock", f"{1e3 / self.period:,.0f} MHz, {self.period:.3f} ns"),
-            ("power", f"{self.power:.3f} mW: {self.dynamic:.3f} dynamic, {self.leakage:.3f} leakage"),
-            ("energy", f"{self.energy:,.2f} pJ a cycle" + (f", {per_image:,.0f} pJ an image" if per_image else "")),
-            *([("memories", f"{len(self.memories)} black boxes, left out")] if self.memories else []),
-            *([("not seen", f"{self.unseen:,} of {self.nets:,} nets, taken as at rest")] if self.unseen else []),
-            ("estimate", f"without {', '.join(self.left_out)}"),
-            ("files", f"{self.folder}/ {' '.join(FILES)}"),
-        ]
-
-    def rows(self) -> list[list[str]]:
-        """The table of the modules: mW, and shares of it."""
-        per_image = self.cycles / self.images if self.images else 0.0
-        found: list[list[str]] = []
-        for module in self.modules:
-            milliwatts = [part / self.period * 1e-3 for part in (module.clock, module.switching, module.internal)]
-            found.append(
-                [
-                    self.top if module.place == "." else module.place,
-                    f"{module.power:.4f}",
-                    f"{100 * module.power / self.power if self.power else 0:.1f} %",
-                    *(f"{each:.4f}" for each in (*milliwatts, module.leakage * 1e-6)),
-                    f"{module.power * self.period * per_image:,.1f}" if self.images else "",
-                ]
-            )
-        return found
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}\n\n{table_text(self.headings, self.rows())}"
-
-    def _repr_html_(self) -> str:
-        return super()._repr_html_() + table_html(self.headings, self.rows())
 
 
 def power_of(
@@ -179,10 +74,10 @@ def power_of(
             if images is not None:
                 raise InvalidInput(f"Images must be given for an accelerator, and {manifest.top} is none")
             data = _play_testbench(folder, counted, progress)
-        progress("reading what switched", 0, 0)
+        progress("power, reading what switched")
         switching = read_saif(counted, manifest.top)
         saif = counted.read_bytes()
-    progress("weighing it with the library", 0, 0)
+    progress("power, weighing it with the library")
     boxes = [path for path in (folder / "memories.blackbox.v",) if path.is_file()]
     mapped = read_netlist(folder / manifest.verilog, manifest.top, cells, boxes)
     cycles = switching.changes[manifest.clock] // 2
@@ -207,9 +102,10 @@ def power_of(
         unseen=found.unseen,
         left_out=LEFT_OUT,
         folder=folder,
+        files=tuple(folder / name for name in FILES),
     )
     text = json.dumps(plain(result), indent=1) + "\n"
-    publish(folder, dict(zip(FILES, (text, _picture(result), saif), strict=True)))
+    publish(folder, dict(zip(FILES, (text, power_picture(result), saif), strict=True)))
     return result
 
 
@@ -250,8 +146,10 @@ def _run_images(manifest: Manifest, images: int | None, counted: Path, progress:
     name, pictures, _ = held_out(accelerator.network, IMAGES if images is None else images)
     pictures = check_images(accelerator.network.input, pictures)
     schedule = Schedule.constant(len(pictures), 0, accelerator.frames, switches=accelerator.switches)
-    with Model(accelerator.manifest, trace="saif", progress=lambda message: progress(message, 0, 0)) as model:
-        progress("simulating", 0, 0)
+    with Model(
+        accelerator.manifest, trace="saif", progress=lambda message: progress(f"simulation, {message}")
+    ) as model:
+        progress("simulation, running")
         simulate(accelerator, model, pictures, schedule, wave=counted)
     return f"{len(pictures)} images of {name}", len(pictures)
 
@@ -264,9 +162,9 @@ def _play_testbench(folder: Path, counted: Path, progress: Report) -> str:
 
     manifest = Manifest.read(folder)
     module = module_of(manifest.block)
-    progress(f"building the testbench of {manifest.block}", 0, 0)
+    progress("simulation, building the testbench")
     simulator = build(manifest, counts=True)
-    progress("simulating", 0, 0)
+    progress("simulation, running")
     with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
         place = Path(name)
         outcomes = simulate(simulator, module, seed=DEFAULT_SEED, folder=place, only=f"scenario={SCENARIO}$")
@@ -275,29 +173,3 @@ def _play_testbench(folder: Path, counted: Path, progress: Report) -> str:
                 raise InvalidInput(f"Netlist {manifest.label} must pass its testbench, and does not: {outcome.reason}")
         counted.write_bytes((place / "dump.saif").read_bytes())
     return f"scenario {SCENARIO} of {module.rpartition('.')[2]}"
-
-
-def _picture(result: NetlistPower) -> bytes:
-    """The power of each module as a bar by its parts, the largest on top: PNG."""
-    modules = result.modules[:MOST_BARS]
-    parts = {
-        "clock": [module.clock for module in modules],
-        "switching": [module.switching for module in modules],
-        "internal": [module.internal for module in modules],
-        "leakage": [module.leakage * result.period * 1e-3 for module in modules],
-    }
-    with sheet(6.4, 1.1 + 0.24 * len(modules)) as drawn:
-        axes = drawn.figure.add_subplot()
-        start = [0.0] * len(modules)
-        for (part, energies), colour in zip(parts.items(), COLOURS, strict=True):
-            widths = [energy / result.period * 1e-3 for energy in energies]
-            axes.barh(range(len(modules)), widths, left=start, color=colour, height=0.7, label=part)
-            start = [before + width for before, width in zip(start, widths, strict=True)]
-        names = [result.top if module.place == "." else module.place for module in modules]
-        axes.set_yticks(range(len(modules)), names, color=INK)
-        axes.invert_yaxis()
-        axes.set_xlabel(f"mW at {1e3 / result.period:,.0f} MHz, before layout", color=MUTED)
-        axes.legend(loc="lower right", frameon=False)
-        tidy(axes, axis="x")
-        entitle(axes, f"{result.top} in {result.library}: {result.power:.2f} mW, {result.data}")
-    return drawn.data
