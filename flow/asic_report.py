@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .figures import INK, MUTED, entitle, sheet, tidy
-from .results import Result, listed
+from .results import Result
 from .tables import table_html, table_text
 
 __all__ = ["AsicExport", "AsicModule", "PathStep", "area_picture"]
@@ -97,6 +97,7 @@ class AsicExport(Result):
     def summary(self) -> Sequence[tuple[str, str]]:
         """What it takes, and how fast it is."""
         wanted = "" if self.clock_period is None else f", {self.clock_period:g} ns asked for"
+        places = dict.fromkeys(path.relative_to(self.folder).parts[0] for path in self.files)
         boxes = sum(memory["instances"] for memory in self.memories)
         bits = sum(memory["instances"] * memory["words"] * memory["bits"] for memory in self.memories)
         return [
@@ -112,7 +113,7 @@ class AsicExport(Result):
             ("leakage", f"{self.leakage / 1e3:,.1f} uW"),
             ("clock period", f"{self.reached:.3f} ns before layout, without wires{wanted}"),
             *([("unchanged", "nothing that matters is new since this was made")] if self.unchanged else []),
-            ("files", listed(self.folder, self.files)),
+            *([("files", f"{self.folder}/ {' '.join(places)}")] if places else []),
         ]
 
     def rows(self) -> list[list[str]]:
