@@ -17,7 +17,7 @@ __all__ = ["ColumnGroup", "group_columns"]
 WIDE = 256
 NARROW = 64
 SELECTED = 512
-"""Cells that one flip-flop should select the plane of, at most."""
+"""Cells that one flip-flop should select the plane of, at most, where a tree is cut more than once: for a fast clock."""
 ACCUMULATION = 3
 """Levels of logic that add a plane to the sums."""
 
@@ -102,8 +102,11 @@ class ColumnGroup(wiring.Component):
 
     @property
     def selected(self) -> int:
-        """Rows that a copy of `active` selects the plane of: one flip-flop would have to reach every cell."""
-        return max(1, SELECTED // (self.columns * self.cell_bits))
+        """Rows that a copy of `active` selects the plane of.
+
+        One flip-flop would have to reach every cell; but a simulator reads each copy, which takes it a tenth longer.
+        """
+        return max(1, SELECTED // (self.columns * self.cell_bits)) if self.cuts > 1 else self.rows
 
     @property
     def copies(self) -> int:
