@@ -17,7 +17,7 @@ __all__ = ["ColumnGroup", "group_columns"]
 WIDE = 256
 NARROW = 64
 SELECTED = 512
-"""Cells that one flip-flop should select the plane of, at most, where a tree is cut more than once: for a fast clock."""
+"""Cells that one flip-flop selects the plane of, at most, where a tree is cut more than once, for a fast clock."""
 ACCUMULATION = 3
 """Levels of logic that add a plane to the sums."""
 
