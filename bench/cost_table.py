@@ -23,12 +23,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--targets", default=TARGETS, help="families and libraries, with commas")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--rows", type=int, default=4, help="most samples of a kind of component")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds of a synthesis")
     parser.add_argument("--samples", default="", help="numbers of samples, with commas; all by default")
     options = parser.parse_args()
     numbers = [int(number) for number in options.samples.split(",") if number]
     table, start = Table.read(), time.monotonic()
-    work = Work(options.targets.split(","), table, options.timeout, numbers or tuple(range(SAMPLES)))
+    work = Work(options.targets.split(","), table, options.timeout, numbers or tuple(range(SAMPLES)), options.rows)
     for done, (task, outcome) in enumerate(work.run(options.jobs), 1):
         said = str(outcome) if isinstance(outcome, InvalidInput) else f"{len(outcome)} rows"
         print(f"{time.monotonic() - start:6.0f} s  {done:3}  {task.name}: {said}", flush=True)

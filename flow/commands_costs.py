@@ -11,7 +11,7 @@ from .console import FILE, emit, json_option, names_of, output_option, setting_o
 __all__ = ["cost_command"]
 
 
-@click.command("cost", short_help="Cycles, resources and energy of a network, before synthesis.")
+@click.command("cost", short_help="Cycles and resources of a network, before synthesis.")
 @click.argument("source", type=FILE)
 @click.option(
     "--target", "targets", callback=names_of, default="", help="Families and libraries, with commas [default: all]."

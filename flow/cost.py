@@ -1,4 +1,4 @@
-"""The verb `cost`: cycles, resources and energy of a network on an accelerator, before anything is synthesized."""
+"""The verb `cost`: cycles and resources of a network on an accelerator, before anything is synthesized."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import multiprocessing
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -127,13 +128,15 @@ class Task:
 class Work:
     """What `table` lacks of the samples `numbers` for `targets`; a synthesis may take `timeout` seconds.
 
-    What the table has of equal Verilog it is given under the new keys too.
+    Of a kind of component as many as `most` samples are synthesized, the first in the order of `numbers`. What the
+    table has of equal Verilog it is given under the new keys too.
     """
 
     targets: Sequence[str]
     table: Table
     timeout: float
     numbers: Sequence[int] = tuple(range(SAMPLES))
+    most: int = 4
 
     def __post_init__(self) -> None:
         for name in self.targets:
@@ -146,23 +149,31 @@ class Work:
 
     def tasks(self) -> Iterator[Task]:
         """Sample by sample; each is elaborated first."""
+        taken: Counter[tuple[str, str]] = Counter()
         for number in self.numbers:
             sample = self.table.samples[number]
-            names = [part.module for part in parts_of(sample)]
-            design = design_of(sample, names)
-            digests = {} if is_held_out(number) else {name: design.digest(name) for name in names}
+            parts = {part.module: part.model for part in parts_of(sample)}
+            design = design_of(sample, parts)
+            digests = {} if is_held_out(number) else {name: design.digest(name) for name in parts}
             if is_held_out(number) or number in FITTED_WHOLES:
                 digests[WHOLE] = design.digest(None)
             for target in self.targets:
-                self.rows += [(target, number, name) for name in digests]
                 found = {name: self.known.get((target, name, digest)) for name, digest in digests.items()}
-                self.table.add(
-                    Row(target, number, name, digests[name], figures) for name, figures in found.items() if figures
-                )
-                missing = tuple(name for name, figures in found.items() if not figures and name != WHOLE)
+                missing: list[str] = []
+                for name, figures in found.items():
+                    if name != WHOLE:
+                        enough = taken[target, parts[name]] >= self.most
+                        taken[target, parts[name]] += not enough or figures is not None
+                        if enough and figures is None:
+                            continue
+                    self.rows.append((target, number, name))
+                    if figures is not None:
+                        self.table.add([Row(target, number, name, digests[name], figures)])
+                    elif name != WHOLE:
+                        missing.append(name)
                 if missing:
-                    yield Task(target, number, design, missing)
-                if WHOLE in found and not found[WHOLE]:
+                    yield Task(target, number, design, tuple(missing))
+                if WHOLE in found and found[WHOLE] is None:
                     yield Task(target, number, design, ())
 
     def run(self, jobs: int) -> Iterator[tuple[Task, list[Row] | InvalidInput]]:
