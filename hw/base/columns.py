@@ -16,7 +16,7 @@ __all__ = ["ColumnGroup", "group_columns"]
 
 WIDE = 256
 NARROW = 64
-SELECTED = 512
+SELECTED = 128
 """Cells that one flip-flop selects the plane of, at most, where a tree is cut more than once, for a fast clock."""
 ACCUMULATION = 3
 """Levels of logic that add a plane to the sums."""
