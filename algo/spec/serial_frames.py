@@ -1,45 +1,61 @@
 """The frames of the serial link between a host and an accelerator: what both ends agree on.
 
-Bytes go over the line as a UART sends them: start bit, eight data bits, the lowest first, one stop bit, no parity. A
-frame stands between two bytes FLAG; within it FLAG and ESCAPE are sent as ESCAPE and the byte with bit 5 inverted, as
-in RFC 1662, so that a receiver that has lost its place finds it again at the next FLAG. Flags may follow one another,
-and one may both end a frame and begin the next. Inside stand, each number with its lowest byte first:
+Bytes go over the line as a UART sends them: start bit, eight data bits with the lowest first, one stop bit, no parity.
+A frame stands between two bytes FLAG, 0x7E; within it FLAG and ESCAPE, 0x7D, are sent as ESCAPE and the byte with bit 5
+inverted, as in RFC 1662. So a receiver that has lost its place finds it again at the next FLAG, and a frame needs no
+field for its length. Flags may follow one another, and one may both end a frame and begin the next. Words of random
+bytes become 1 % longer by that, and twice as long at worst. Inside stand, each number with its lowest byte first:
 
 | bytes | field | |
 |---|---|---|
-| 1 | kind | what the frame is: `Kind` |
+| 1 | kind | what the frame is |
 | 2 | number | of a register request, or the position of a word |
 | | payload | as the kind says |
-| 4 | checksum | CRC-32 of all before, the one of IEEE 802.3 and of zlib |
+| 4 | checksum | CRC-32 of all before, as in IEEE 802.3 and zlib |
 
-A checksum of 32 bits, as with 16 one damaged frame in 65,536 would pass for good, which batches of many frames would
-come to see; bit by bit, as the line is slow, it is 32 flip-flops and few gates. The first five kinds are requests of
-the host, the others answers of the accelerator; `words` are 64 bits each.
+Of damaged frames a checksum of 16 bits would let one in 65,536 pass for good, and a batch may be as many frames; one of
+32 bits, taken bit by bit as the line is slow, costs no more than 32 flip-flops and as many gates.
 
-| kind | number | payload | meaning |
-|---|---|---|---|
-| READ | of the request | address 2, strobes 1, zero 1, value 4 | read a register; only the address counts |
-| WRITE | of the request | the same | write the bytes of a register that `strobes` names |
-| DATA | position of the first | words | words for the data port |
-| TAKEN | position | none | all words of results before `position` have come |
-| RESEND | position | none | the same, and send those from `position` on again |
-| ANSWER | of the request | code 1, value 4 | of a READ or a WRITE; the value is that of the register when read |
-| ACKNOWLEDGE | position | code 1, space 2, zero 2 | the next data word is number `position`, and `space` words fit |
-| RESULTS | position of the first | words, each with a byte | words of results; bit 0 of the byte is `last` |
+The host sends the first five kinds, the accelerator the last three. Figures behind the parts of a payload are bytes;
+words have eight.
 
-Registers. A request whose number is that of the last one that was done is a repetition: it is not done, and is answered
-as that one was. So a host that hears no answer sends the same frame again; it has one request under way at a time, and
-numbers them one after the other. Its first one reads, whatever its number, and so does its second.
+| kind | | number | payload | meaning |
+|---|---|---|---|---|
+| READ | 0x01 | of the request | address 2, strobes 1, zero 1, value 4 | read a register; only the address counts |
+| WRITE | 0x02 | of the request | the same | write the bytes of a register that `strobes` names |
+| DATA | 0x03 | position of the first | words | words for the data port |
+| TAKEN | 0x04 | position | none | all words of results before `position` have come |
+| RESEND | 0x05 | position | none | the same, and send those from `position` on again |
+| ANSWER | 0x81 | of the request | code 1, value 4 | a READ or a WRITE is done; what the register held before |
+| ACKNOWLEDGE | 0x83 | position | code 1, space 2, zero 2 | word `position` is the next, and `space` words fit |
+| RESULTS | 0x84 | position of the first | words, a byte behind each | words of results; bit 0 of the byte is `last` |
 
-Data words and words of results are numbered from 0 on, modulo 2^16, since reset or since `control.soft_reset`. A frame
-DATA is taken whole if it begins with the next word and its words fit the queue, and otherwise not at all; each is
-answered by ACKNOWLEDGE, one for several if the line is busy. It is sent unasked too when the queue has become half
-empty, and for a frame that is refused, with the `Code` of the reason. So a host sends as many words as there is space
-for, in frames of FRAME_WORDS or fewer, and goes back to `position` when words are missing. DATA without words asks.
+| code | | the frame was refused because |
+|---|---|---|
+| NONE | 0 | it was not |
+| CHECKSUM | 1 | it was damaged |
+| LENGTH | 2 | its payload is not as long as its kind says |
+| KIND | 3 | no request is of its kind |
+| GAP | 4 | it is DATA that begins behind the next word: words before it are missing |
+| FULL | 5 | it is DATA that begins with the next word, and there is no space for all of its words |
+| POSITION | 6 | it is TAKEN or RESEND and names words that were not sent, or that have been taken before |
+| UNMAPPED | 7 | no register has its address; in ANSWER, all others in ACKNOWLEDGE |
 
-RESULTS come unasked as soon as there are any, in frames of at most FRAME_WORDS. They are kept until they are taken; a
-host that misses some, or waits for long, asks for them again by RESEND. A frame may be lost, damaged or doubled on its
-way in either direction: no word is lost or doubled by that. All timers are the host's.
+Registers: a request with the number of the last one that was done is a repetition. It is not done, and is answered as
+that one was. So a host that hears no answer sends the same frame again; it has one request under way at a time, and
+numbers them one after the other. Its first two are reads, of which the first may be answered as one of a host before.
+
+Words: those of data and those of results are numbered from 0 on, modulo 2^16, since reset or since
+`control.soft_reset`. A frame DATA is taken whole if it begins with the next word and its words fit, and otherwise not
+at all; one that begins before the next word is a repetition and not refused. Each is answered by ACKNOWLEDGE, several
+by one if the line is busy; DATA without words only asks for that. An ACKNOWLEDGE also comes when the queue of data
+words has become half empty, and for each refused frame. So a host sends as many words as there is space for, in frames
+of FRAME_WORDS or fewer, and goes back to `position` when words are missing.
+
+RESULTS come unasked as soon as there are any, in frames of FRAME_WORDS or fewer. They are kept until they are taken; a
+host that misses some, or has waited for long, asks for them again by RESEND. A frame may be lost, damaged or doubled on
+its way in either direction: no word is lost or doubled by that, and no register written twice. All timers are the
+host's.
 """
 
 from __future__ import annotations

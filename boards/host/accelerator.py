@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrille.algo.integer.execution import check_images
-from quadrille.algo.spec import InvalidInput, Modes, Network
+from quadrille.algo.spec import InvalidInput, Modes, Network, edge_registers
+from quadrille.algo.spec.serial_frames import Kind
 from quadrille.sim.accelerator import Accelerator as Loaded
 from quadrille.sim.accelerator import read_accelerator
 from quadrille.sim.manifest import read_manifest
@@ -102,17 +104,9 @@ class Accelerator:
         self._loaded = None
         folder = self._folder_of(network)
         program = program_folder(folder if network is None else network, folder)
-        registers = self._registers or Registers.of(read_manifest(edge_folder(program)), self._link)
         loaded = read_accelerator(program)
-        for name, expected in registers.identity(loaded.manifest).items():
-            if (found := registers[name]) != expected:
-                raise LinkFailed(
-                    f"Accelerator at {self.address} must have the {name} of {program}, {expected:#x}, not {found:#x}"
-                )
-        self._registers = registers
-        control = registers.entry("control")
-        (reset,) = [1 << field["low"] for field in control["fields"] if field["name"] == "soft_reset"]
-        self._link.restart(control["offset"], reset)
+        self._check(loaded)
+        self._link.restart(edge_registers.CONTROL, edge_registers.SOFT_RESET)
         self._link.exchange(loaded.program, 0)
         self._loaded, self._folder = loaded, program
         self._source = program if network is None else network
@@ -155,9 +149,11 @@ class Accelerator:
 
     @property
     def registers(self) -> Registers:
-        """The registers by name; InvalidInput if no folder has been loaded that names them."""
+        """The registers by the names that the folder gives them; InvalidInput if none has been opened or loaded."""
         if self._registers is None:
-            raise InvalidInput("Accelerator must be loaded before its registers have names, and is not")
+            if self._folder is None:
+                raise InvalidInput("Accelerator must be loaded before its registers have names, and is not")
+            self._registers = Registers.of(read_manifest(edge_folder(self._folder)), self._link)
         return self._registers
 
     @property
@@ -169,6 +165,22 @@ class Accelerator:
     def line(self) -> Line:
         """The line itself."""
         return self._line
+
+    def _check(self, loaded: Loaded) -> None:
+        """Refuse an accelerator that is not the one of a folder."""
+        read = partial(self._link.request, Kind.READ)
+        if read(edge_registers.IDENTIFICATION) != edge_registers.MAGIC:
+            raise LinkFailed(f"Accelerator at {self.address} must say that it is one, and does not")
+        if (major := read(edge_registers.VERSION) >> 16) != edge_registers.MAJOR:
+            raise LinkFailed(
+                f"Accelerator at {self.address} must have registers of version {edge_registers.MAJOR}, not {major}"
+            )
+        expected, found = configuration_of(loaded), read(edge_registers.CONFIGURATION)
+        if found != expected:
+            raise LinkFailed(
+                f"Accelerator at {self.address} must have the configuration of {loaded.folder}, {expected:#x}, "
+                f"not {found:#x}"
+            )
 
     def _connect(self) -> None:
         """Open the line that the address names, and find the accelerator."""
@@ -203,3 +215,13 @@ class Accelerator:
         if self._folder is None:
             raise InvalidInput("Accelerator's folder must be loaded before a network alone, and none is")
         return self._folder
+
+
+def configuration_of(loaded: Loaded) -> int:
+    """What the register `configuration` reads in the hardware of a folder, with its edge or without."""
+    entries = loaded.manifest.entries
+    named = entries.get("registers")
+    if named is None:
+        return edge_registers.configuration_hash(entries["parameters"])
+    (value,) = [entry["reset"] for entry in named["registers"] if entry["name"] == "configuration"]
+    return value

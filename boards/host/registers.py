@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,21 +33,6 @@ class Registers:
     def of(cls, manifest: Manifest, link: Link) -> Registers:
         """Those that the manifest of an edge names."""
         return cls(link, manifest.entries["registers"]["registers"])
-
-    def identity(self, manifest: Manifest) -> dict[str, int]:
-        """What the registers that never change must hold if the accelerator is that of `manifest`, edge or not.
-
-        Its configuration is told by the first 32 bits of the SHA-256 of its parameters, as JSON with sorted keys and no
-        blanks.
-        """
-        identity = {name: self.entry(name)["reset"] for name in ("identification", "version")}
-        named = manifest.entries.get("registers")
-        if named is not None:
-            (configuration,) = [entry["reset"] for entry in named["registers"] if entry["name"] == "configuration"]
-        else:
-            text = json.dumps(manifest.entries["parameters"], sort_keys=True, separators=(",", ":"))
-            configuration = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-        return {**identity, "configuration": configuration}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

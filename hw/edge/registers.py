@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
+from quadrille.algo.spec import edge_registers as known
 from quadrille.algo.spec.random_mode import STATE_BITS
 from quadrille.hw.engine import Configuration
 
 from .register_map import WORD_BITS, Access, Field, Register, RegisterMap
 
-__all__ = ["IDENTIFICATION", "VERSION", "configuration_hash", "edge_registers"]
+__all__ = ["VERSION", "configuration_hash", "edge_registers"]
 
-IDENTIFICATION = int.from_bytes(b"QUAD", "big")
-VERSION = (1, 0)
-"""Major and minor version of this map: the major one changes where a driver for the one before would fail."""
+VERSION = (known.MAJOR, 0)
+"""Major and minor version of this map."""
 
 
 def configuration_hash(configuration: Configuration) -> int:
-    """The first 32 bits of the SHA-256 of the configuration's record, as JSON with sorted keys and no blanks.
-
-    Accelerators of one configuration run the same programs: a host compares it with that of the manifest.
-    """
-    text = json.dumps(configuration.record(), sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[: WORD_BITS // 8], "big")
+    """What the register `configuration` reads: a host compares it with the parameters in the manifest."""
+    return known.configuration_hash(configuration.record())
 
 
 def edge_registers(
@@ -45,17 +38,20 @@ def edge_registers(
     return RegisterMap(
         (
             Register(
-                "identification", 0x00, "what this is", (constant("value", 0, 32, IDENTIFICATION, "the letters QUAD"),)
+                "identification",
+                known.IDENTIFICATION,
+                "what this is",
+                (constant("value", 0, 32, known.MAGIC, "the letters QUAD"),),
             ),
             Register(
                 "version",
-                0x04,
+                known.VERSION,
                 "of this register map",
                 (constant("minor", 0, 16, VERSION[1], "additions"), constant("major", 16, 16, VERSION[0], "changes")),
             ),
             Register(
                 "configuration",
-                0x08,
+                known.CONFIGURATION,
                 "which accelerator this is",
                 (constant("hash", 0, 32, configuration_hash(configuration), "content hash of the parameters"),),
             ),
@@ -92,7 +88,7 @@ def edge_registers(
             ),
             Register(
                 "control",
-                0x28,
+                known.CONTROL,
                 "actions",
                 (
                     Field(

@@ -11,6 +11,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from quadrille.algo.spec import InvalidInput, MissingTool
+from quadrille.algo.spec import edge_registers as known
 from quadrille.hw.edge import Access, AxiAccelerator, Field, Register, RegisterMap, UartAccelerator, WishboneAccelerator
 from quadrille.hw.edge.register_file import RegisterFile
 from quadrille.hw.edge.register_texts import header_text, page_text
@@ -122,6 +123,16 @@ def test_the_hash_tells_configurations_apart() -> None:
         return configuration_hash(accelerator.configuration)
 
     assert hash_of() == hash_of() and hash_of() != hash_of(rows=9)
+
+
+def test_what_a_host_knows_of_old_is_where_it_was() -> None:
+    edge = AxiAccelerator(**SMALL)
+    edge.inspected()
+    registers = edge.register_map
+    offsets = {name: getattr(known, name.upper()) for name in ("identification", "version", "configuration", "control")}
+    assert {name: registers.register(name).offset for name in offsets} == offsets
+    assert registers.register("control").field("soft_reset").mask == known.SOFT_RESET
+    assert registers.register("version").reset >> 16 == known.MAJOR
 
 
 def test_one_mode_has_no_registers_for_modes() -> None:

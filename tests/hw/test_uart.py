@@ -291,4 +291,4 @@ def test_the_header_and_the_page_tell_of_frames() -> None:
     documents = block.documents("top")
     for line in ("TOP_FRAME_FLAG 0x7Eu", "TOP_KIND_ACKNOWLEDGE 0x83u", "TOP_CODE_UNMAPPED 0x07u"):
         assert f"#define {line}\n" in documents["h"]
-    assert "| DATA | position of the first | words | words for the data port |" in documents["md"]
+    assert "| DATA | 0x03 | position of the first | words | words for the data port |" in documents["md"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from quadrille.algo.integer import Executor, read_modes, write_modes
 from quadrille.algo.spec import InvalidInput, Modes
+from quadrille.algo.spec import edge_registers as known
 from quadrille.algo.spec.random_mode import draws
 from quadrille.boards.host import Accelerator, LinkFailed
 from quadrille.boards.host.exported import edge_folder
@@ -150,7 +151,8 @@ def test_a_serial_port_goes_in_mid_run(hardware: Path, port: type, tmp_path: Pat
         InvalidInput, match=r"^Accelerator's folder must be loaded before a network alone, and none is$"
     ):
         accelerator.load(network(6))
-    accelerator.load(edge)
+    accelerator.load(hardware)
+    assert accelerator.registers["errors"] == 0
     assert np.array_equal(accelerator.run(digits[:40]), expected(network(6), digits[:40]))
 
     def pull(share: float) -> None:
@@ -179,7 +181,9 @@ def test_another_network_on_the_same_hardware(accelerator: Accelerator, digits: 
         accelerator.load(random_network(1, sizes=(999, 9, 10)))
 
 
-def test_what_is_for_other_hardware_is_refused(accelerator: Accelerator, hardware: Path, tmp_path: Path) -> None:
+def test_what_is_for_other_hardware_is_refused(
+    accelerator: Accelerator, hardware: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(hardware, tmp_path / "hw")
     manifest = json.loads((tmp_path / "hw" / "accelerator.json").read_text())
     manifest["parameters"]["frames"] += 1
@@ -187,6 +191,17 @@ def test_what_is_for_other_hardware_is_refused(accelerator: Accelerator, hardwar
     message = f"Accelerator at {accelerator.address} must have the configuration of {tmp_path / 'hw'}, 0x"
     with pytest.raises(LinkFailed, match=f"^{re.escape(message)}"):
         accelerator.load(tmp_path / "hw")
+    for register, message in (
+        (known.IDENTIFICATION, "must say that it is one, and does not"),
+        (known.VERSION, "must have registers of version 1, not 0"),
+    ):
+        link, request = accelerator._link, accelerator._link.request
+        monkeypatch.setattr(
+            link, "request", lambda kind, at, *rest, here=register: 0 if at == here else request(kind, at)
+        )
+        with pytest.raises(LinkFailed, match=f"^Accelerator at {re.escape(accelerator.address)} {message}$"):
+            accelerator.load()
+        monkeypatch.undo()
     shutil.copytree(hardware, tmp_path / "macro")
     with pytest.raises(
         InvalidInput, match=r"^Design on a simulated serial line must be a uart-accelerator, and .* an? "
