@@ -57,8 +57,9 @@ class TestResult:
 
     @property
     def name(self) -> str:
-        """Block, parameters and scenario."""
-        return f"{label(self.block, self.parameters)}.{self.scenario}"
+        """Block, parameters or folder, and scenario."""
+        what = label(self.block, self.parameters) if self.design is None else f"{self.block}[{self.design}]"
+        return f"{what}.{self.scenario}"
 
     @property
     def command(self) -> str:
@@ -154,7 +155,7 @@ def regress_on(
     results = _tested(
         manifest.block,
         manifest.parameters,
-        folder / _file_name(manifest.label),
+        folder / f"{manifest.block}-{manifest.content_hash[:8]}",
         DEFAULT_SEED if seed is None else seed,
         lambda: build(manifest, waves=waves),
         module,
