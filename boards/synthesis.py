@@ -16,6 +16,7 @@ from typing import Any
 
 from quadrille.algo.spec import InvalidInput, MissingTool
 
+from .asic.latch_cells import store_in_latches
 from .asic.liberty import Library
 from .asic.mapping import Mapping as CellMapping
 from .asic.mapping import smallest_nand
@@ -116,14 +117,21 @@ def counted(cells: Mapping[str, int], target: Fpga) -> Resources:
 
 
 def synthesize_netlist(
-    verilog: Path, top: str, target: CellLibrary, *, clocked: bool = False, timeout: float = 600.0
+    verilog: Path,
+    top: str,
+    target: CellLibrary,
+    *,
+    clocked: bool = False,
+    latches: bool = False,
+    timeout: float = 600.0,
 ) -> Synthesized:
     """The netlist of the module `top` of `verilog` in the cells of `target`, and what it takes.
 
     Yosys' generic synthesis, flattened, squares as such (square.v), registers mapped first, then logic by ABC with its
     script that buffers and sizes cells: as fast as they come, for no given clock. For designs that are `clocked`, 4 or
     more registers of the same enable share a gated clock instead of a multiplexer each, where the library has a cell
-    for that, and ABC maps for delay first (`map`, where its own script looks for area and chains adders).
+    for that, and ABC maps for delay first (`map`, where its own script looks for area and chains adders). With
+    `latches` the rows of memories that are made of registers are latches (see `with_latches`).
 
     Raises
     ------
@@ -133,10 +141,14 @@ def synthesize_netlist(
     with tempfile.TemporaryDirectory(prefix="quadrille-") as folder:
         mapping = CellMapping(target, Path(folder))
         library, result = mapping.library, Path(folder) / "netlist.json"
+        reading = [_read(verilog), *halved_squares(top), f"synth -flatten -top {top}"]
+        if latches:
+            stored = Path(folder) / "stored.json"
+            run_yosys([*reading, f"write_json {stored}"], _noun(verilog, top), timeout)
+            store_in_latches(stored, mapping, target.dont_use)
+            reading = [f"read_json {stored}"]
         commands = [
-            _read(verilog),
-            *halved_squares(top),
-            f"synth -flatten -top {top}",
+            *reading,
             *mapping.commands(clocked=clocked),
             "opt_clean -purge",
             f"write_json {result}",

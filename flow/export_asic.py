@@ -53,8 +53,11 @@ def export_asic(
     The folder is one that simulators and testbenches take as they take `source`: a manifest, the netlist, and models of
     its cells and memories. With it come constraints, a report with area by module and the critical path, and the files
     of OpenROAD-flow-scripts. `clock_period` is in ns; without, the design is mapped for speed. Memories of 2,048 bits
-    and 16 words or more are "black-boxes", or "flip-flops" as the smaller ones. Where `folder` holds the outcome of
-    the same inputs already, nothing is made again. What stood there before is replaced as a whole, or stays.
+    and 16 words or more are "black-boxes", or "flip-flops" as the smaller ones. With `cells` "latches" what rows of
+    registers hold, such as weights, is held by latches, with a gated clock for each row.
+
+    Where `folder` holds the outcome of the same inputs already, nothing is made again. What stood there before is
+    replaced as a whole, or stays.
 
     Raises
     ------
@@ -67,8 +70,6 @@ def export_asic(
     from quadrille.boards.asic.netlist_export import map_design
     from quadrille.hw.export import publish
 
-    if cells != "flip-flops":
-        raise InvalidInput(f"Cells that hold weights must be flip-flops in a netlist, not {cells}")
     source, folder = Path(source), Path(folder)
     manifest = _design_of(source)
     target = _library_of(liberty)
@@ -82,6 +83,7 @@ def export_asic(
             manifest.top,
             target,
             macros=memories == "black-boxes",
+            latches=cells == "latches",
             clock=manifest.clock,
             clock_period=clock_period,
             timeout=timeout,

@@ -15,7 +15,7 @@ __all__ = ["cell_models"]
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 LEVELS = {"L": "0", "H": "1", "-": "?"}
-OWN = ("state", "inverse", "clear", "preset", "both")
+OWN = ("state", "inverse", "clear", "preset", "both", "enable", "open")
 BOTH = {"L": "1'b0", "H": "1'b1"}
 HEAD = """// Models of library cells, made from their Liberty functions: no delays, two values, states begin with 0.
 /* verilator tracing_off */
@@ -104,7 +104,14 @@ def _latch(group: Group, names: Mapping[str, str], name: str) -> tuple[dict[str,
     states, body, forced = _forced(name, group, names)
     chain = [f"if ({signal}) state = {value};" for signal, value in forced]
     if group.text("enable"):
-        chain.append(f"if ({verilog(group.text('enable'), names)}) state = {verilog(group.text('data_in'), names)};")
+        # Opened and closed with the registers, not before them: what they take is what was there when the clock rose.
+        body += [
+            f"wire enable = {verilog(group.text('enable'), names)};",
+            "reg open;",
+            "initial open = enable;",
+            "always @(posedge enable or negedge enable) open <= enable;",
+        ]
+        chain.append(f"if (open) state = {verilog(group.text('data_in'), names)};")
     return states, [*body, f"always @* {' else '.join(chain)}"]
 
 

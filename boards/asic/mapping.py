@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 from quadrille.algo.spec import InvalidInput
 
 from ..targets import CellLibrary
 from .liberty import Cell, Library, open_library
 
-__all__ = ["PORT_LOAD", "Mapping", "driving_cell", "smallest_nand"]
+__all__ = ["PORT_LOAD", "ClockGate", "Mapping", "driving_cell", "smallest_nand"]
 
 PORT_LOAD = 1.0  # fF at an output port, while cells are sized
 LEAST_GATED = 4  # registers of one enable
@@ -25,6 +26,16 @@ FOR_PERIOD = (
     "+strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;dch,-f;map,-B,0.9,{D};topo;"
     "buffer,-c;upsize,{D};dnsize,{D};stime,-p"
 )
+
+
+class ClockGate(NamedTuple):
+    """A cell that gates a clock: pins for clock, enable and gated clock, and those that are tied low."""
+
+    name: str
+    clock: str
+    enable: str
+    gated: str
+    tied: tuple[str, ...] = ()
 
 
 class Mapping:
@@ -66,14 +77,19 @@ class Mapping:
     @property
     def gate_clocks(self) -> tuple[str, ...]:
         """The command that gives registers of one enable a gated clock; none if the library has no cell for that."""
+        gate = self.clock_gate
+        if gate is None:
+            return ()
+        options = "".join(f" -tie_lo {pin}" for pin in gate.tied)
+        pins = f"{gate.enable}:{gate.clock}:{gate.gated}"
+        return (f"clockgate -pos {gate.name} {pins}{options} -min_net_size {LEAST_GATED}",)
+
+    @property
+    def clock_gate(self) -> ClockGate | None:
+        """The library's cell that gates the clock of rising registers; none if it has none."""
         gates = [_clock_gate(self.library[name]) for name in self.library.names if GATE in self.library.text(name)]
         # The fewest pins to tie first, such as those that open the gate for a test, then the smallest.
-        found = min((gate for gate in gates if gate is not None), default=None)
-        if found is None:
-            return ()
-        _, _, name, pins, tied = found
-        options = "".join(f" -tie_lo {pin}" for pin in tied)
-        return (f"clockgate -pos {name} {pins}{options} -min_net_size {LEAST_GATED}",)
+        return min((gate for gate in gates if gate is not None), default=(0, 0.0, None))[2]
 
     @property
     def map_registers(self) -> str:
@@ -87,13 +103,13 @@ class Mapping:
         return f"abc {self.liberty} {self.shunned} -constr {self.sizing}{script}{target}"
 
 
-def _clock_gate(cell: Cell) -> tuple[int, float, str, str, tuple[str, ...]] | None:
-    """Pins to tie, area, name, pins and those to tie of a cell that gates a clock as rising registers need it."""
+def _clock_gate(cell: Cell) -> tuple[int, float, ClockGate | None] | None:
+    """Pins to tie, area, name and pins of a cell that gates a clock as rising registers need it."""
     if cell.clock_gate is None or not cell.gates_rising:
         return None
     clock, enable, gated = cell.clock_gate
     tied = tuple(name for name, pin in cell.pins.items() if pin.direction == "input" and name not in (clock, enable))
-    return len(tied), cell.area, cell.name, f"{enable}:{clock}:{gated}", tied
+    return len(tied), cell.area, ClockGate(cell.name, clock, enable, gated, tied)
 
 
 def driving_cell(library: Library, dont_use: Sequence[str] = ()) -> str | None:

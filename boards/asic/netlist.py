@@ -65,6 +65,11 @@ class Netlist:
         return tuple(instance for instance in self.instances if instance.cell.flip_flop)
 
     @cached_property
+    def latches(self) -> tuple[Instance, ...]:
+        """The instances that are latches."""
+        return tuple(instance for instance in self.instances if instance.cell.is_latch)
+
+    @cached_property
     def clock_gates(self) -> Mapping[Bit, Instance]:
         """The instances that gate a clock, by the net of the gated one."""
         gates = (instance for instance in self.instances if instance.cell.clock_gate)
@@ -81,7 +86,8 @@ class Netlist:
     @cached_property
     def logic(self) -> tuple[Instance, ...]:
         """The instances without state, each after those that drive it."""
-        stateless = (each for each in self.instances if not each.cell.flip_flop and not each.cell.clock_gate)
+        cells = ((each, each.cell) for each in self.instances)
+        stateless = (each for each, cell in cells if not (cell.flip_flop or cell.is_latch or cell.clock_gate))
         logic = {instance.name: instance for instance in stateless}
         source = {net: name for name, instance in logic.items() for _, net in instance.pins("output")}
         waits = {

@@ -17,6 +17,7 @@ from ..targets import CellLibrary
 from .cell_functions import buffer_of, check_complete, ties_of
 from .elaboration import elaborate_commands, elaborated
 from .hierarchy import ModuleCost, flattened, module_costs
+from .latch_cells import store_in_latches
 from .liberty import Library
 from .mapping import Mapping as CellMapping
 from .mapping import smallest_nand
@@ -70,10 +71,13 @@ def map_design(
     macros: bool,
     clock: str | None = "clk",
     clock_period: float | None = None,
+    latches: bool = False,
     timeout: float = 3600.0,
     progress: Callable[[str], None] = lambda label: None,
 ) -> MappedDesign:
     """The module `top` of `verilog` in the cells of `target`.
+
+    With `latches` the rows of memories that are made of registers are latches (see `with_latches`).
 
     The submodules of `top` (see `elaborated`) are mapped one by one, for speed, and registers that share an enable get
     a gated clock where the library has a cell for that. With `macros`, memories that can be are black boxes. Timing is
@@ -110,10 +114,13 @@ def map_design(
             *halved_squares(top),
             f"write_verilog -noattr {rtl}",
             f"synth -flatten -hieropt -noabc -noshare -top {top}",
-            *mapping.gate_clocks,
-            mapping.map_registers,
-            f"write_rtlil {ready}",
         ]
+        if latches:
+            stored = folder / "stored.json"
+            run_yosys([*commands, f"write_json {stored}"], noun, timeout)
+            store_in_latches(stored, mapping, target.dont_use)
+            commands = [f"read_json {stored}"]
+        commands += [*mapping.gate_clocks, mapping.map_registers, f"write_rtlil {ready}"]
         run_yosys(commands, noun, timeout)
         rtl_text = rtl.read_text(encoding="utf-8")
         delays: tuple[float | None, ...] = (None,)
@@ -134,7 +141,7 @@ def map_design(
             modules: dict[str, dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))["modules"]
             _check_mapped(modules, target)
             progress("timing")
-            found = _measured(top, named(modules, mapping.library), mapping.library, clock_period, clock)
+            found = _measured(top, named(modules, mapping.library), mapping.library, clock_period, clock, latches)
     return replace(found, nand_area=nand_area, rtl=rtl_text, memories=design.shapes, largest_memory=design.largest)
 
 
@@ -144,10 +151,11 @@ def _measured(
     library: Library,
     clock_period: float | None,
     clock: str | None,
+    latches: bool,
 ) -> MappedDesign:
     """What a mapped netlist takes, and how fast it is."""
     flat = Netlist.of(flattened(modules, top), library)
-    check_testable(flat, top, clock)
+    check_testable(flat, top, clock, latches=latches)
     io_delay = IO_SHARE * (timing(flat).critical_path if clock_period is None else clock_period)
     return MappedDesign(
         top=top,

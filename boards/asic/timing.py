@@ -50,11 +50,11 @@ def timing(netlist: Netlist, *, input_delay: float = 0.0, output_delay: float = 
     output), goes through cells with their delays over slew and load, rising and falling apart, and ends at an output
     port (with `output_delay` to go) or at a register or a clock gate (with its set-up time). Loads are the pins alone:
     wires, and what hangs at output ports, weigh nothing; the clock is ideal, gated or not; slews at ports and clocks
-    are 0. False paths count.
+    are 0. False paths count. A latch is taken as a register that has its data when the clock rises.
     """
     start = Edge(input_delay, input_delay, 0.0, 0.0)
     edges: dict[Bit, Edge] = {net: start for bits in netlist.inputs.values() for net in bits}
-    for register in netlist.registers:
+    for register in (*netlist.registers, *netlist.latches):
         for pin, net in register.pins("output"):
             edges[net] = _launched(pin, netlist.loads.get(net, 0.0))
     for instance in netlist.logic:
@@ -67,7 +67,7 @@ def timing(netlist: Netlist, *, input_delay: float = 0.0, output_delay: float = 
             if net in edges:
                 edge = edges[net]
                 ends.append((max(edge.rise, edge.fall) + output_delay, name, "port", net, edge.rise >= edge.fall))
-    for register in (*netlist.registers, *netlist.clock_gates.values()):
+    for register in (*netlist.registers, *netlist.latches, *netlist.clock_gates.values()):
         for pin, net in register.pins("input"):
             if net in edges and pin.name not in register.cell.clock_pins:
                 when, rises = _captured(pin, edges[net])
@@ -89,7 +89,7 @@ def _path_to(netlist: Netlist, edges: Mapping[Bit, Edge], net: Bit, rises: bool)
         when = edges[net].rise if rises else edges[net].fall
         steps.append(Step(f"{instance.name}.{pin.name}", instance.cell.name, when, rises))
         cause = _cause(instance, pin, netlist.loads.get(net, 0.0), edges, rises)
-        if instance.cell.flip_flop is not None or cause is None:
+        if instance.cell.flip_flop is not None or instance.cell.is_latch or cause is None:
             return steps[::-1]
         net, rises = cause
     names = {bit: name for name, bits in netlist.inputs.items() for bit in bits}

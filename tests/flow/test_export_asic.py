@@ -180,8 +180,6 @@ def test_a_library_that_lacks_something_is_refused(
 def test_what_is_no_design_is_refused(netlist: AsicExport, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^Design must be Verilog that is not mapped yet, and .* holds a netlist$"):
         export_asic(netlist.folder, tmp_path, liberty=LIBRARY)
-    with pytest.raises(InvalidInput, match=r"^Cells that hold weights must be flip-flops in a netlist, not latches$"):
-        export_asic(netlist.folder, tmp_path, liberty=LIBRARY, cells="latches")
     with pytest.raises(InvalidInput, match=r"^Design must be a folder that was exported, not .*none$"):
         export_asic(tmp_path / "none", tmp_path, liberty=LIBRARY)
 
