@@ -71,6 +71,7 @@ __all__ = [
     "ESCAPED",
     "FLAG",
     "FRAME_WORDS",
+    "POLYNOMIAL",
     "POSITIONS",
     "RESIDUE",
     "RESULT_BYTES",
@@ -114,23 +115,16 @@ class Kind(IntEnum):
 
 
 class Code(IntEnum):
-    """Why a frame was refused; the flags of the register `errors` have these names."""
+    """Why a frame was refused, if it was; the flags of the register `errors` have these names."""
 
     NONE = 0
     CHECKSUM = 1
-    """The checksum is wrong: the frame was damaged."""
     LENGTH = 2
-    """The payload is not as long as the kind says."""
     KIND = 3
-    """No request is of this kind."""
     GAP = 4
-    """DATA begins behind the next word: a frame before it is missing."""
     FULL = 5
-    """DATA begins with the next word and there is no space for all of its words."""
     POSITION = 6
-    """TAKEN or RESEND names words that were not sent, or that have been taken."""
     UNMAPPED = 7
-    """No register has this address."""
 
 
 @dataclass(frozen=True)

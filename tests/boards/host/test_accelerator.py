@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from quadrille.algo.integer import Executor, read_modes, write_modes
 from quadrille.algo.spec import InvalidInput, Modes
 from quadrille.algo.spec import edge_registers as known
 from quadrille.algo.spec.random_mode import draws
+from quadrille.algo.spec.serial_frames import Kind
 from quadrille.boards.host import Accelerator, LinkFailed
 from quadrille.boards.host.exported import edge_folder
 from quadrille.boards.host.simulated import SimulatedLine
@@ -181,6 +184,10 @@ def test_another_network_on_the_same_hardware(accelerator: Accelerator, digits: 
         accelerator.load(random_network(1, sizes=(999, 9, 10)))
 
 
+def reading_zero(request: Any, register: int, kind: Kind, address: int) -> int:
+    return 0 if address == register else request(kind, address)
+
+
 def test_what_is_for_other_hardware_is_refused(
     accelerator: Accelerator, hardware: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,21 +198,16 @@ def test_what_is_for_other_hardware_is_refused(
     message = f"Accelerator at {accelerator.address} must have the configuration of {tmp_path / 'hw'}, 0x"
     with pytest.raises(LinkFailed, match=f"^{re.escape(message)}"):
         accelerator.load(tmp_path / "hw")
+    request = accelerator._link.request
     for register, message in (
         (known.IDENTIFICATION, "must say that it is one, and does not"),
         (known.VERSION, "must have registers of version 1, not 0"),
     ):
-        link, request = accelerator._link, accelerator._link.request
-        monkeypatch.setattr(
-            link, "request", lambda kind, at, *rest, here=register: 0 if at == here else request(kind, at)
-        )
-        with pytest.raises(LinkFailed, match=f"^Accelerator at {re.escape(accelerator.address)} {message}$"):
-            accelerator.load()
-        monkeypatch.undo()
-    shutil.copytree(hardware, tmp_path / "macro")
-    with pytest.raises(
-        InvalidInput, match=r"^Design on a simulated serial line must be a uart-accelerator, and .* an? "
-    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(accelerator._link, "request", partial(reading_zero, request, register))
+            with pytest.raises(LinkFailed, match=f"^Accelerator at {re.escape(accelerator.address)} {message}$"):
+                accelerator.load()
+    with pytest.raises(InvalidInput, match=r"^Design on a simulated serial line must be a uart-accelerator, and "):
         SimulatedLine(hardware)
     accelerator.load(hardware / "network.safetensors")
     assert read_modes(hardware / "network.safetensors").names == ("8", "4", "1")
