@@ -95,10 +95,10 @@ class Timing:
     latencies: tuple[int, ...]
     pooling: int | None
     settling: int
-    argmax_latency: int
-    walk_cuts: int
-    patch_cuts: int
-    buffers: int
+    argmax_latency: int = 2
+    walk_cuts: int = 0
+    patch_cuts: int = 0
+    buffers: int = 0
 
     @classmethod
     def of(
