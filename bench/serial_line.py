@@ -24,7 +24,6 @@ Row = tuple[str, str, str]
 
 DIGITS = Path(__file__).parents[1] / "examples" / "digits-mlp" / "network.safetensors"
 WANTED = 0.8
-SMALL = {"rows": "8", "columns": "6", "lanes": "2"}
 WORD_BYTES = 8
 
 
@@ -58,12 +57,11 @@ def rows() -> list[Row]:
         write_network(random_network(3, sizes=(8, 64), tile_rows=8, argmax=False), folder / "wide.safetensors")
         generate(folder / "wide.safetensors", folder / "wide", rows=8, columns=64)
         _, _, _, outward = exchange(folder / "wide", np.zeros((400, 8), np.int64))
-        taken = {}
-        for name in ("accelerator", "uart-accelerator"):
-            component(name, folder / name, SMALL)
-            top = name.replace("-", "_")
-            taken[name] = synthesize(folder / name / f"{top}.v", top, FPGAS["ecp5"])
-    edge, inner = taken["uart-accelerator"], taken["accelerator"]
+        write_network(random_network(1, sizes=(13, 7, 4)), folder / "small.safetensors")
+        generate(folder / "small.safetensors", folder / "small", rows=8, columns=6, settings={"lanes": 2})
+        component("uart-accelerator", folder / "edge", around=folder / "small")
+        inner = synthesize(folder / "small" / "accelerator.v", "accelerator", FPGAS["ecp5"])
+        edge = synthesize(folder / "edge" / "uart_accelerator.v", "uart_accelerator", FPGAS["ecp5"])
     luts, registers = (edge.luts or 0) - (inner.luts or 0), edge.flip_flops - inner.flip_flops
     memories = (edge.block_rams or 0) - (inner.block_rams or 0)
     return [

@@ -24,7 +24,7 @@ from .serial_line import SerialLine
 
 __all__ = ["UartHost"]
 
-PATIENCE = 20_000_000
+PATIENCE = 6_000_000
 """Nanoseconds, as words take long on a serial line."""
 TIMEOUT = 9000
 """Bit times within which an answer comes behind the longest frame."""
