@@ -54,7 +54,7 @@ def _bits_of(context: click.Context, option: click.Parameter, text: str) -> tupl
 )
 @setting_option("A further parameter of the accelerator, one value or several with commas; repeat for more.")
 @click.option("--target", default="ecp5", show_default=True, help="FPGA family or cell library that areas are of.")
-@click.option("--clock", type=float, help="Clock in hertz, for images per second.")
+@click.option("--clock", type=float, help="Clock in Hz: registers are chosen for it on ecp5.")
 @click.option("--images", type=int, help="Only the first IMAGES held-out images answer for accuracies [default: all].")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted exploration was.")
 @workers_options

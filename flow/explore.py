@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from quadrille.algo.spec import Argmax, InvalidInput, Network
 
@@ -19,11 +19,11 @@ from .explore_front import front_of, objectives_in
 from .explore_grid import EXACT, Grid, Point, Variant, variant_of
 from .explore_journal import JOURNAL, Journal
 from .explore_plot import exploration_png
-from .explore_work import cost_points, make_variant
+from .explore_result import Exploration
+from .explore_work import clocked, cost_points, make_variant
 from .inspection import network_file
 from .progress import Report, silent
-from .results import Result, digest, listed, percent
-from .tables import table_html, table_text
+from .results import digest
 
 __all__ = ["Exploration", "explore"]
 
@@ -34,77 +34,6 @@ CALIBRATION = 256
 
 TASK = 100
 """Points of a task: a fraction of a second's work."""
-
-SHOWN = 40
-"""Lines of the front in the table; all are in pareto.csv."""
-
-SHAPE = ("rows", "columns", "macros", "lanes", "cycles", "area", "accuracy")
-"""What the table of the front always has; beside it, what differs, but for HIDDEN."""
-
-HIDDEN = ("point", "command")
-
-
-@dataclass(frozen=True)
-class Exploration(Result):
-    """A finished exploration: how many points there are, what became of them, the front, and its files."""
-
-    title: ClassVar[str] = "Exploration"
-
-    network: str
-    target: str
-    clock: float | None
-    points: int
-    costed: int
-    skipped: dict[str, int]
-    variants: tuple[dict[str, Any], ...]
-    objectives: tuple[str, ...]
-    front: tuple[dict[str, Any], ...]
-    seconds: float
-    jobs: int
-    folder: Path
-    files: tuple[Path, ...]
-
-    def summary(self) -> Sequence[tuple[str, str]]:
-        """How many points, why some are none, the arithmetics."""
-        return [
-            ("network", self.network),
-            ("points", f"{self.costed:,} of {self.points:,} can be, costed for {self.target} in {self.seconds:.1f} s"),
-            *(("skipped", f"{count:,}: {reason}") for reason, count in self.skipped.items()),
-            *(
-                (f"arithmetic {each['variant']}", each.get("skipped") or percent(each["accuracy"]))
-                for each in self.variants
-            ),
-            ("front", f"{len(self.front)} points by {', '.join(self.objectives)}"),
-            ("files", listed(self.folder, self.files)),
-        ]
-
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """The table of the front: its headings, and a line for each point."""
-        values = {name: {str(each.get(name)) for each in self.front} for name in self.front[0]}
-        columns = [name for name in values if name in SHAPE or (len(values[name]) > 1 and name not in HIDDEN)]
-        cells = [[_cell(name, each.get(name)) for name in columns] for each in self.front[:SHOWN]]
-        return [name.replace("_", " ") for name in columns], cells
-
-    def __str__(self) -> str:
-        if not self.front:
-            return super().__str__()
-        left = len(self.front) - SHOWN
-        more = f"\n... and {left} more in pareto.csv" if left > 0 else ""
-        best = f"\n\nThe first of them:\n  {self.front[0]['command']}"
-        return f"{super().__str__()}\n\n{table_text(*self.cells())}{more}{best}"
-
-    def _repr_html_(self) -> str:
-        return super()._repr_html_() + (table_html(*self.cells()) if self.front else "")
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "own" if name == "adc_bits" else ""
-    if name == "accuracy":
-        return percent(value)
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def explore(
@@ -125,9 +54,12 @@ def explore(
     A point that `generate` would refuse is skipped, with the reason. Of every other: its exact cycles per image, in
     batches back to back; what it takes of `target` by `boards.cost`; the accuracy of its integers on the first
     `images` held-out images (None: all) of the data set that the network notes, no accuracy without one; at a `clock`
-    in hertz, images per second. Exact sums are cut anew for each accelerator, which changes no accuracy. Other bits of
-    converters, and rows that are fewer than those of a converter's tile, make another network: its converters are
-    calibrated with images of the training set, nothing is trained (`algo.nn.resolution`), and it is kept in networks/.
+    in hertz, images per second: with the registers that `generate` chooses for it where the clocks of the target are
+    known, elsewhere the clock is taken at its word.
+
+    Exact sums are cut anew for each accelerator, which changes no accuracy. Other bits of converters, and rows that are
+    fewer than those of a converter's tile, make another network: its converters are calibrated with images of the
+    training set, nothing is trained (`algo.nn.resolution`), and it is kept in networks/.
 
     points.jsonl has a line for each point as soon as it is costed; with `resume` an exploration that was interrupted
     goes on, and ends in the same files: points.csv, pareto.csv (those that no other beats in cycles, area, accuracy
@@ -158,18 +90,19 @@ def explore(
     options = {
         "network": digest(contents),
         "target": target,
+        "clock": clock,
         "images": None if labels is None else len(labels),
         "grid": grid.as_dict(),
     }
     with executor(jobs, scheduler) as pool:
         journal = Journal(folder, options, resume)
         started = time.perf_counter()
-        work = _Work(modes.default, contents, grid, target, folder, journal, progress)
+        work = _Work(modes.default, contents, grid, target, clock, folder, journal, progress)
         work.make(pool, training, held_out, labels)
         work.cost(pool)
         seconds = time.perf_counter() - started
         workers = workers_of(pool)
-    records = [work.record(point, source, clock) for point in grid.points()]
+    records = [work.record(point, source) for point in grid.points()]
     costed = [record for record in records if "skipped" not in record]
     front = front_of(costed)
     publish(
@@ -223,6 +156,7 @@ class _Work:
     contents: bytes
     grid: Grid
     target: str
+    clock: float | None
     folder: Path
     journal: Journal
     progress: Report
@@ -266,7 +200,7 @@ class _Work:
             done += len(records)
             self.progress(label, done, total)
 
-    def tasks(self) -> Iterator[tuple[int, tuple[bytes, list[Point], str]]]:
+    def tasks(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Points that run one network, so many at a time."""
         groups: dict[Variant, list[Point]] = {}
         for point in self.grid.points():
@@ -280,9 +214,9 @@ class _Work:
             contents = self.contents if variant == Variant() else self.path(variant).read_bytes()
             left = iter(points)
             while part := list(islice(left, TASK)):
-                yield part[0].number, (contents, part, self.target)
+                yield part[0].number, (contents, part, self.target, self.clock)
 
-    def record(self, point: Point, source: Path, clock: float | None) -> dict[str, Any]:
+    def record(self, point: Point, source: Path) -> dict[str, Any]:
         """All that is known of a point, in one line."""
         found = dict(self.journal.points[point.number])
         variant = variant_of(self.network, point)
@@ -300,17 +234,18 @@ class _Work:
         }
         if "skipped" in found:
             return asked | {"skipped": found["skipped"]}
-        speed = {} if clock is None else {"images_per_second": round(clock / found["cycles"], 1)}
+        speed = {} if self.clock is None else {"images_per_second": round(self.clock / found["cycles"], 1)}
         file = source if variant == Variant() else self.path(variant)
-        return asked | found | speed | {"accuracy": made["accuracy"], "command": _command(file, point, found)}
+        return asked | found | speed | {"accuracy": made["accuracy"], "command": self.command(file, point, found)}
 
-
-def _command(file: Path, point: Point, found: Mapping[str, Any]) -> str:
-    """What generates a point."""
-    settings = {"lanes": found["lanes"], **dict(point.settings)}
-    words = ["quadrille", "generate", str(file), "--rows", str(point.rows), "--columns", str(point.columns)]
-    words += ["--macros", str(point.macros)]
-    words += ["--retile"] if point.engine == "cim" else ["--engine", "mac", "--unit", str(point.unit)]
-    for name, value in settings.items():
-        words += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
-    return " ".join(map(shlex.quote, [*words, "-o", "build/explored"]))
+    def command(self, file: Path, point: Point, found: Mapping[str, Any]) -> str:
+        """What generates a point."""
+        settings = {"lanes": found["lanes"], **dict(point.settings)}
+        words = ["quadrille", "generate", str(file), "--rows", str(point.rows), "--columns", str(point.columns)]
+        words += ["--macros", str(point.macros)]
+        words += ["--retile"] if point.engine == "cim" else ["--engine", "mac", "--unit", str(point.unit)]
+        for name, value in settings.items():
+            words += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+        if self.clock is not None and clocked(self.target):
+            words += ["--clock", f"{self.clock:g}", "--family", self.target]
+        return " ".join(map(shlex.quote, [*words, "-o", "build/explored"]))

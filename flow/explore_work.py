@@ -16,7 +16,7 @@ from .results import digest
 if TYPE_CHECKING:
     from quadrille.hw.engine.sizing import Sizing
 
-__all__ = ["CHUNK", "cost_points", "make_variant"]
+__all__ = ["CHUNK", "clocked", "cost_points", "make_variant"]
 
 CHUNK = 1000  # images that are executed at a time
 
@@ -55,38 +55,62 @@ def accuracy_of(network: Network, images: Any, labels: Any) -> float:
     return right / len(images)
 
 
-def cost_points(contents: bytes, points: Sequence[Point], target: str | None) -> list[dict[str, Any]]:
+def cost_points(
+    contents: bytes, points: Sequence[Point], target: str, clock: float | None = None
+) -> list[dict[str, Any]]:
     """A record of each of `points`, all of which run the network in `contents`: what it costs, or why it cannot be."""
     found: list[dict[str, Any]] = []
     for point in points:
         try:
-            found.append({"point": point.number, **costs_of(contents, point, target)})
+            found.append({"point": point.number, **costs_of(contents, point, target, clock)})
         except InvalidInput as error:
             found.append({"point": point.number, "skipped": str(error)})
     return found
 
 
-def costs_of(contents: bytes, point: Point, target: str | None) -> dict[str, Any]:
-    """Cycles and, for a `target`, resources of one point.
+def costs_of(contents: bytes, point: Point, target: str, clock: float | None) -> dict[str, Any]:
+    """Cycles and resources of one point, with the registers that a `clock` needs where those are known.
 
     Raises
     ------
     InvalidInput
         As `generate`.
     """
-    size = _sizing(_Contents(contents), None if point.engine == "mac" else point.rows).size(**point.shape())
-    timing, configuration = size.timing, size.configuration
-    record: dict[str, Any] = {
+    sizing, shape = _sizing(_Contents(contents), None if point.engine == "mac" else point.rows), point.shape()
+    size = sizing.size(**shape)
+    cuts: dict[str, Any] = {}
+    if clock is not None and clocked(target):
+        cuts = chosen_cuts(size.configuration, point.settings, clock, target)
+        size = sizing.size(**shape, **cuts)
+    configuration = size.configuration
+    return {
         "lanes": configuration.lanes,
         "word": configuration.word,
         "frames": configuration.frames,
         "converter": configuration.converter,
+        **cuts,
         "tiles": configuration.weight_tiles,
-        "cycles": timing.cycles_per_image(),
+        "cycles": size.timing.cycles_per_image(),
+        **resources_of(configuration, target),
     }
-    if target is not None:
-        record |= resources_of(configuration, target)
-    return record
+
+
+def chosen_cuts(configuration: Any, settings: Sequence[tuple[str, Any]], clock: float, family: str) -> dict[str, int]:
+    """The registers that `generate` chooses for a clock."""
+    from quadrille.boards.fpga.clock_choice import choose_cuts
+    from quadrille.hw.engine.cuts import CUTS
+
+    for name, _ in settings:
+        if name in CUTS:
+            raise InvalidInput(f"Setting {name} must be left to the clock, where one is given")
+    return choose_cuts(configuration, family, clock).settings
+
+
+def clocked(target: str) -> bool:
+    """Whether it is known what registers a clock needs on `target`."""
+    from quadrille.boards.fpga.clock_choice import FAMILIES
+
+    return target in FAMILIES
 
 
 def resources_of(configuration: Any, target: str) -> Mapping[str, float]:

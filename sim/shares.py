@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, as_completed
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,36 @@ from .comparison import Chunk, Reference, compare
 from .model import Model
 from .schedule import Schedule
 
-__all__ = ["compare_share", "contents_of"]
+__all__ = ["compare_share", "compare_shares", "contents_of"]
 
 
 def contents_of(accelerator: Accelerator) -> str:
     """What tells an accelerator and its program from others."""
     return f"{accelerator.manifest.content_hash} {accelerator.description['content_hash']}"
+
+
+def compare_shares(
+    pool: Executor,
+    accelerator: Accelerator,
+    requests: Sequence[tuple[int, Any, Schedule]],
+    finished: Callable[[Chunk], None],
+) -> list[Chunk]:
+    """The chunks of `requests`, each the first image's number, the images and their schedule, in this order.
+
+    Raises
+    ------
+    Exception
+        The first that a worker of `pool` raises.
+    """
+    folder, contents = str(accelerator.folder.absolute()), contents_of(accelerator)
+    futures = [pool.submit(compare_share, folder, contents, *request) for request in requests]
+    try:
+        for future in as_completed(futures):
+            finished(future.result())
+    finally:
+        for future in futures:
+            future.cancel()
+    return [future.result() for future in futures]
 
 
 def compare_share(folder: str, contents: str, start: int, images: Any, schedule: Schedule) -> Chunk:

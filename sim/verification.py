@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from .build import build
 from .comparison import Agreement, Chunk, Mismatch, Reference, compare, simulate
 from .model import Model
 from .schedule import Schedule, Schedules
-from .shares import compare_share, contents_of
+from .shares import compare_shares
 from .workers import Processes
 
 __all__ = ["Mismatch", "Progress", "Verification", "verify"]
@@ -232,10 +232,10 @@ def _run(
 
     requests = [(share.start, images[share.start : share.stop], schedules.of(share)) for share in shares]
     if pool is not None:
-        return _shared(pool, accelerator, requests, finished)
+        return compare_shares(pool, accelerator, requests, finished)
     if jobs > 1 and len(shares) > 1:
         with Processes(min(jobs, len(shares))) as processes:
-            return _shared(processes, accelerator, requests, finished)
+            return compare_shares(processes, accelerator, requests, finished)
     chunks: list[Chunk] = []
     references = [Reference(shown) for shown in accelerator.shown]
     with Model(accelerator.manifest) as model:
@@ -244,24 +244,6 @@ def _run(
             chunks.append(compare(accelerator, model, references, start, part, schedule, within))
             finished(chunks[-1])
     return chunks
-
-
-def _shared(
-    pool: Executor,
-    accelerator: Accelerator,
-    requests: Sequence[tuple[int, Any, Schedule]],
-    finished: Callable[[Chunk], None],
-) -> list[Chunk]:
-    """The chunks of `requests`, in their order, by the workers of `pool`."""
-    folder, contents = str(accelerator.folder.absolute()), contents_of(accelerator)
-    futures = [pool.submit(compare_share, folder, contents, *request) for request in requests]
-    try:
-        for future in as_completed(futures):
-            finished(future.result())
-    finally:
-        for future in futures:
-            future.cancel()
-    return [future.result() for future in futures]
 
 
 def _within(told: Callable[[float], None], images: int, share: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -284,14 +285,23 @@ def test_command_line_takes_lists(path: Path, tmp_path: Path, capsys: pytest.Cap
     command = ["explore", str(path), "--rows", "40,64", "--columns", "8", "--target", TARGET, "-o", str(tmp_path / "o")]
     assert play(cli, [*command, "--set", "frames=2,4", "--adc-bits", "own,exact", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["points"] == 8
-    for wrong, sentence in (
-        (["--adc-bits", "x"], "Option --adc-bits must be bits, exact or own, with commas between, not 'x'"),
-        (["--set", "lanes=4"], "Setting lanes of the grid must be given by an option of its own, --lanes"),
-        (["--set", "frames=x"], "Parameter frames of accelerator must be an integer, not 'x'"),
-        (["--rows", ""], "Rows of the grid must be one or more, not none"),
-    ):
-        assert play(cli, [*command, *wrong]) == 2
-        assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--adc-bits", "x"], r"^Option --adc-bits must be bits, exact or own, with commas between, not 'x'$"),
+        (["--set", "lanes=4"], r"^Setting lanes of the grid must be given by an option of its own, --lanes$"),
+        (["--set", "frames=x"], r"^Parameter frames of accelerator must be an integer, not 'x'$"),
+        (["--rows", ""], r"^Rows of the grid must be one or more, not none$"),
+    ],
+)
+def test_command_line_refuses(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], message: str
+) -> None:
+    assert play(cli, ["explore", str(path), "-o", str(tmp_path / "o"), *wrong]) == 2
+    assert re.search(message, capsys.readouterr().err.removeprefix("quadrille: ").rstrip())
+    assert not (tmp_path / "o").exists()
 
 
 def test_points_of_a_network_share_what_they_can(path: Path) -> None:
