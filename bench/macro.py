@@ -16,8 +16,9 @@ import numpy as np
 from amaranth.lib import wiring
 from plain_macro import PlainMacro
 
-from quadrille.boards.synthesis import synthesize
+from quadrille.boards.synthesis import Resources, synthesize
 from quadrille.boards.targets import FPGAS
+from quadrille.hw.base.compress import COMPRESSORS
 from quadrille.hw.cim import CimMacro
 from quadrille.hw.export import export
 from quadrille.sim.model import Model
@@ -130,13 +131,32 @@ def measure(component: Callable[[], wiring.Component], columns: int, cache: Path
     return Figures(columns, verilog_seconds, size, build_seconds, start_seconds, best)
 
 
-def luts(component: wiring.Component) -> int:
-    """Look-up tables on UltraScale+, by Yosys."""
+def resources(component: wiring.Component) -> Resources:
+    """What UltraScale+ needs, by Yosys."""
     with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
         folder = Path(name)
         design = export(component, folder / "design", "macro")
-        found = synthesize(design / "macro.v", "macro", FPGAS["ultrascale+"])
-    return found.luts or 0
+        return synthesize(design / "macro.v", "macro", FPGAS["ultrascale+"], timeout=3600)
+
+
+def per_cell(most: float) -> list[Row]:
+    """Look-up tables and flip-flops per cell, beside the `most` that the plain form takes.
+
+    A table with two outputs is one; one that lies idle where a carry leaves its chain is one too. Everything is counted
+    that the macro has: the reference column, what writes the rows, and the accumulators.
+    """
+    table: list[Row] = []
+    for planes in (1, 2):
+        for compressor in COMPRESSORS:
+            parameters = {"rows": ROWS, "columns": LUT_COLUMNS, "planes": planes, "compressor": compressor}
+            found = resources(CimMacro(**parameters))
+            cells = ROWS * LUT_COLUMNS
+            each, registers = (found.luts or 0) / cells, found.flip_flops / cells
+            what = f"LUTs per cell, {ROWS}x{LUT_COLUMNS}, {compressor}{', 2 planes' if planes == 2 else ''}"
+            beside = f"plain {most:.2f}, {each / most:.2f} x; " if planes == 1 else ""
+            asked = "at most 1.25; BISMO 1.17 in the limit; " if (planes, compressor) == (1, "lut6") else ""
+            table.append((what, f"{each:.2f}", f"{asked}{beside}{registers:.2f} flip-flops per cell"))
+    return table
 
 
 def rows() -> list[Row]:
@@ -155,6 +175,11 @@ def table(cache: Path) -> list[Row]:
         ratio = f"{sliced.cell_operations / plain.cell_operations:.1f} x plain"
         asked = {128: "at least 15 x; ", 256: "at least 60 G cells/s; "}.get(columns, "")
         table.append((f"simulation, {ROWS}x{columns}", speed, asked + ratio))
+        if columns in (64, 256):
+            other = measure(partial(CimMacro, rows=ROWS, columns=columns, compressor="lut6"), columns, cache)
+            share = f"{other.cycles_per_second / sliced.cycles_per_second:.2f} x full adders"
+            speed = f"{other.cycles_per_second / 1e6:.2f} M cycles/s, {other.cell_operations / 1e9:.1f} G cells/s"
+            table.append((f"simulation, {ROWS}x{columns}, lut6", speed, f"at least 0.75 x; {share}"))
         if columns == 128:
             table += comparison(sliced, plain)
     table.append(
@@ -164,11 +189,8 @@ def table(cache: Path) -> list[Row]:
             "1 x",
         )
     )
-    cells = ROWS * LUT_COLUMNS
-    least = luts(CimMacro(rows=ROWS, columns=LUT_COLUMNS)) / cells
-    most = luts(PlainMacro(rows=ROWS, columns=LUT_COLUMNS)) / cells
-    table.append((f"LUTs per cell, {ROWS}x{LUT_COLUMNS}", f"{least:.2f}", f"plain {most:.2f}, {least / most:.2f} x"))
-    return table
+    plain_luts = resources(PlainMacro(rows=ROWS, columns=LUT_COLUMNS)).luts or 0
+    return table + per_cell(plain_luts / (ROWS * LUT_COLUMNS))
 
 
 def comparison(sliced: Figures, plain: Figures) -> list[Row]:

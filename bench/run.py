@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import activation
+import cells
 import cocotb_macro
 import convolution
 import digits
@@ -21,6 +22,7 @@ Row = tuple[str, str, str]
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "macro, beside its plain form (minutes: that is what the plain form takes to build)": macro.rows,
+    "weights in 45 nm (minutes: two macros are mapped)": cells.rows,
     "macro in cocotb": cocotb_macro.rows,
     "activations on RTL": activation.rows,
     "multiply-accumulate units on RTL": mac.rows,

@@ -58,8 +58,7 @@ def played(folder: Path, planes: int, stall: Stall | None) -> dict[str, Any]:
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("planes", [1, 2])
-@pytest.mark.parametrize("gated", [True, False], ids=["gate", "latch and AND"])
+@pytest.mark.parametrize(("planes", "gated"), [(1, True), (2, False)], ids=["gate", "2 planes, latch and AND"])
 def test_latches_hold_the_same_in_every_cycle(tmp_path: Path, planes: int, gated: bool) -> None:
     library = LIBRARY if gated else without_gate(tmp_path)
     design = macro(tmp_path / "macro", planes)
@@ -77,6 +76,7 @@ def test_latches_hold_the_same_in_every_cycle(tmp_path: Path, planes: int, gated
         assert np.any(expected["sum"] > 0) and len(np.unique(expected["reference"])) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nangate45", "sky130hd", "asap7", "ihp-sg13g2"])
 def test_latches_of_real_libraries(tmp_path: Path, name: str) -> None:
     design = macro(tmp_path / "macro", 1)
