@@ -84,6 +84,7 @@ def power_of(
     found = power(mapped, switching, cells.voltage, cycles)
     period = period or _period(folder) or mapped.critical_path
     total = found.total
+    modules = [PowerOfModule(**vars(module), power=module.power(period)) for module in found.modules]
     result = NetlistPower(
         top=manifest.top,
         library=str(mapping.get("library", "")),
@@ -96,7 +97,7 @@ def power_of(
         leakage=total.leakage * 1e-6,
         energy=total.energy(period) * 1e-3,
         energy_per_image=total.energy(period) * cycles / images * 1e-3 if images else None,
-        modules=tuple(PowerOfModule(**vars(module), power=module.power(period)) for module in found.modules),
+        modules=tuple(sorted(modules, key=lambda module: -module.power)),
         memories=found.memories,
         nets=found.nets,
         unseen=found.unseen,

@@ -129,7 +129,8 @@ def power(mapped: MappedNetlist, switching: Switching, voltage: float, cycles: i
 
     Each change of a net costs each pin on it half C V^2 and the library's internal energy (see `pin_costs`), and that
     is charged to the module of the cell which has the pin. The library's leakage of each cell is that of its state in
-    the mean. Left out is what LEFT_OUT says.
+    the mean. Left out is what LEFT_OUT says. A simulator may count a change of every net that begins with 1, which is
+    nothing beside thousands of cycles.
     """
     changes: dict[Bit, int] = {}
     for name, net in mapped.names.items():

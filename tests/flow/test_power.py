@@ -42,6 +42,8 @@ def test_a_block_plays_its_testbench(macro: Path, capsys: pytest.CaptureFixture[
     assert sum(parts) / 10.0 * 1e-3 == pytest.approx(found["dynamic"])
     assert sum(module["power"] for module in found["modules"]) == pytest.approx(found["power"])
     assert {module["place"] for module in found["modules"]} == {".", "columns_0"}
+    powers = [module["power"] for module in found["modules"]]
+    assert powers == sorted(powers, reverse=True)
     # Half of C V^2 at the clock pin of every flip-flop, twice a cycle: 1 fF at 1 V.
     report = json.loads((macro / "report.json").read_text())
     assert sum(module["clock"] for module in found["modules"]) == pytest.approx(report["flip_flops"] * 1.0, rel=0.01)
