@@ -16,8 +16,6 @@ __all__ = ["ColumnGroup", "group_columns"]
 
 WIDE = 256
 NARROW = 64
-SELECTED = 128
-"""Cells that one flip-flop selects the plane of, at most, where a tree is cut more than once, for a fast clock."""
 ACCUMULATION = 3
 """Levels of logic that add a plane to the sums."""
 
@@ -44,10 +42,10 @@ class ColumnGroup(wiring.Component):
     Members
     -------
     enable : everything but the cells moves
-    bits : the registered activation plane
+    bits : the registered activation plane; with `selected` once for each plane of cells, 0 for that which is not read
     moves, first, negative : what the accumulators do with the plane of `stages` cycles before: take it, start from
         it, subtract it
-    active : the plane of cells that is read, `copies` times over
+    active : the plane of cells that is read
     write, row, cells : a row to be written; bit j of the cell of column c at `j * columns + c`
     sum, carry : word k at `k * columns`; `S = (sum + carry) mod 2**bits_of_sum`
     """
@@ -75,6 +73,7 @@ class ColumnGroup(wiring.Component):
         sum_bits: int,
         signed: bool,
         compressor: Compressor,
+        selected: bool = False,
     ) -> None:
         self.rows = rows
         self.columns = columns
@@ -84,14 +83,15 @@ class ColumnGroup(wiring.Component):
         self.sum_bits = sum_bits
         self.signed = signed
         self.compressor = compressor
+        self.selected = selected
         super().__init__(
             {
                 "enable": In(1),
-                "bits": In(rows),
+                "bits": In(2 * rows if selected else rows),
                 "moves": In(1),
                 "first": In(1),
                 "negative": In(1),
-                "active": In(self.copies),
+                "active": In(1),
                 "write": In(1),
                 "row": In(range(max(2, rows))),
                 "cells": In(columns * cell_bits),
@@ -99,19 +99,6 @@ class ColumnGroup(wiring.Component):
                 "carry": Out(columns * sum_bits),
             }
         )
-
-    @property
-    def selected(self) -> int:
-        """Rows that a copy of `active` selects the plane of.
-
-        One flip-flop would have to reach every cell; but a simulator reads each copy, which takes it a tenth longer.
-        """
-        return max(1, SELECTED // (self.columns * self.cell_bits)) if self.cuts > 1 else self.rows
-
-    @property
-    def copies(self) -> int:
-        """Of `active`."""
-        return 1 if self.planes == 1 else -(-self.rows // self.selected)
 
     @property
     def stages(self) -> int:
@@ -129,10 +116,14 @@ class ColumnGroup(wiring.Component):
             return register
 
         heap: Heap = {}
-        for row, word in enumerate(self.elaborate_cells(m)):
+        for row, (word, other) in enumerate(self.elaborate_cells(m)):
             for j in range(self.cell_bits):
+                cells = slice(j * self.columns, (j + 1) * self.columns)
                 gated = Signal(self.columns, name=f"gated_{row}_{j}")
-                m.d.comb += gated.eq(self.gate(word[j * self.columns : (j + 1) * self.columns], self.bits[row]))
+                m.d.comb += gated.eq(self.gate(word[cells], self.bits[row]))
+                if other is not None:
+                    first, gated = gated, Signal(self.columns, name=f"either_{row}_{j}")
+                    m.d.comb += gated.eq(first | self.gate(other[cells], self.bits[self.rows + row]))
                 product = register(gated, f"product_{row}_{j}") if self.compressor.registered else gated
                 heap.setdefault(j, []).append(product)
         adders = self.compressor.adders
@@ -153,8 +144,8 @@ class ColumnGroup(wiring.Component):
         # A multiplexer would be a branch for each row, and the activation bits are random to its prediction.
         return word & bit.replicate(self.columns)
 
-    def elaborate_cells(self, m: Module) -> list[Value]:
-        """The row words of the plane that is read."""
+    def elaborate_cells(self, m: Module) -> list[tuple[Value, Value | None]]:
+        """The row words of the plane that is read, or, where bits select the plane, of both."""
         row_bits = len(self.row)
         depth = self.rows if self.planes == 1 else 2 << row_bits
         # Not for block or distributed memory: every word is read in every cycle.
@@ -164,16 +155,18 @@ class ColumnGroup(wiring.Component):
         m.d.comb += [
             write.en.eq(self.write),
             write.data.eq(self.cells),
-            write.addr.eq(self.row if self.planes == 1 else Cat(self.row, ~self.active[0])),
+            write.addr.eq(self.row if self.planes == 1 else Cat(self.row, ~self.active)),
         ]
-        words: list[Value] = []
-        for row in range(self.rows):
-            read = cells.read_port(domain="comb")
-            m.d.comb += read.addr.eq(
-                row if self.planes == 1 else Cat(Const(row, row_bits), self.active[row // self.selected])
-            )
-            words.append(read.data)
-        return words
+
+        def read(address: Value | int) -> Value:
+            port = cells.read_port(domain="comb")
+            m.d.comb += port.addr.eq(address)
+            return port.data
+
+        rows = range(self.rows)
+        if self.selected:
+            return [(read(row), read(Const(row | 1 << row_bits))) for row in rows]
+        return [(read(row if self.planes == 1 else Cat(Const(row, row_bits), self.active)), None) for row in rows]
 
     def elaborate_sums(self, m: Module, total: Heap) -> None:
         """`S = 2*S + P`. A plane is subtracted as its complement, plus one for each of its two words."""

@@ -174,7 +174,16 @@ class CimMacro(Block):
         plane: Any = Signal(self.i.payload.shape(), reset_less=True)
         with m.If(enable):
             m.d.sync += [plane.eq(self.i.payload), valid.eq(Cat(self.i.valid, valid))]
-        write, row, swap, reference_cells = self.elaborate_planes(m, enable)
+        write, row, active, references = self.elaborate_planes(m, enable)
+        # One flip-flop for all cells is slow, and one more for each row slows a simulator down: only for a fast clock.
+        selected = self.planes == 2 and self.cuts > 1
+        bits = plane.bits
+        gated = bits & (Mux(active, references[1], references[0]) if self.planes == 2 else references[0])
+        if selected:
+            bits = Signal(2 * self.rows, name="selected_bits", reset_less=True)
+            following = active ^ (self.i.valid & self.i.payload.swap)
+            with m.If(enable):
+                m.d.sync += bits.eq(Cat(Mux(following, 0, self.i.payload.bits), Mux(following, self.i.payload.bits, 0)))
 
         def register(word: Value, name: str) -> Value:
             register = Signal(word.shape(), name=name, reset_less=True)
@@ -183,7 +192,6 @@ class CimMacro(Block):
             return register
 
         compressor = COMPRESSORS[self.compressor]
-        gated = plane.bits & reference_cells
         if compressor.registered:
             gated = register(gated, "reference_products")
         adders = compressor.adders
@@ -209,6 +217,7 @@ class CimMacro(Block):
                 sum_bits=self.partial_format.bits,
                 signed=self.signed,
                 compressor=compressor,
+                selected=selected,
             )
             for count in group_columns(self.columns)
         ]
@@ -216,12 +225,9 @@ class CimMacro(Block):
         for number, group in enumerate(groups):
             m.submodules[f"columns_{number}"] = group
             chosen = slice(start, start + group.columns)
-            active = Signal(group.copies, name=f"active_{number}")
-            with m.If(swap):
-                m.d.sync += active.eq(~active)
             m.d.comb += [
                 group.enable.eq(enable),
-                group.bits.eq(plane.bits),
+                group.bits.eq(bits),
                 group.moves.eq(moves),
                 group.first.eq(control.first),
                 group.negative.eq(control.negative if self.signed else 0),
@@ -238,8 +244,8 @@ class CimMacro(Block):
         """`word` cut into parts of one bit per column."""
         return [word[n : n + self.columns] for n in range(0, len(word), self.columns)]
 
-    def elaborate_planes(self, m: Module, enable: Value) -> tuple[Value, Any, Value, Value]:
-        """Whether a row is written, the row, whether planes are exchanged, and the reference cells that compute."""
+    def elaborate_planes(self, m: Module, enable: Value) -> tuple[Value, Any, Value, list[Signal]]:
+        """Whether a row is written, the row, the plane that computes, and the reference cells of each."""
         row: Any = self.i_weights.payload
         write, swap, active = Signal(), Signal(), Signal()
         m.d.comb += write.eq(self.i_weights.valid & self.i_weights.ready)
@@ -265,7 +271,7 @@ class CimMacro(Block):
         for n, cells in enumerate(references):
             with m.If(write if self.planes == 1 else write & (active != n)):
                 m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
-        return write, row, swap, references[0] if self.planes == 1 else Mux(active, references[1], references[0])
+        return write, row, active, references
 
     def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""

@@ -124,7 +124,7 @@ class ChunkColumns(wiring.Component):
                 group.moves.eq(members.moves),
                 group.first.eq(members.first),
                 group.negative.eq(members.negative[k]),
-                group.active.eq(members.active.replicate(group.copies)),
+                group.active.eq(members.active),
                 group.write.eq(members.write[k]),
                 group.row.eq(members.row),
                 group.cells.eq(members.nibbles[k]),
