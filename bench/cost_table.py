@@ -35,8 +35,13 @@ def main() -> None:
         print(f"{time.monotonic() - start:6.0f} s  {done:3}  {task.name}: {said}", flush=True)
         if not isinstance(outcome, InvalidInput):
             table.add(outcome)
-            table.write()
+            write(table)
     table.without_others(work.rows)
+    write(table)
+
+
+def write(table: Table) -> None:
+    """The table, and the models that it gives."""
     table.write()
     (FOLDER / "models.json").write_text(models_text(fit(table)), encoding="utf-8")
 

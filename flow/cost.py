@@ -39,9 +39,10 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class TargetCost:
-    """What the accelerator takes of one target: all of it, and each component by resource."""
+    """What the accelerator takes of one target: all of it, and each component by resource; `basis` is what says so."""
 
     target: str
+    basis: str
     total: dict[str, float]
     components: dict[str, dict[str, float]]
 
@@ -52,7 +53,8 @@ class TargetCost:
 
     def line(self) -> str:
         """The total for a reader."""
-        return ", ".join(f"{self.total[name]:,.0f} {HEADINGS[name]}" for name in self.columns)
+        figures = ", ".join(f"{self.total[name]:,.0f} {HEADINGS[name]}" for name in self.columns)
+        return f"{figures} ({self.basis})"
 
     def cells(self) -> list[list[str]]:
         """A line for each component, the largest first, and one for all."""
@@ -220,9 +222,8 @@ def shape_of(configuration: Configuration) -> str:
 
 def target_cost(each: Cost) -> TargetCost:
     """As plain numbers."""
-    return TargetCost(
-        each.target, _figures(each.total), {name: _figures(part) for name, part in each.components.items()}
-    )
+    components = {name: _figures(part) for name, part in each.components.items()}
+    return TargetCost(each.target, each.basis, _figures(each.total), components)
 
 
 def _figures(estimate: Estimate) -> dict[str, float]:

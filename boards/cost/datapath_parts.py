@@ -9,7 +9,7 @@ from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS
 from quadrille.hw.base.columns import ACCUMULATION
 from quadrille.hw.base.compress import COMPRESSORS
 
-from .geometry import Geometry, tree
+from .geometry import Geometry, Tree, accumulator, tree
 from .parts import Memory, Part, Product
 
 __all__ = ["datapath_parts"]
@@ -33,9 +33,11 @@ def macros(g: Geometry) -> Iterator[Part]:
     heap = tuple((weight, c.rows) for weight in range(c.cell_bits))
     whole = tree(heap, g.partial_bits, g.compressor, c.cuts, not kind.registered, ACCUMULATION)
     reference = tree(((0, c.rows),), None, g.compressor)
-    two = min(g.partial_bits, whole.weights)
-    addends = tuple((k, 2 * (k < two or c.signed) + 2 * (k > 0) + (k == 1) * c.signed) for k in range(g.partial_bits))
-    accumulating = g.partial_bits if kind.ternary else tree(addends, g.partial_bits).size
+    if kind.ternary:
+        accumulating, words = g.partial_bits, g.partial_bits
+    else:
+        sums = sums_of(g)
+        accumulating, words = sums.size, sum(count for _, count in sums.left)
     stages = c.cuts + kind.registered
     cells = c.rows * c.cell_bits
     control = (g.tag + 4) * (1 + stages)
@@ -49,7 +51,7 @@ def macros(g: Geometry) -> Iterator[Part]:
                 "plane muxes": cells * (c.weight_planes - 1) * g.columns,
                 "tree adders": whole.size * g.columns,
                 "sum adders": accumulating * g.columns,
-                "sums": 2 * g.partial_bits * g.columns,
+                "sums": words * g.columns,
                 "negations": 2 * g.partial_bits * g.columns * c.signed,
                 "cut words": (whole.cut_words + cells * kind.registered) * g.columns,
                 "rows": c.rows * c.weight_planes,
@@ -58,6 +60,13 @@ def macros(g: Geometry) -> Iterator[Part]:
                 "one": 1,
             },
         )
+
+
+def sums_of(g: Geometry) -> Tree:
+    """The accumulators of a column of full adders."""
+    c = g.of
+    heap = tuple((weight, c.rows) for weight in range(c.cell_bits))
+    return accumulator(tree(heap, g.partial_bits, g.compressor).left, g.partial_bits, c.signed)
 
 
 def array(g: Geometry) -> Part:
@@ -107,12 +116,16 @@ def reader(g: Geometry) -> Part:
     c = g.of
     columns = c.read_columns
     seen = min(c.lanes, columns)
+    words = 2 * g.partial_bits
+    if c.engine == "cim":
+        ternary = COMPRESSORS[g.compressor].ternary
+        words = g.partial_bits if ternary else sum(count for _, count in sums_of(g).left)
     return Part(
         "reader",
         "reader",
         {
-            "shifted": 2 * g.partial_bits * (columns - seen),
-            "loaded": 2 * g.partial_bits * seen,
+            "shifted": words * (columns - seen),
+            "loaded": words * seen,
             "references": c.banks * g.reference_bits,
             "control": g.steps + g.table_address + g.position,
             "one": 1,

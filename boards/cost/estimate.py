@@ -47,11 +47,15 @@ RESOURCES = tuple(field.name for field in fields(Estimate))
 
 @dataclass(frozen=True)
 class Cost:
-    """What an accelerator of `configuration` takes of `target`: each component by its name in the hardware."""
+    """What an accelerator of `configuration` takes of `target`: each component by its name in the hardware.
+
+    `basis` says in words what the model of the target is fitted to.
+    """
 
     configuration: Configuration
     target: str
     components: Mapping[str, Estimate]
+    basis: str
 
     @cached_property
     def total(self) -> Estimate:
@@ -99,7 +103,7 @@ def cost_of(configuration: Configuration, target: str) -> Cost:
         raise InvalidInput(f"Target of a cost must be one with a table, {', '.join(TARGETS)}, not {target!r}")
     estimator = Estimator.of(target)
     components = {part.module or "top": estimator.estimate(part) for part in parts_of(configuration)}
-    return Cost(configuration, target, components)
+    return Cost(configuration, target, components, estimator.basis)
 
 
 class Estimator:
@@ -108,6 +112,7 @@ class Estimator:
 
     def __init__(self, model: Model):
         self.target, self.gate = model.target, model.gate
+        self.basis = f"numbers of {model.like}, not its own" if model.like else f"fitted to {model.rows} syntheses"
         self.blocks = BLOCKS.get(model.target)
         first, second = self.resources = tuple(model.together)
         self.kinds = {

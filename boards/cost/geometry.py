@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quadrille.hw.base.compress import COMPRESSORS, next_level, spread
 from quadrille.hw.engine import Configuration
 
-__all__ = ["Geometry", "Tree", "address_bits", "count_bits", "store_row", "tree"]
+__all__ = ["Geometry", "Tree", "accumulator", "address_bits", "count_bits", "store_row", "tree"]
 
 
 def address_bits(depth: int) -> int:
@@ -23,12 +23,12 @@ def count_bits(most: int) -> int:
 
 class Tree(NamedTuple):
     """A compressor tree of one column: the `size` of its adders, in full adders, its levels, the words that register
-    cuts hold, and how many weights are left."""
+    cuts hold, and how many words of each weight are left."""
 
     size: int
     levels: int
     cut_words: int
-    weights: int
+    left: tuple[tuple[int, int], ...]
 
 
 @lru_cache(maxsize=4096)
@@ -48,7 +48,22 @@ def tree(
         size += sum(use.adder.size for use in uses)
         words.append(sum(at.values()))
     depth = len(words) - 1
-    return Tree(size, depth, sum(words[place] for place in spread(cuts, depth, before=before, behind=behind)), len(at))
+    cut_words = sum(words[place] for place in spread(cuts, depth, before=before, behind=behind))
+    return Tree(size, depth, cut_words, tuple(sorted(at.items())))
+
+
+@lru_cache(maxsize=4096)
+def accumulator(planes: tuple[tuple[int, int], ...], bits: int, signed: bool) -> Tree:
+    """The tree that doubles sums of `bits` bits and adds words of a plane to them: what it takes, and leaves.
+
+    The tree is built for two words of each weight of the sums; where it leaves one, the other is 0.
+    """
+    own = dict(planes)
+    addends = {
+        weight: (2 if signed else own.get(weight, 0)) + 2 * (weight > 0) + (signed and weight == 1)
+        for weight in range(bits)
+    }
+    return tree(tuple(addends.items()), bits)
 
 
 class Geometry:

@@ -34,6 +34,8 @@ __all__ = [
 RIDGE = 0.01
 """Of the squared relative error of a row, what a coefficient costs that differs from STRUCTURE's by a typical row."""
 
+LIKE = {"ecp5": "ultrascale+"}
+"""Families that have the numbers of another as long as there is no synthesis of theirs; memories are their own."""
 BARE = {"table", "activation memory"}
 """Models of components that are nothing but memories."""
 
@@ -44,13 +46,16 @@ class Model(NamedTuple):
     """What is known of a target.
 
     `coefficients[model][resource][feature]`; `together[resource]` is what a whole takes of the sum of its components,
-    whose borders are dissolved; `gate` is the area of a NAND.
+    whose borders are dissolved; `gate` is the area of a NAND; `rows` are the syntheses that it is fitted to. Without
+    any it has the numbers of the target that it is `like`.
     """
 
     target: str
     coefficients: Coefficients
     together: Mapping[str, float]
     gate: float
+    rows: int = 0
+    like: str = ""
 
 
 def resources_of(target: str) -> tuple[str, ...]:
@@ -94,15 +99,18 @@ def models() -> Mapping[str, Model]:
 def fit(table: Table) -> dict[str, Model]:
     """Models of every target in `table`, by its rows that are not held out."""
     targets = sorted({row.target for row in table.rows.values()})
-    return {target: _fit(target, table) for target in targets}
+    found = {target: _fit(target, table) for target in targets}
+    for target, other in LIKE.items():
+        if target not in found and other in found:
+            found[target] = found[other]._replace(target=target, rows=0, like=other)
+    return found
 
 
 def models_text(fitted: Mapping[str, Model]) -> str:
     """What stands in models.json."""
-    plain = {
-        target: {"coefficients": model.coefficients, "together": model.together, "gate": model.gate}
-        for target, model in fitted.items()
-    }
+    plain = {target: {**model._asdict()} for target, model in fitted.items()}
+    for record in plain.values():
+        del record["target"]
     return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
 
@@ -135,7 +143,7 @@ def _fit(target: str, table: Table) -> Model:
         found["activation memory"] = {name: around[name] for name in ("groups",) if name in around}
         for name, numbers in found.items():
             coefficients.setdefault(name, {})[resource] = numbers
-    return Model(target, coefficients, _together(target, rows), table.gates.get(target, 0.0))
+    return Model(target, coefficients, _together(target, rows), table.gates.get(target, 0.0), len(rows))
 
 
 def features_of(target: str, part: Part) -> dict[str, float]:

@@ -23,7 +23,7 @@ SCALED: Counts = {
     "lane cuts": (1, 0),
     "waiting": (1, 0.3),
     "control": (1, 0.3),
-    "soft products": (0, 1),
+    "soft products": (0, 1.6),
     "one": (5, 15),
 }
 CONVERTER: Counts = {
@@ -31,7 +31,7 @@ CONVERTER: Counts = {
     "values": (2, 2),
     "control": (1, 0.2),
     "waiting": (1, 0),
-    "soft products": (0, 1),
+    "soft products": (0, 1.6),
     "one": (5, 10),
 }
 MACRO: Counts = {

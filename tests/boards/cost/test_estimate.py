@@ -44,8 +44,8 @@ def test_more_of_everything_takes_no_less() -> None:
         for name in ("rows", "columns", "lanes", "mantissa_bits", "accumulator_bits"):
             after = cost_of(Configuration(**{**base.values, name: 2 * getattr(base, name)}), target).total
             # A memory that grows may become a macro, or a block: then its flip-flops are gone.
-            for weigh in (weighed, stored):
-                assert weigh(after) > weigh(before), (target, name)
+            assert weighed(after) >= weighed(before), (target, name)
+            assert stored(after) > stored(before), (target, name)
 
 
 def weighed(total: Estimate) -> float:
