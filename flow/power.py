@@ -152,7 +152,8 @@ def _run_images(manifest: Manifest, images: int | None, counted: Path, progress:
     ) as model:
         progress("simulation, running")
         simulate(accelerator, model, pictures, schedule, wave=counted)
-    return f"{len(pictures)} images of {name}", len(pictures)
+    count = len(pictures)
+    return f"{count} random images" if name == "random" else f"{count} images of {name}", count
 
 
 def _play_testbench(folder: Path, counted: Path, progress: Report) -> str:
