@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from quadrille.algo.spec import Function, IntFormat, InvalidInput
 
 from .activation_subjects import SUBJECTS, rows_of
 from .cost_records import RESULTS, TARGETS, check_names, find_targets, records_bytes
+from .executors import as_done
+from .progress import Report
 
-__all__ = ["ActivationOptions", "ActivationWork"]
+__all__ = ["ActivationOptions", "ActivationWork", "measure_function"]
 
 MOST_CODES = 4096
 CUTS = ("0", "3", "full")
@@ -66,7 +69,7 @@ class ActivationWork:
     """The syntheses of one study."""
 
     def __init__(
-        self, options: ActivationOptions, folder: Path, records: dict[str, Any], on_run: Callable[[str], None]
+        self, options: ActivationOptions, folder: Path | None, records: dict[str, Any], on_run: Callable[[str], None]
     ) -> None:
         from quadrille.boards.targets import CellLibrary
 
@@ -120,6 +123,23 @@ class ActivationWork:
             sentence = f"{name} was left out: {refusal}"
             if sentence not in self.skipped:
                 self.skipped.append(sentence)
+
+    def share(self, pool: Executor, progress: Report) -> None:
+        """The same of all functions for all targets, each function by a worker of `pool`."""
+        tasks = []
+        for name in self.options.functions:
+            own = [record for record in self.records["records"] if record["name"] == name]
+            choices = {key: choice for key, choice in self.records["choices"].items() if key == name}
+            tasks.append((name, (self.options, name, own, choices)))
+        for done, (name, found) in enumerate(as_done(pool, measure_function, tasks), 1):
+            records, choices, skipped = found
+            self.records["records"] += records
+            self.records["choices"] |= choices
+            self.skipped += [sentence for sentence in skipped if sentence not in self.skipped]
+            self.save()
+            for record in records:
+                self.on_run(f"{name}, {record['target']}, {record['cuts']} cuts: {_line(record)}")
+            progress(f"synthesis, {name}", done, len(tasks))
 
     def add(self, name: str, target: str, cuts: str, count: int, candidate: Candidate, error: float) -> None:
         """Synthesize and keep one record."""
@@ -183,10 +203,22 @@ class ActivationWork:
         return {**figures, **(_simulated(candidate, mapped, cuts) if check else {})}
 
     def save(self) -> None:
-        """Write results.json, whole."""
+        """Write results.json, whole; a worker has none."""
         from quadrille.hw.export import publish
 
-        publish(self.folder, {RESULTS: records_bytes(self.records)})
+        if self.folder is not None:
+            publish(self.folder, {RESULTS: records_bytes(self.records)})
+
+
+def measure_function(
+    options: ActivationOptions, name: str, records: Sequence[dict[str, Any]], choices: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any], list[str]]:
+    """What is missing of the function `name`, of which `records` and `choices` are known: new records, its choice, and
+    a sentence for what was left out."""
+    work = ActivationWork(options, None, {"records": [*records], "choices": {**choices}}, lambda line: None)
+    for target in work.targets:
+        work.measure(name, target)
+    return work.records["records"][len(records) :], work.records["choices"], work.skipped
 
 
 def _simulated(candidate: Candidate, mapped: Any, cuts: int) -> dict[str, Any]:

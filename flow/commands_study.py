@@ -144,8 +144,11 @@ def counts(
 @click.option(
     "--cuts", callback=names_of, default="0,3,full", show_default=True, help="Registers in a pipeline: 0, 3 or full."
 )
+@workers_options
 @json_option
-def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: bool, **settings: Any) -> None:
+def activation_cost_command(
+    output: Path, functions: tuple[str, ...], jobs: int, scheduler: str | None, as_json: bool, **settings: Any
+) -> None:
     """Synthesize the periodic quadratics, fitted functions and their baselines, all at the same formats and error.
 
     The baselines are sines by CORDIC, table and pieces, Gauss, WIRE and FINER, linear pieces and ReLU, of each the
@@ -162,7 +165,8 @@ def activation_cost_command(output: Path, functions: tuple[str, ...], as_json: b
 
     options = ActivationOptions(**{**settings, "functions": functions or tuple(SUBJECTS)})
     with shown(as_json) as progress:
-        result = study_activation(options, output, progress=progress, on_run=partial(click.echo, err=True))
+        told = partial(click.echo, err=True)
+        result = study_activation(options, output, jobs=jobs, scheduler=scheduler, progress=progress, on_run=told)
     emit(result, as_json)
 
 

@@ -14,6 +14,7 @@ from .activation_plot import activation_png
 from .activation_tables import activation_markdown
 from .activation_work import ActivationOptions, ActivationWork
 from .cost_records import FILES, RESULTS, CostStudy, read_records, records_bytes, records_csv
+from .executors import InTurn, executor
 from .progress import Report, silent
 
 __all__ = ["ActivationOptions", "ActivationStudy", "study_activation"]
@@ -36,6 +37,8 @@ def study_activation(
     options: ActivationOptions,
     folder: Path | str,
     *,
+    jobs: int = 1,
+    scheduler: str | None = None,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> ActivationStudy:
@@ -45,7 +48,8 @@ def study_activation(
     is a cell library (or else in look-up tables for the first). results.json has a record for every synthesis, written
     when it is done: an interrupted study goes on where it was, and one of the same formats takes further functions,
     targets and cuts. The other files are study.md and study.csv (the tables) and study.png. A cell library whose files
-    are not there is skipped.
+    are not there is skipped. `jobs` processes synthesize, or the workers of the Dask cluster at `scheduler`, for which
+    those files must be there too.
 
     Raises
     ------
@@ -61,10 +65,14 @@ def study_activation(
     records = read_records(folder, wanted, choices={}, records=[])
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     work = ActivationWork(options, folder, records, on_run or (lambda line: None))
-    runs = [(name, target) for target in work.targets for name in options.functions]
-    for done, (name, target) in enumerate(runs):
-        progress(f"synthesis, {name} for {target}", done, len(runs))
-        work.measure(name, target)
+    with executor(jobs, scheduler) as pool:
+        if isinstance(pool, InTurn):
+            runs = [(name, target) for target in work.targets for name in options.functions]
+            for done, (name, target) in enumerate(runs):
+                progress(f"synthesis, {name} for {target}", done, len(runs))
+                work.measure(name, target)
+        else:
+            work.share(pool, progress)
     measured = work.wanted()
     if not measured:
         raise InvalidInput(f"Study must have something to measure, and has not: {'; '.join(work.skipped)}")

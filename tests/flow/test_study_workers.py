@@ -8,6 +8,7 @@ from typing import Any
 
 from quadrille.algo.nn.study import StudyOptions
 from quadrille.flow.robustness_tables import METHODS
+from quadrille.flow.study_activation import ActivationOptions, study_activation
 from quadrille.flow.study_grid import study
 from quadrille.flow.study_robustness import study_robustness
 from quadrille.flow.study_work import kept_here
@@ -55,6 +56,18 @@ def test_robustness_by_two_processes(tmp_path: Path) -> None:
     for name in FILES:
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
     assert len(shared.records) == 2
+
+
+def test_activation_cost_by_two_processes(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"bits": 6, "fraction": 3, "targets": ("ecp5",), "cuts": ("3",)}
+    options, told = ActivationOptions(**given, functions=("quad", "relu")), []
+    study_activation(options, tmp_path / "alone")
+    shared = study_activation(options, tmp_path / "shared", jobs=2, on_run=told.append)
+    for name in ("study.md", "study.csv", "study.png"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    assert len(shared.records) == len(told) == 2
+    again = study_activation(options, tmp_path / "shared", jobs=2, on_run=told.append)
+    assert again.records == shared.records and len(told) == 2
 
 
 def test_checkpoints_stay_on_the_machine_of_their_folder(tmp_path: Path) -> None:
