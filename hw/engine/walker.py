@@ -6,12 +6,12 @@ from typing import Any
 
 from amaranth import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from quadrille.hw.base.streams import buffered
 
 from .configuration import Configuration
+from .reads import cut_tap_layout, read_layout, tag_layout, tap_layout
 
 __all__ = ["WindowWalker"]
 
@@ -38,53 +38,8 @@ class WindowWalker(wiring.Component):
 
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
-        instruction = configuration.instruction
-        row = range(configuration.window_rows + 1)
-        self.bank = StructLayout(
-            {
-                "offset": range(max(2, configuration.word)),  # of the first element in the word
-                "count": range(configuration.word + 1),  # elements
-                "row": range(max(2, configuration.window_rows)),  # of the first element
-            }
-        )
-        self.tag = StructLayout(
-            {
-                "feature": 1,
-                "slide_rows": ArrayLayout(row, configuration.banks),
-                "planes": instruction["planes"].shape,
-                "negative": 1,
-                **{name: instruction[name].shape for name in ("precision",) if name in instruction.members},
-                "swap": 1,
-                "tag": configuration.tag,
-            }
-        )
-        self.read = StructLayout(
-            {
-                "present": 1,  # not in the padding
-                "banks": ArrayLayout(self.bank, configuration.banks),
-                "begin": 1,  # the first read of a window
-                "slides": 1,  # a window that takes over taps
-                "end": 1,  # the last read of a window
-                "tag": self.tag,
-            }
-        )
-        elements = range(configuration.banks * configuration.window_rows + 1)
-        self.tap = StructLayout(
-            {
-                "start": configuration.element_bits,  # its first element
-                "count": elements,  # in all banks
-                "ranges": ArrayLayout(StructLayout({"low": 16, "high": 16}), configuration.banks),  # channels of each
-                "present": 1,  # not in the padding
-                "begin": 1,  # the first of a window
-                "slides": 1,  # of a window that takes over taps
-                "end": 1,  # the last of a window
-                "done": 1,  # the last of the job
-                "swap": 1,
-                "position": configuration.position_bits,
-            }
-        )
-        # The elements that stand in its first word, and whether there are more.
-        self.cut_tap = StructLayout({**self.tap.members, "here": range(configuration.word + 1), "more": 1})
+        self.tag, self.read = tag_layout(configuration), read_layout(configuration)
+        self.tap, self.cut_tap = tap_layout(configuration), cut_tap_layout(configuration)
         super().__init__(
             {
                 "i": In(stream.Signature(configuration.job)),
