@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,29 @@ def test_faults_cost_time_alone(device: type, seed: int, faults: float, size: tu
     # One restart and five values: each was written once, however often it was asked for.
     assert inner.writes == 6
     assert link.traffic.clean or line.count
+
+
+@pytest.mark.parametrize("fates", [(2,), (1, 2), (1, 1, 0), (2, 1, 0, 1, 3)])
+def test_whole_frames_are_lost_and_doubled(device: type, fates: tuple[int, ...]) -> None:
+    """Each frame comes as often as the next of `fates` says, in both directions."""
+    inner = device(64, 7)
+    turn = itertools.cycle([*fates, *fates[1:]])
+
+    class Line(device):
+        patience = 1.0
+
+        def write(self, data: bytes) -> None:
+            inner.write(data * next(turn))
+
+        def read(self, seconds: float) -> bytes:
+            return b"".join(frame * next(turn) for frame in re.findall(rb"~[^~]+~", inner.read(seconds)))
+
+    link = begun(Line())
+    check(link, 700)
+    for value in range(5):
+        link.request(Kind.WRITE, 4, value)
+        assert link.request(Kind.READ, 4) == value
+    assert inner.writes == 6 and not link.traffic.clean
 
 
 def test_faults_are_counted(device: type) -> None:
