@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from quadrille.boards.cost import TARGETS, cost_of
-from quadrille.boards.cost.errors import MEAN, WORST, errors_of, held_out, per_cell_errors
-from quadrille.boards.cost.table import WHOLE, Table
+from quadrille.boards.cost.errors import MEAN, WORST, errors_of, held_out, left_out, per_cell_errors
+from quadrille.boards.cost.table import Table
 from quadrille.hw.engine import Configuration
 
 Row = tuple[str, str, str]
@@ -31,28 +32,24 @@ def rows() -> list[Row]:
 
 
 def errors(table: Table, target: str) -> list[Row]:
-    """Of samples that were never fitted and of those that were, against a synthesis of the whole."""
-    apart = held_out(table, target)
-    fitted = sorted(
-        row.sample
-        for row in table.rows.values()
-        if row.target == target and row.component == WHOLE and row.sample not in apart
-    )
-    found: list[Row] = []
-    for noun, samples in (("held out", apart), ("fitted", fitted)):
-        if not samples:
-            continue
-        ours = [abs(error) for _, _, _, error in errors_of(table, target, samples)]
-        theirs = [abs(error) for _, error in per_cell_errors(table, target, samples)]
-        asked = f"at most {100 * MEAN:.0f} %, {100 * WORST:.0f} % at worst; " if noun == "held out" else ""
-        found.append(
-            (
-                f"{target}, {len(samples)} {noun}",
-                f"{100 * np.mean(ours):.1f} % in the mean, {100 * max(ours):.1f} % at worst",
-                f"{asked}by cells alone {100 * np.mean(theirs):.0f} %, {100 * max(theirs):.0f} %",
-            )
-        )
+    """Of wholes that were never fitted, and of samples that are left out of the fit in turn."""
+    asked = f"at most {100 * MEAN:.0f} %, {100 * WORST:.0f} % at worst"
+    apart, found = held_out(table, target), []
+    if apart:
+        ours = [error for _, _, _, error in errors_of(table, target, apart)]
+        theirs = [error for _, error in per_cell_errors(table, target, apart)]
+        found.append((f"{target}, {len(apart)} held out", said(ours), f"{asked}; by cells alone {said(theirs)}"))
+    turns = [*left_out(table, target)]
+    if turns:
+        ours, theirs = [error for _, error, _ in turns], [error for _, _, error in turns]
+        what = f"{target}, sums of components of {len(turns)} left out in turn"
+        found.append((what, said(ours), f"by cells alone {said(theirs)}"))
     return found
+
+
+def said(errors: Sequence[float]) -> str:
+    """Errors in words."""
+    return f"{100 * np.mean(np.abs(errors)):.1f} % in the mean, {100 * np.max(np.abs(errors)):.1f} % at worst"
 
 
 def speed() -> Row:

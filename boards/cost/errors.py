@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .components import parts_of
-from .estimate import cost_of
+from .estimate import Estimator, cost_of
+from .models import fit
 from .samples import is_held_out
 from .table import WHOLE, Table
 
-__all__ = ["MEAN", "WORST", "errors_of", "held_out", "per_cell_errors", "resource_of"]
+__all__ = ["MEAN", "WORST", "errors_of", "held_out", "left_out", "per_cell_errors", "resource_of"]
 
 MEAN, WORST = 0.10, 0.20
 """What is asked of held-out samples: the mean error, and the largest."""
@@ -36,6 +37,27 @@ def errors_of(table: Table, target: str, samples: Iterable[int]) -> Iterator[tup
         true = table.rows[target, number, WHOLE].figures[resource]
         said = getattr(cost_of(table.samples[number], target).total, resource)
         yield number, true, said, said / true - 1
+
+
+def left_out(table: Table, target: str) -> Iterator[tuple[int, float, float]]:
+    """Of each sample whose components are all in the table the error of their sum, by models that are fitted to the
+    other samples alone; and the error of so much for each cell, as the others have it."""
+    resource = resource_of(target, table)
+    sums: dict[int, float] = {}
+    for number, sample in enumerate(table.samples):
+        rows = [table.rows.get((target, number, part.module)) for part in parts_of(sample)]
+        if None not in rows:
+            sums[number] = sum(row.figures[resource] for row in rows if row is not None)
+    if len(sums) < 2:
+        return
+    for number, true in sums.items():
+        others = [row for row in table.rows.values() if row.target == target and row.sample != number]
+        model = fit(Table(others, table.samples, table.gates))[target]
+        # The sum of components is not a whole: what they have in common does not matter here.
+        estimator = Estimator(model._replace(together=dict.fromkeys(model.together, 1.0)))
+        said = sum(getattr(estimator.estimate(part), resource) for part in parts_of(table.samples[number]))
+        shares = [value / _cells(table, each) for each, value in sums.items() if each != number]
+        yield number, said / true - 1, sum(shares) / len(shares) * _cells(table, number) / true - 1
 
 
 def per_cell_errors(table: Table, target: str, samples: Iterable[int]) -> Iterator[tuple[int, float]]:

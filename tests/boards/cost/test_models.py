@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards.cost import TARGETS, cost_of
 from quadrille.boards.cost.components import parts_of
-from quadrille.boards.cost.errors import MEAN, WORST, errors_of, held_out
+from quadrille.boards.cost.errors import MEAN, WORST, errors_of, held_out, left_out
 from quadrille.boards.cost.memories import BLOCKS
 from quadrille.boards.cost.models import LIKE, features_of, fit, models_text, place, solve
 from quadrille.boards.cost.samples import sampled
@@ -41,6 +41,13 @@ def test_held_out_accelerators_are_near(target: str) -> None:
         pytest.skip(f"the table has no held-out accelerator of {target} yet")
     assert np.mean(np.abs(errors)) <= MEAN
     assert np.max(np.abs(errors)) <= WORST
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_sample_that_is_left_out_is_near(target: str) -> None:
+    """Fitted to all other samples, the sum of a sample's components."""
+    for number, error, _ in left_out(TABLE, target):
+        assert abs(error) <= WORST, number
 
 
 @pytest.mark.parametrize("target", sorted(BLOCKS))
