@@ -15,6 +15,7 @@ import mac_array
 import macro
 import rendering
 import resnet
+import serial_line
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "a layer in PyTorch": convolution.rows,
     "ResNet-20 on RTL (a minute or two: its model is built first)": resnet.rows,
     "a picture on RTL": rendering.rows,
+    "the serial line": serial_line.rows,
     "explorations": explore.rows,
 }
 
