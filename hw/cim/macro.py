@@ -184,6 +184,7 @@ class CimMacro(Block):
             following = active ^ (self.i.valid & self.i.payload.swap)
             with m.If(enable):
                 m.d.sync += bits.eq(Cat(Mux(following, 0, self.i.payload.bits), Mux(following, self.i.payload.bits, 0)))
+            gated = (bits[: self.rows] & references[0]) | (bits[self.rows :] & references[1])
 
         def register(word: Value, name: str) -> Value:
             register = Signal(word.shape(), name=name, reset_less=True)
