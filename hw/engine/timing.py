@@ -217,18 +217,20 @@ def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> S
     height, width = layer.window.kernel
     offset = tile.group * (layer.shape[0] // layer.window.groups)
 
+    def words(tap: int) -> int:
+        """Words read under a tap."""
+        under = [bank.under(tap) for bank in tile.channels]
+        channels = range(under[0].start, under[-1].stop)
+        low, high = offset + channels.start, offset + channels.stop
+        # Pixels that share words are aligned to their pitch, so that only those of whole words can cross.
+        found = (high - 1) // configuration.word - low // configuration.word + 1 if len(channels) else 1
+        return found if place.pitch >= configuration.word else 1
+
     def reads(first_column: int) -> int:
         """Words read for the tap columns from `first_column` on."""
-        total = 0
-        for j in range(first_column, width):
-            for i in range(height):
-                under = [bank.under(i * width + j) for bank in tile.channels]
-                channels = range(under[0].start, under[-1].stop)
-                low, high = offset + channels.start, offset + channels.stop
-                # Pixels that share words are aligned to their pitch, so that only those of whole words can cross.
-                words = (high - 1) // configuration.word - low // configuration.word + 1 if len(channels) else 1
-                total += words if place.pitch >= configuration.word else 1
-        return total
+        if all(bank.even for bank in tile.channels):
+            return (width - first_column) * height * words(0)
+        return sum(words(i * width + j) for j in range(first_column, width) for i in range(height))
 
     shared = max(0, width - layer.window.stride[1]) if slides(layer, tile) else 0
     down, across = layer.windows

@@ -110,10 +110,10 @@ def _words(
             mask = ((1 << run.outputs) - 1) << run.first
             for bit, plane in enumerate(cells[run.slice]):
                 shift = base + bit * pitch + run.column - run.first
-                for row, index in enumerate(order):
-                    # A column to the left of its output: what is below it is masked off, so nothing is lost.
-                    found = plane[index] & mask
-                    words[row] |= found << shift if shift >= 0 else found >> -shift
+                found = (plane[index] & mask for index in order)
+                # A column to the left of its output: what is below it is masked off, so nothing is lost.
+                moved = [each << shift for each in found] if shift >= 0 else [each >> -shift for each in found]
+                words[: len(order)] = [word | each for word, each in zip(words, moved, strict=False)]
     if plan.unit is not None:
         return words
     place = configuration.weight_row["reference"].offset
