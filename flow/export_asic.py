@@ -33,7 +33,7 @@ CARRIED = (
     "function.json",
 )
 """What stands beside some designs and whoever simulates them wants."""
-VERSION = 1
+VERSION = 2
 """Of what is made of the same inputs: another one makes every folder anew."""
 
 
