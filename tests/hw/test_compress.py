@@ -12,7 +12,7 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quadrille.hw.base.compress import compress, levels, popcount
+from quadrille.hw.base.compress import COMPRESSORS, compress, levels, popcount
 
 
 def run(
@@ -96,22 +96,24 @@ def test_every_column(count: int) -> None:
     counts=st.dictionaries(st.integers(0, 4), st.integers(1, 12), min_size=1),
     columns=st.integers(1, 9),
     modulus=st.none() | st.integers(5, 7),
+    compressor=st.sampled_from(sorted(COMPRESSORS)),
     seed=st.integers(0, 1000),
 )
-@settings(derandomize=True, deadline=None, max_examples=40)
-def test_sum_is_kept(counts: dict[int, int], columns: int, modulus: int | None, seed: int) -> None:
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_sum_is_kept(counts: dict[int, int], columns: int, modulus: int | None, compressor: str, seed: int) -> None:
     chance = random.Random(seed)
     stimulus = [[chance.getrandbits(columns) for _ in range(sum(counts.values()))] for _ in range(4)]
-    compare(counts, columns, stimulus, modulus=modulus)
+    compare(counts, columns, stimulus, modulus=modulus, adders=COMPRESSORS[compressor].adders)
 
 
 @given(
     counts=st.dictionaries(st.integers(0, 3), st.integers(1, 30), min_size=1),
     modulus=st.none() | st.integers(4, 6),
+    compressor=st.sampled_from(sorted(COMPRESSORS)),
 )
-@settings(derandomize=True, deadline=None, max_examples=40)
-def test_at_most_two_words_of_a_weight(counts: dict[int, int], modulus: int | None) -> None:
-    m, _, left = tree(counts, 1, modulus=modulus)
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_at_most_two_words_of_a_weight(counts: dict[int, int], modulus: int | None, compressor: str) -> None:
+    m, _, left = tree(counts, 1, modulus=modulus, adders=COMPRESSORS[compressor].adders)
     Simulator(m)  # what is built must be used, or Amaranth warns
     assert all(1 <= len(words) <= 2 for words in left.values())
     assert modulus is None or max(left) < modulus
@@ -127,6 +129,12 @@ def test_levels(count: int, depth: int) -> None:
 def test_no_deeper_than_wallace(bound: int, most: int) -> None:
     """The greatest heaps that n levels can take (Wallace 1964): 128 words in 11."""
     assert max(levels({0: count}) for count in range(1, most + 1)) <= bound
+
+
+@pytest.mark.parametrize(("count", "depth"), [(2, 0), (3, 1), (7, 1), (9, 2), (64, 7), (128, 5)])
+def test_levels_of_counters(count: int, depth: int) -> None:
+    """9 words leave a count of seven and two more: a full adder leaves 1, 2 and 1."""
+    assert levels({0: count}, adders=COMPRESSORS["lut6"].adders) == depth
 
 
 @pytest.mark.parametrize("cuts", [(0,), (1,), (1, 2), (2, 2, 4)])
@@ -150,11 +158,12 @@ def test_popcount_of_every_word(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [31, 64, 100, 129])
-def test_popcount_of_wide_words(bits: int) -> None:
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_popcount_of_wide_words(bits: int, compressor: str) -> None:
     m = Module()
     word = Signal(bits)
     count = Signal(bits.bit_length())
-    m.d.comb += count.eq(popcount(m, word, name="count"))
+    m.d.comb += count.eq(popcount(m, word, name="count", adders=COMPRESSORS[compressor].adders))
     chance = random.Random(bits)
     values = [0, (1 << bits) - 1, *(chance.getrandbits(bits) for _ in range(30))]
     assert [row[0] for row in run(m, [word], [[value] for value in values], [count])] == [
