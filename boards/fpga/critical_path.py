@@ -60,8 +60,12 @@ class CriticalPath:
 
 def module_of(cell: str) -> str:
     """The instance that a cell of a flattened netlist lies in: `edge.macro_0` of `edge.macro_0.sum_LUT4`."""
-    name = _plain(cell)
-    return name.rpartition(".")[0]
+    modules: list[str] = []
+    for part in _plain(cell).split(".")[:-1]:
+        if "$" in part or "__" in part:
+            break  # a port, whose fields have names behind dots as well
+        modules.append(part)
+    return ".".join(modules)
 
 
 def register_of(cell: str) -> str:
