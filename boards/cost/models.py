@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from quadrille.hw.engine import Configuration
+
 from ..targets import FPGAS
 from .components import parts_of
 from .memories import BLOCKS, Placed, placed_in_cells
@@ -143,7 +145,7 @@ def _fit(target: str, table: Table) -> Model:
         found["activation memory"] = {name: around[name] for name in ("groups",) if name in around}
         for name, numbers in found.items():
             coefficients.setdefault(name, {})[resource] = numbers
-    return Model(target, coefficients, _together(target, rows), table.gates.get(target, 0.0), len(rows))
+    return Model(target, coefficients, _together(target, rows, table.samples), table.gates.get(target, 0.0), len(rows))
 
 
 def features_of(target: str, part: Part) -> dict[str, float]:
@@ -178,12 +180,16 @@ def _units(target: str, resource: str, pairs: Sequence[tuple[Part, Row]]) -> tup
     return found.get("0", 0.0), found.get("1", 0.0)
 
 
-def _together(target: str, rows: Iterable[Row]) -> dict[str, float]:
+def _together(target: str, rows: Iterable[Row], samples: Sequence[Configuration]) -> dict[str, float]:
     """The mean share of a whole in the sum of its components."""
     by_sample: dict[int, dict[str, Row]] = {}
     for row in rows:
         by_sample.setdefault(row.sample, {})[row.component] = row
-    wholes = [(group.pop(WHOLE), group.values()) for group in by_sample.values() if WHOLE in group and len(group) > 1]
+    wholes = [
+        (group.pop(WHOLE), group.values())
+        for number, group in by_sample.items()
+        if {WHOLE, *(part.module for part in parts_of(samples[number]))} <= {*group}
+    ]
     found: dict[str, float] = {}
     for resource in resources_of(target):
         shares = [whole.figures[resource] / sum(row.figures[resource] for row in group) for whole, group in wholes]
