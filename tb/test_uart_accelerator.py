@@ -192,6 +192,35 @@ class UartHost(Host):
             self.line.send(again)
         await self.check("interrupt_after", "results", 5)
         await self.check("queues", "output_words", 0)
+        await self.ask_again()
+
+    async def ask_again(self) -> None:
+        """Results that came and were not taken come once more when they are asked for, and wait as long."""
+        first = len(self.results)
+        self.recorder.expected.clear()
+        self.traffic.send()
+        words = self.transfer()
+        for start in range(0, len(words), FRAME_WORDS):
+            self.line.send(self.data(words[start:][:FRAME_WORDS], self.taken + start))
+        count = len(self.recorder.expected)
+        await self.arrive(first + count)
+        once = self.results[first:]
+        del self.results[first:]
+        await self.check("queues", "output_words", count)
+        self.line.send(Frame(Kind.RESEND, first))
+        await self.arrive(first + count)
+        if self.results[first:] != once:
+            raise Mismatch("Results must be the same when they are sent again")
+        await self.settle()
+        await self.check("queues", "output_words", 0)
+
+    async def arrive(self, count: int) -> None:
+        """So many words of results have come in all."""
+        while len(self.results) < count:
+            frame = await self.line.receive(TIMEOUT)
+            if frame is None:
+                raise Mismatch(f"Results must be {count} words in all, and {len(self.results)} came")
+            self.dispatch(frame)
 
 
 UNSENT = 0x7E7D_7E7E_7D7D_7E7D
