@@ -133,6 +133,8 @@ def train_command(
 @click.option("--bake", is_flag=True, help="Put weights, tables and program into the hardware: nothing to load.")
 @click.option("--thresholds", is_flag=True, help="Activations as ADC thresholds where that is cheaper than mantissas.")
 @click.option("--retile", "retiled", is_flag=True, help="Cut layers with exact sums anew into the fewest tiles.")
+@click.option("--clock", type=float, help="Choose the registers that this clock needs, in Hz (100e6).")
+@click.option("--family", default="ecp5", show_default=True, help="FPGA family that the clock is for.")
 @click.option("--accelerator", type=FOLDER, help="Keep the hardware of this folder; only the program is new.")
 @output_option("Where the Verilog, its manifest and the program go.")
 @json_option
@@ -147,6 +149,8 @@ def generate_command(
     bake: bool,
     thresholds: bool,
     retiled: bool,
+    clock: float | None,
+    family: str,
     accelerator: Path | None,
     output: Path,
     as_json: bool,
@@ -171,6 +175,8 @@ def generate_command(
             thresholds=thresholds,
             retiled=retiled,
             accelerator=accelerator,
+            clock=clock,
+            family=family,
             progress=progress,
         )
     emit(result, as_json)

@@ -17,6 +17,7 @@ from .rendering import pictures_beside
 from .results import Result, digest, listed, plain, size
 
 if TYPE_CHECKING:
+    from quadrille.boards.fpga.clock_choice import Choice
     from quadrille.hw.engine import Configuration
 
 __all__ = ["SETTINGS", "TOP", "Generation", "generate"]
@@ -69,6 +70,9 @@ class Generation(Result):
     content_hash: str
     thresholds: tuple[str, ...] | None
     retiled: tuple[str, ...] | None
+    clock_hz: float | None
+    expected_hz: float | None
+    family: str | None
     folder: Path
     files: tuple[Path, ...]
 
@@ -79,6 +83,15 @@ class Generation(Result):
             return f"array of {self.rows} {self.parameters['unit']} units x {self.columns * self.macros} columns"
         plural = "" if self.macros == 1 else "s"
         return f"{self.macros} macro{plural} of {self.rows} rows x {self.columns} columns"
+
+    @property
+    def clock(self) -> str:
+        """The clock that was asked for, what it took, and what is expected."""
+        from quadrille.hw.engine.cuts import CUTS
+
+        cuts = ", ".join(f"{name} {self.parameters[name]}" for name in CUTS)
+        expected = (self.expected_hz or 0.0) / 1e6
+        return f"{(self.clock_hz or 0.0) / 1e6:g} MHz on {self.family} with {cuts}; {expected:.0f} MHz expected"
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """Shape, tiles, cycles and files."""
@@ -96,6 +109,7 @@ class Generation(Result):
                 for mode, cycles in zip(self.modes, self.mode_cycles, strict=True)
                 if len(self.modes) > 1
             ),
+            *([] if self.clock_hz is None else [("clock", self.clock)]),
             *([] if self.retiled is None else [("cut anew", ", ".join(self.retiled) or "nothing that could be")]),
             *([] if self.thresholds is None else [("thresholds", ", ".join(self.thresholds) or "nowhere cheaper")]),
             ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
@@ -118,6 +132,8 @@ def generate(
     thresholds: bool = False,
     retiled: bool = False,
     accelerator: Path | str | None = None,
+    clock: float | None = None,
+    family: str = "ecp5",
     progress: Report = silent,
 ) -> Generation:
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
@@ -131,13 +147,15 @@ def generate(
     are rewritten so, exactly; with `retiled`, layers with exact sums are cut anew into the fewest tiles that macros of
     so many rows need. The network in `folder` is the rewritten one. With `accelerator`, the folder of one
     that is there already, the hardware stays that one and only the program is new: the network must fit, and shape and
-    settings are not looked at. What stood in `folder` before is replaced as a whole, or stays.
+    settings are not looked at. With `clock`, in Hz, the registers that it needs on the FPGA `family` are chosen
+    (`boards.fpga.clock_choice`), and may not be among the settings. What stood in `folder` before is replaced as a
+    whole, or stays.
 
     Raises
     ------
     InvalidInput
-        If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, or the
-        folder cannot be written.
+        If the file is no valid Network, the network cannot run on such an accelerator, a setting is impossible, the
+        clock cannot be reached, or the folder cannot be written.
     """
     from quadrille.algo.integer.network_file import read_modes
     from quadrille.hw.engine import compile_network
@@ -157,8 +175,13 @@ def generate(
     chosen = checked_settings({**(settings or {}), **named})
     progress("mapping", 0, 3)
     started = time.perf_counter()
+    shape = {"rows": rows, "columns": columns, "macros": macros}
+    choice = None
+    if clock is not None:
+        choice = _chosen_cuts(loaded, shape, chosen, clock, family, accelerator is not None)
+        chosen |= choice.settings
     if accelerator is None:
-        program = compile_network(loaded, rows=rows, columns=columns, macros=macros, baked=baked, **chosen)
+        program = compile_network(loaded, **shape, baked=baked, **chosen)
     else:
         program = compile_network(loaded, configuration=configuration_of(Path(accelerator)), baked=baked)
     progress("writing Verilog", 1, 3)
@@ -194,6 +217,9 @@ def generate(
         network_hash=digest(contents),
         thresholds=rewritten,
         retiled=None if tilings is None else tuple(dict.fromkeys(tiling.name for tiling in tilings)),
+        clock_hz=clock,
+        expected_hz=None if choice is None else choice.expected_hz,
+        family=None if clock is None else family,
         content_hash=json.loads(files[f"{TOP}.json"])["content_hash"],
         folder=folder,
         files=tuple(folder / name for name in sorted([*files, "generation.json"])),
@@ -205,6 +231,22 @@ def generate(
     publish(folder, files)
     progress("writing files", 3, 3)
     return result
+
+
+def _chosen_cuts(
+    modes: Modes, shape: Mapping[str, Any], settings: Mapping[str, Any], clock: float, family: str, there: bool
+) -> Choice:
+    """The registers for a clock; `there` says that the accelerator is built already."""
+    from quadrille.boards.fpga.clock_choice import choose_cuts
+    from quadrille.hw.engine.cuts import CUTS
+    from quadrille.hw.engine.sizing import Sizing
+
+    if there:
+        raise InvalidInput("Clock must be given where the accelerator is generated, not along with one that is there")
+    for name in CUTS:
+        if name in settings:
+            raise InvalidInput(f"Setting {name} must be left to the clock, where one is given")
+    return choose_cuts(Sizing(modes).size(**shape, **settings).configuration, family, clock)
 
 
 def _rewritten(

@@ -43,6 +43,24 @@ def test_folder_is_whole_and_the_same_again(network_path: Path, small_network: N
     assert again.content_hash == result.content_hash
 
 
+def test_registers_are_chosen_for_a_clock(network_path: Path, tmp_path: Path) -> None:
+    slow = generate(network_path, tmp_path / "slow", **SHAPE, clock=1e6)
+    assert slow.parameters["cuts"] == 0 and slow.family == "ecp5"
+    fastest = int(0.99 * choose(network_path, tmp_path / "none"))
+    fast = generate(network_path, tmp_path / "fast", **SHAPE, clock=fastest)
+    assert (fast.expected_hz or 0) >= fastest > (slow.expected_hz or 0)
+    assert fast.parameters["cuts"] > 0 and fast.parameters["buffers"] == 1
+    assert f"{fastest / 1e6:g} MHz on ecp5 with cuts {fast.parameters['cuts']}, memory_cuts 1" in str(fast)
+    assert "MHz on ecp5" not in str(generate(network_path, tmp_path / "plain", **SHAPE))
+
+
+def choose(network_path: Path, folder: Path) -> float:
+    """The fastest clock that this accelerator can have, in Hz, as it is refused."""
+    with pytest.raises(InvalidInput) as refused:
+        generate(network_path, folder, **SHAPE, clock=5e9)
+    return 1e6 * int(str(refused.value).split(" MHz")[0].split()[-1])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -51,6 +69,13 @@ def test_folder_is_whole_and_the_same_again(network_path: Path, small_network: N
         ({"settings": {"lanes": 64}}, r"^Lanes must be at most the 16 columns of the macros, not 64$"),
         ({"settings": {"lines": 1}}, r"^Setting of an accelerator must be one of engine, unit, .*, not 'lines'$"),
         ({"settings": {"lanes": "x"}}, r"^Parameter lanes of accelerator must be an integer, not 'x'$"),
+        ({"clock": 1e9}, r"^Clock of this accelerator must be at most \d+ MHz on an ECP5, not 1000$"),
+        ({"clock": 1e6, "family": "x"}, r"^Family that cuts are chosen for must be one of ecp5, not 'x'$"),
+        ({"clock": 1e6, "settings": {"cuts": 2}}, r"^Setting cuts must be left to the clock, where one is given$"),
+        (
+            {"clock": 1e6, "accelerator": "build"},
+            r"^Clock must be given where the accelerator is generated, not along with one that is there$",
+        ),
     ],
 )
 def test_impossible_accelerator_leaves_nothing(network_path: Path, tmp_path: Path, options: dict, message: str) -> None:

@@ -1,0 +1,118 @@
+"""Cuts that are chosen for a clock: from a table, as few as are needed, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log2
+
+import pytest
+
+from quadrille.algo.spec import InvalidInput
+from quadrille.boards.fpga.clock_choice import LUCK, ClockModel, choose_cuts
+from quadrille.boards.fpga.clock_runs import Clocked, Run, configuration_of, measure, read_table, table_text
+from quadrille.hw.engine.cuts import CUTS, MACRO_CUTS, STEPS, macro_levels, step_of
+
+RUNS = (
+    *(Run("macro", rows, columns, cuts) for rows in (16, 64) for columns in (4, 32) for cuts in (0, 2, 4)),
+    *(Run("accelerator", rows, 8, 2, lanes=4, step=step) for rows in (16, 64) for step in range(4)),
+)
+
+
+def delay(run: Run) -> float:
+    """In ns, of a family that does what the model says."""
+    configuration = configuration_of(run)
+    wires = 0.25 * log2(run.rows * run.columns)
+    return wires + (1.5 + 0.8 * macro_levels(configuration, run.cuts) if run.design == "macro" else 14 - 3 * run.step)
+
+
+@pytest.fixture(name="model", scope="module")
+def model_fixture() -> ClockModel:
+    return ClockModel([Clocked(run, 1e9 / delay(run), 0, 0, 1) for run in RUNS])
+
+
+def test_the_model_finds_the_delays_of_its_table(model: ClockModel) -> None:
+    assert model.error == LUCK
+    assert model.coefficients == pytest.approx([1.5, 0.8, 0.25, 14, 11, 8, 5])
+
+
+@pytest.mark.parametrize("clock_hz", [50e6, 66e6, 80e6, 95e6])
+def test_as_few_cuts_as_reach_the_clock(model: ClockModel, clock_hz: float) -> None:
+    configuration = configuration_of(Run("accelerator", 64, 32, 0, lanes=8))
+    choice = model.choose(configuration, clock_hz)
+    cut = replace(configuration, **choice.settings)
+    assert choice.expected_hz == model.clock(cut) >= clock_hz
+    assert set(choice.settings) == set(CUTS)
+    if cut.cuts:
+        assert (model.clock(replace(cut, cuts=cut.cuts - 1)) or 0) < clock_hz
+    if step := step_of(cut):
+        assert (model.clock(replace(cut, **STEPS[step - 1])) or 0) < clock_hz
+
+
+def test_a_run_slower_than_the_model_makes_it_promise_less(model: ClockModel) -> None:
+    slow = [replace(each, clock_hz=each.clock_hz * (0.8 if n == 3 else 1)) for n, each in enumerate(model.table)]
+    careful, configuration = ClockModel(slow), configuration_of(RUNS[0])
+    assert LUCK < careful.error < 0.25
+    assert (careful.clock(configuration) or 0) < (model.clock(configuration) or 0)
+
+
+def test_a_clock_that_cannot_be_is_refused_with_the_one_that_can(model: ClockModel) -> None:
+    configuration = configuration_of(Run("accelerator", 64, 32, 0, lanes=8))
+    best = max(model.clock(replace(configuration, cuts=cuts, **STEPS[3])) or 0 for cuts in MACRO_CUTS)
+    message = rf"^Clock of this accelerator must be at most {best / 1e6:.0f} MHz on an ECP5, not 400$"
+    with pytest.raises(InvalidInput, match=message):
+        model.choose(configuration, 400e6)
+
+
+@pytest.mark.parametrize(
+    ("family", "clock_hz", "changes", "message"),
+    [
+        ("ice40", 50e6, {}, r"^Family that cuts are chosen for must be one of ecp5, not 'ice40'$"),
+        ("ecp5", 0.0, {}, r"^Clock must be a positive number of Hz, not 0$"),
+        ("ecp5", 5e7, {"engine": "mac"}, r"^Engine that cuts are chosen for must be cim, not mac$"),
+        (
+            "ecp5",
+            5e7,
+            {"compressor": "lut6"},
+            r"^Compressor that cuts are chosen for must be full-adders, not lut6$",
+        ),
+    ],
+)
+def test_refused(family: str, clock_hz: float, changes: dict[str, str], message: str) -> None:
+    configuration = configuration_of(RUNS[0])
+    if "engine" in changes:
+        changes = changes | {"converter": "exact"}
+    with pytest.raises(InvalidInput, match=message):
+        choose_cuts(replace(configuration, **changes), family, clock_hz)
+
+
+def test_the_committed_table_is_as_it_is_written() -> None:
+    table = read_table()
+    assert table_text(table) == table_text([Clocked.of_record(each) for each in map(vars_of, table)])
+    model = ClockModel(table)
+    assert model.error < 0.25
+    assert all(each.clock_hz > 0 and each.luts > 0 for each in table)
+
+
+def vars_of(each: Clocked) -> dict[str, object]:
+    return {**vars(each), "run": vars(each.run)}
+
+
+@pytest.mark.parametrize("rows", [16, 64, 128])
+def test_every_cut_makes_the_longest_part_no_longer(rows: int) -> None:
+    configuration = configuration_of(Run("macro", rows, 8, 0))
+    parts = [macro_levels(configuration, cuts) for cuts in MACRO_CUTS]
+    assert parts == sorted(parts, reverse=True) and parts[-1] < parts[0] / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("run", "clock_hz"),
+    [(Run("macro", 64, 32, 0), 100e6), (Run("accelerator", 16, 8, 0, lanes=4), 75e6)],
+)
+def test_place_and_route_reaches_the_clock(run: Run, clock_hz: float) -> None:
+    configuration = configuration_of(run)
+    choice = choose_cuts(configuration, "ecp5", clock_hz)
+    step = step_of(replace(configuration, **choice.settings))
+    assert step is not None
+    clocked, _ = measure(replace(run, cuts=choice.settings["cuts"], step=step))
+    assert clocked.clock_hz >= clock_hz
