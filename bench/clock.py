@@ -46,7 +46,7 @@ def show_table() -> None:
     for each in model.table:
         run, configuration = each.run, configuration_of(each.run)
         macro = run.design == "macro"
-        delay = model.macro_delay(configuration, run.cuts) if macro else model.step_delay(configuration, run.step)
+        delay = model.macro_delay(configuration, run.cuts) if macro else model.step_delay(run.step)
         step = "" if macro else str(run.step)
         print(
             f"| {run.design} | {run.rows} x {run.columns} | {run.cuts} | {step} "

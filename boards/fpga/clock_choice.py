@@ -1,8 +1,9 @@
 """The registers that an accelerator needs for a clock, by a model fitted to designs that were placed and routed.
 
 The delay between two registers of a macro is `base + level * levels + growth * log2(cells)`: logic, and wires that
-become longer as the macro grows. That of all else is one of its step (`hw.engine.cuts.STEPS`), and grows likewise. What
-is promised leaves room for the greatest error that the model makes on its own table, and for the placer's luck.
+become longer as the macro grows. That of all else is the one of its step (`hw.engine.cuts.STEPS`), taken to be the same
+at every size. What is promised leaves room for the greatest error that the model makes on its own table, and for the
+placer's luck.
 """
 
 from __future__ import annotations
@@ -51,17 +52,16 @@ class ClockModel:
         growth = log2(_cells(configuration))
         steps = [float(run.design == "accelerator" and run.step == step) for step in self.steps]
         macro = run.design == "macro"
-        return [float(macro), float(macro) * macro_levels(configuration, run.cuts), growth, *steps]
+        return [float(macro), float(macro) * macro_levels(configuration, run.cuts), float(macro) * growth, *steps]
 
     def macro_delay(self, configuration: Configuration, cuts: int) -> float:
         """Of a macro, in ns."""
         base, level, growth = self.coefficients[:3]
         return float(base + level * macro_levels(configuration, cuts) + growth * log2(_cells(configuration)))
 
-    def step_delay(self, configuration: Configuration, step: int) -> float:
+    def step_delay(self, step: int) -> float:
         """Of all but the macros, in ns."""
-        own = self.coefficients[3 + self.steps.index(step)]
-        return float(own + self.coefficients[2] * log2(_cells(configuration)))
+        return float(self.coefficients[3 + self.steps.index(step)])
 
     @cached_property
     def error(self) -> float:
@@ -75,7 +75,7 @@ class ClockModel:
         step = step_of(configuration)
         if step not in self.steps:
             return None
-        delay = max(self.macro_delay(configuration, configuration.cuts), self.step_delay(configuration, step))
+        delay = max(self.macro_delay(configuration, configuration.cuts), self.step_delay(step))
         return 1e9 / delay / (1 + self.error)
 
     def choose(self, configuration: Configuration, clock_hz: float) -> Choice:
@@ -87,7 +87,7 @@ class ClockModel:
             If none do: the clock that can be reached is named.
         """
         macros = [1e9 / self.macro_delay(configuration, cuts) / (1 + self.error) for cuts in MACRO_CUTS]
-        others = [1e9 / self.step_delay(configuration, step) / (1 + self.error) for step in self.steps]
+        others = [1e9 / self.step_delay(step) / (1 + self.error) for step in self.steps]
         best = min(max(macros), max(others, default=inf))
         if best < clock_hz:
             raise InvalidInput(

@@ -21,8 +21,9 @@ RUNS = (
 def delay(run: Run) -> float:
     """In ns, of a family that does what the model says."""
     configuration = configuration_of(run)
-    wires = 0.25 * log2(run.rows * run.columns)
-    return wires + (1.5 + 0.8 * macro_levels(configuration, run.cuts) if run.design == "macro" else 14 - 3 * run.step)
+    if run.design == "accelerator":
+        return 16 - 3 * run.step
+    return 1.5 + 0.25 * log2(run.rows * run.columns) + 0.8 * macro_levels(configuration, run.cuts)
 
 
 @pytest.fixture(name="model", scope="module")
@@ -32,7 +33,7 @@ def model_fixture() -> ClockModel:
 
 def test_the_model_finds_the_delays_of_its_table(model: ClockModel) -> None:
     assert model.error == LUCK
-    assert model.coefficients == pytest.approx([1.5, 0.8, 0.25, 14, 11, 8, 5])
+    assert model.coefficients == pytest.approx([1.5, 0.8, 0.25, 16, 13, 10, 7])
 
 
 @pytest.mark.parametrize("clock_hz", [50e6, 66e6, 80e6, 95e6])
@@ -40,7 +41,7 @@ def test_as_few_cuts_as_reach_the_clock(model: ClockModel, clock_hz: float) -> N
     configuration = configuration_of(Run("accelerator", 64, 32, 0, lanes=8))
     choice = model.choose(configuration, clock_hz)
     cut = replace(configuration, **choice.settings)
-    assert choice.expected_hz == model.clock(cut) >= clock_hz
+    assert choice.expected_hz == (model.clock(cut) or 0) >= clock_hz
     assert set(choice.settings) == set(CUTS)
     if cut.cuts:
         assert (model.clock(replace(cut, cuts=cut.cuts - 1)) or 0) < clock_hz
@@ -107,7 +108,7 @@ def test_every_cut_makes_the_longest_part_no_longer(rows: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "clock_hz"),
-    [(Run("macro", 64, 32, 0), 100e6), (Run("accelerator", 16, 8, 0, lanes=4), 75e6)],
+    [(Run("macro", 64, 32, 0), 75e6), (Run("accelerator", 16, 8, 0, lanes=4), 70e6)],
 )
 def test_place_and_route_reaches_the_clock(run: Run, clock_hz: float) -> None:
     configuration = configuration_of(run)
