@@ -11,6 +11,7 @@ namespace quadrille {
 class Line {
 public:
     explicit Line(uint64_t divisor) : divisor{divisor}, context{new VerilatedContext}, top{context.get(), ""} {
+        top.eval();  // what is initial, the contents of memories too, is played by the first one alone
         reset();
     }
 

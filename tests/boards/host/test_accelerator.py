@@ -213,6 +213,17 @@ def test_what_is_for_other_hardware_is_refused(
     assert read_modes(hardware / "network.safetensors").names == ("8", "4", "1")
 
 
+def test_a_program_that_is_baked_in_needs_no_loading(tmp_path: Path, digits: NDArray[np.int64]) -> None:
+    modes = Modes.of(random_network(3, sizes=(64, 9, 10), tile_rows=8, argmax=True))
+    path = write_modes(modes, tmp_path / "network.safetensors")
+    settings = {"lanes": 1, "frames": 2, "weight_planes": 1}
+    folder = generate(path, tmp_path / "hw", rows=8, columns=8, settings=settings, baked=True).folder
+    with Accelerator.open(f"sim:{folder}") as accelerator:
+        accelerator.load()
+        results = accelerator.run(digits[:12])
+    assert np.array_equal(results, expected(modes, digits[:12]))
+
+
 @pytest.mark.slow
 def test_the_digits_that_were_trained(tmp_path: Path, digits: NDArray[np.int64]) -> None:
     """The accelerator of the README behind a line: without faults, and with."""
