@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline", "Replay", "Span"]
 
+
 class Pipeline:
     """A fixed-latency pipeline that freezes as a whole while its output waits (`hw.base.Stalled`).
 

@@ -214,7 +214,7 @@ def test_what_is_for_other_hardware_is_refused(
 
 
 def test_a_program_that_is_baked_in_needs_no_loading(tmp_path: Path, digits: NDArray[np.int64]) -> None:
-    modes = Modes.of(random_network(3, sizes=(64, 9, 10), tile_rows=8, argmax=True))
+    modes = Modes.of(random_network(3, sizes=(64, 9, 10), tile_rows=8, activation_bits=4))
     path = write_modes(modes, tmp_path / "network.safetensors")
     settings = {"lanes": 1, "frames": 2, "weight_planes": 1}
     folder = generate(path, tmp_path / "hw", rows=8, columns=8, settings=settings, baked=True).folder
