@@ -102,6 +102,7 @@ def measure(folder: Path | None) -> dict[str, float | str]:
 
     from quadrille.algo.integer.network_file import read_network, write_network
     from quadrille.flow import generate
+    from quadrille.flow.generation import configuration_of
     from quadrille.flow.verification import predicted_cycles
     from quadrille.sim.verification import verify
 
@@ -125,10 +126,10 @@ def measure(folder: Path | None) -> dict[str, float | str]:
         result = verify(hardware, images)
         if result.mismatches:
             raise RuntimeError(f"Hardware and integers differ: {result.first}")
-        parameters = json.loads((hardware / "generation.json").read_text())["parameters"]
-        predicted = predicted_cycles(network, parameters, result.schedules)
-        macros = parameters["macros"] * parameters["banks"]
-        shape = f"{macros} x {parameters['rows']} x {parameters['columns']}"
+        configuration = configuration_of(hardware)
+        predicted = predicted_cycles(network, configuration, result.schedules)
+        macros = configuration.macros * configuration.banks
+        shape = f"{macros} x {configuration.rows} x {configuration.columns}"
 
     twin = float_twin(network)
     pixels = torch.from_numpy(images.astype(np.float32))

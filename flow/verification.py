@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from quadrille.algo.spec import DEFAULT_MODE, InvalidInput, Modes, Network
 
 from .executors import InTurn, executor, workers_of
-from .generation import TOP
+from .generation import TOP, configuration_of
 from .progress import Report, silent
 from .rendering import RENDERED, fidelities, qualities, rendered, renders
 from .results import Result, percent, plain, read_json, size
 from .tables import table_html, table_text
 
 if TYPE_CHECKING:
+    from quadrille.hw.engine import Configuration
     from quadrille.sim.comparison import Agreement, Mismatch
     from quadrille.sim.schedule import Schedule
 
@@ -157,12 +158,12 @@ def verify(
 ) -> Verification:
     """Run images through the simulated accelerator in `folder`, and compare every integer with the reference.
 
-    `images` is a number (the first so many held-out images of the data set in the network's notes), None (all of them),
-    or an array (n, *shape) of integers with its `labels`. A network that represents a picture gets the
-    coordinates of its points, and draws it into `folder`; one without a data set gets random images. The result
-    is also kept in `folder`, for the report. Of a network of several modes the images run in `mode`, by default the
-    first; in mode RANDOM each in one that is drawn for it from a register that starts at `seed`, by default 1. `jobs`
-    processes simulate, or the workers of the Dask cluster at `scheduler`, for which `folder` must be there too.
+    `images` is a number (the first so many held-out images of the data set in the network's notes), None (all), or an
+    array (n, *shape) of integers with its `labels`. A network that represents a picture gets the coordinates of its
+    points, and draws it into `folder`, where the result is kept too; one without a data set gets random images. Of a
+    network of several modes they run in `mode`, by default the first; in mode RANDOM each in one that is drawn for it
+    from a register that starts at `seed`, by default 1. `jobs` processes simulate, or the workers of the Dask cluster
+    at `scheduler`, for which `folder` must be there too.
 
     Raises
     ------
@@ -176,7 +177,8 @@ def verify(
     from quadrille.sim.verification import verify as compare
 
     folder = Path(folder)
-    generation = read_json(folder / "generation.json", "Accelerator's description")
+    content_hash = read_json(folder / "generation.json", "Accelerator's description")["content_hash"]
+    configuration = configuration_of(folder)
     modes = read_modes(folder / "network.safetensors")
     if seed is not None and mode != RANDOM:
         raise InvalidInput(f"Seed must be given for mode {RANDOM} alone, not for mode {mode or modes.names[0]}")
@@ -187,7 +189,6 @@ def verify(
     dataset, pictures, truth = ("images given", images, labels)
     if images is None or isinstance(images, int):
         dataset, pictures, truth = held_out(network, images)
-    fixed = named if register is None else None
     with executor(jobs, scheduler) as pool:
         found = compare(
             folder,
@@ -197,7 +198,7 @@ def verify(
             wave=wave,
             progress=progress,
             labels=truth,
-            mode=fixed,
+            mode=named if register is None else None,
             seed=register,
         )
     if renders(network) and (picture := rendered(network, found.values)):
@@ -217,7 +218,7 @@ def verify(
         float_accuracy=float_accuracy(folder),
         integer_accuracy=found.integer_accuracy,
         rtl_accuracy=found.rtl_accuracy,
-        cycles_predicted=predicted_cycles(modes, generation["parameters"], found.schedules),
+        cycles_predicted=predicted_cycles(modes, configuration, found.schedules),
         cycles_simulated=found.cycles,
         rtl_images_per_second=found.rtl_rate,
         reference_images_per_second=found.reference_rate,
@@ -225,7 +226,7 @@ def verify(
         jobs=found.jobs,
         verilog_bytes=(folder / f"{TOP}.v").stat().st_size,
         answers=tuple(found.values.reshape(found.images, -1)[:, 0].tolist()) if found.rtl_accuracy is not None else (),
-        content_hash=generation["content_hash"],
+        content_hash=content_hash,
         folder=folder,
         wave=found.wave,
         signal_to_noise=fidelities(folder, network) if renders(network) else None,
@@ -244,15 +245,9 @@ def node_agreements(network: Network, compared: Mapping[str, Agreement]) -> tupl
     """What was compared, in the order of the network; then what the hardware shows besides."""
     names = [node.name for node in network.nodes if node.name in compared]
     names += [name for name in compared if name not in names]
-    kinds = {node.name: node.kind for node in network.nodes}
+    known = {node.name: (node.kind, network.edges[node.name].shape) for node in network.nodes}
     return tuple(
-        NodeAgreement(
-            name,
-            kinds.get(name, ""),
-            network.edges[name].shape if name in kinds else (),
-            compared[name].integers,
-            compared[name].mismatches,
-        )
+        NodeAgreement(name, *known.get(name, ("", ())), compared[name].integers, compared[name].mismatches)
         for name in names
     )
 
@@ -307,14 +302,14 @@ def float_accuracy(folder: Path) -> float | None:
     return read_json(path, "Training metrics").get("accuracies", {}).get("float twin")
 
 
-def predicted_cycles(network: Network | Modes, parameters: dict[str, Any], schedules: Sequence[Schedule]) -> int:
+def predicted_cycles(network: Network | Modes, configuration: Configuration, schedules: Sequence[Schedule]) -> int:
     """Cycles that the program predicts for continuous runs of images in the modes of those schedules."""
-    from quadrille.hw.engine import Configuration, compile_network
+    from quadrille.hw.engine import compile_network
     from quadrille.hw.engine.timing import Batch
 
-    timing = compile_network(network, configuration=Configuration.from_record(parameters)).timing
+    timing = compile_network(network, configuration=configuration).timing
     # Long verifications consist of many runs of a few sizes.
     runs = Counter((len(each.modes), each.constant_mode(timing.frames)) for each in schedules)
     total = sum(timing.cycles(images, mode) * count for (images, mode), count in runs.items() if mode is not None)
-    changing = [each for each in schedules if each.constant_mode(timing.frames) is None]
-    return total + sum(timing.run(Batch(*batch) for batch in each.batches()) for each in changing)
+    changing = (each.batches() for each in schedules if each.constant_mode(timing.frames) is None)
+    return total + sum(timing.run(Batch(*batch) for batch in batches) for batches in changing)

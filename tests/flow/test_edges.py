@@ -48,7 +48,7 @@ def test_what_is_baked_in_stays_baked_in(accelerator: Path, tmp_path: Path) -> N
     [
         (
             ["cim-macro"],
-            r"^Component around an accelerator must be one of axi-accelerator, uart-accelerator, wishbone-accelerator, not 'cim-macro'$",
+            r"^Component around an accelerator must be one of axi-.*, uart-.*, wishbone-accelerator, not 'cim-macro'$",
         ),
         (
             ["wishbone-accelerator", "rows=4"],

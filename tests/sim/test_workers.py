@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -63,8 +64,9 @@ def test_a_call_that_ends_its_process_is_no_endless_loop() -> None:
 
 def test_an_exception_in_the_context_waits_for_nothing() -> None:
     begin = time.monotonic()
+    futures: list[Any] = []
     with pytest.raises(KeyboardInterrupt), Processes(1) as processes:
-        futures = [processes.submit(time.sleep, 600) for _ in range(3)]
+        futures += [processes.submit(time.sleep, 600) for _ in range(3)]
         while not processes.processes:
             time.sleep(0.01)
         raise KeyboardInterrupt
