@@ -90,8 +90,8 @@ def draw_bars() -> Dataset:
     return Dataset("bars", IntFormat(4), 4, images[:80], labels[:80], images[80:], labels[80:])
 
 
-@pytest.fixture(autouse=True)
-def _bars(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def named_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipes may name the bars as their data."""
     monkeypatch.setitem(DATASETS, "bars", draw_bars)
 

@@ -32,6 +32,8 @@ from quadrille.algo.nn.scalable import switchable
 from quadrille.algo.quant import DorefaWeights
 from quadrille.algo.spec import InvalidInput
 
+pytestmark = pytest.mark.usefixtures("named_bars")
+
 build = partial(scalable_mlp, shape=(4, 4), widths=(12, 4))
 small_lenet = partial(scalable_lenet, channels=(3, 4), kernel=3, classes=4, shape=(1, 14, 14))
 

@@ -30,6 +30,8 @@ from quadrille.algo.nn.recipe import Optimizer, Schedule
 from quadrille.algo.nn.training import rescaled
 from quadrille.algo.spec import IntFormat, InvalidInput
 
+pytestmark = pytest.mark.usefixtures("named_bars")
+
 TINY = Recipe(
     name="tiny",
     summary="for tests",
@@ -226,7 +228,7 @@ PHASE = TINY.phases[0]
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: find_recipe("mnist"), r"^Recipe must be one of digits-mlp, lenet-fashion-mnist, .*, not 'mnist'$"),
+        (lambda: find_recipe("mnist"), r"^Recipe must be one of digits-mlp, digits-small, .*, not 'mnist'$"),
         (lambda: replace(PHASE, epochs=0), r"^Epochs of a phase must be a positive integer, not 0$"),
         (lambda: replace(PHASE, learning_rate=0.0), r"^Learning rate of a phase must be positive, not 0\.0$"),
         (lambda: replace(TINY, phases=()), r"^Recipe 'tiny' must have at least one phase, not 0$"),

@@ -25,6 +25,8 @@ from quadrille.algo.nn import (
 from quadrille.algo.quant import LsqActivation, QuantizedWeight, TruncatedWeights
 from quadrille.algo.spec import Conv2d, Dequantize, IntFormat, Linear
 
+pytestmark = pytest.mark.usefixtures("named_bars")
+
 small_lenet = partial(scalable_lenet, channels=(3, 4), kernel=3, classes=4, shape=(1, 14, 14))
 
 
