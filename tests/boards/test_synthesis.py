@@ -134,7 +134,7 @@ def test_missing_yosys_is_said(verilog: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_targets_have_names(tmp_path: Path, small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(find_target("ecp5"), Fpga)
     assert find_target("mine", [small_library]) == CellLibrary("mine", (small_library,))
-    with pytest.raises(InvalidInput, match=r"^Target must be one of ultrascale\+, ecp5, .*, not 'max10'$"):
+    with pytest.raises(InvalidInput, match=r"^Target must be one of ultrascale\+, 7-series, .*, not 'max10'$"):
         find_target("max10")
     with pytest.raises(InvalidInput, match=r"^Cell library must be one of nangate45, .*, not 'gf180'$"):
         library("gf180", tmp_path)
