@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from .borders import bits_of, instance_counts, kept_modules, merge_equal
 from .identifiers import identifiers
 from .memories import Memory, MemoryShape, memory_of, starts_with_contents
 
-__all__ = ["Elaborated", "elaborate_commands", "elaborated"]
+__all__ = ["Elaborated", "elaborate", "elaborated"]
 
 REGISTERS = ("$dff", "$adff", "$sdff", "$aldff", "$dffsr")
 
@@ -47,22 +47,40 @@ class Elaborated:
         return "\n".join(texts[name] for name in sorted(texts))
 
 
-def elaborate_commands(top: str, result: Path) -> list[str]:
-    """Commands of Yosys that bring what was read into the form that `elaborated` takes, in the file `result`."""
-    return [
-        f"hierarchy -check -top {top}",
-        "proc",
-        "opt_expr",
-        "opt_dff",  # enables of registers, or a memory's read register is not seen as one
-        "opt_clean",
-        "memory -nomap",
-        "opt_clean",
-        f"write_json {result}",
-    ]
+def elaborate(reading: Sequence[str], top: str, result: Path, run: Callable[[list[str]], None]) -> None:
+    """Bring what the commands `reading` read into the form that `elaborated` takes, in the file `result`.
+
+    `run` has Yosys play commands. It does so twice: bits of registers that turn out to be constant must lose what they
+    begin with in between, as Yosys refuses a design in which some of them have and some have lost it by itself.
+    """
+    run(
+        [
+            *reading,
+            f"hierarchy -check -top {top}",
+            "proc",
+            "opt_expr",
+            "opt_dff",  # enables of registers, or a memory's read register is not seen as one
+            f"write_json {result}",
+        ]
+    )
+    design = json.loads(result.read_text(encoding="utf-8"))
+    for module in design["modules"].values():
+        for wire in module["netnames"].values():
+            _forget_constants(wire)
+    result.write_text(json.dumps(design), encoding="utf-8")
+    run([f"read_json {result}", "opt_clean", "memory -nomap", "opt_clean", f"write_json {result}"])
+
+
+def _forget_constants(wire: dict[str, Any]) -> None:
+    """Let the bits of `wire` that are constants begin with nothing."""
+    text = wire["attributes"].pop("init", "")
+    kept = [value if isinstance(bit, int) else "x" for value, bit in zip(text, reversed(wire["bits"]), strict=False)]
+    if set(kept) - {"x"}:
+        wire["attributes"]["init"] = "".join(kept)
 
 
 def elaborated(path: Path, top: str, *, macros: bool, merged: bool = False) -> Elaborated:
-    """The design in the file `path`, as `elaborate_commands` left it, ready to be mapped.
+    """The design in the file `path`, as `elaborate` left it, ready to be mapped.
 
     The modules of `kept_modules` keep their borders, and all others are dissolved in what is around; with `merged`,
     equal ones become one before. With `macros`, memories that can be are instances of adapters. Names of modules,

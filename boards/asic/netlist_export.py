@@ -15,7 +15,7 @@ from quadrille.algo.spec import InvalidInput
 from ..synthesis import halved_squares, run_yosys
 from ..targets import CellLibrary
 from .cell_functions import buffer_of, check_complete, ties_of
-from .elaboration import elaborate_commands, elaborated
+from .elaboration import elaborate, elaborated
 from .hierarchy import ModuleCost, flattened, module_costs
 from .latch_cells import store_in_latches
 from .liberty import Library
@@ -105,8 +105,8 @@ def map_design(
         nand_area = smallest_nand(mapping.library)
         progress("reading the design")
         before, boxes, rtl, ready = (folder / file for file in ("design.json", "memories.v", "rtl.v", "ready.il"))
-        commands = [f'read_verilog "{verilog.resolve()}"', *elaborate_commands(top, before)]
-        run_yosys(commands, noun, timeout)
+        reading = [f'read_verilog "{verilog.resolve()}"']
+        elaborate(reading, top, before, lambda commands: run_yosys(commands, noun, timeout))
         design = elaborated(before, top, macros=macros, merged=True)
         before.write_text(json.dumps(design.design), encoding="utf-8")
         boxes.write_text(blackbox_text(design.shapes) + design.adapters, encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 from quadrille.hw.engine import Accelerator, Configuration
 from quadrille.hw.export import export
 
-from ..asic.elaboration import elaborate_commands, elaborated
+from ..asic.elaboration import elaborate, elaborated
 from ..asic.hierarchy import module_costs
 from ..asic.mapping import Mapping as CellMapping
 from ..asic.mapping import smallest_nand
@@ -160,7 +160,7 @@ def _mapped(
     noun = "Accelerator of the table of costs"
     mapping = CellMapping(target, folder)
     before, result = folder / "elaborated.json", folder / "mapped.json"
-    run_yosys([*reading, *elaborate_commands(TOP, before)], noun, timeout)
+    elaborate(reading, TOP, before, lambda commands: run_yosys(commands, noun, timeout))
     design = elaborated(before, TOP, macros=True)
     names = {f"{TOP}_{each}".replace(".", "_"): each for each in kept or ()} | {TOP: ""}
     modules: dict[str, Any] = design.design["modules"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards.asic.cell_functions import buffer_of, check_complete, gates, ties_of
+from quadrille.boards.asic.elaboration import elaborate
 from quadrille.boards.asic.hierarchy import flattened, module_costs
 from quadrille.boards.asic.identifiers import KEYWORDS, identifiers
 from quadrille.boards.asic.liberty import Library
@@ -68,6 +70,25 @@ def modules_fixture() -> dict[str, Any]:
         },
     )
     return {"inner": inner, "top": top, "box": box}
+
+
+def test_bits_that_are_constant_begin_with_nothing(tmp_path: Path) -> None:
+    """Yosys refuses a register of which one constant bit begins with 0 and another, which it found itself, with x."""
+    result, played = tmp_path / "design.json", []
+    wires = {
+        "held": {"bits": [2, "0", "0"], "attributes": {"init": "0x1"}},
+        "zero": {"bits": ["0"], "attributes": {"init": "0"}},
+    }
+
+    def run(commands: list[str]) -> None:
+        played.append(commands)
+        if len(played) == 1:
+            result.write_text(json.dumps({"modules": {"top": {"netnames": wires}}}), encoding="utf-8")
+
+    elaborate(["read_verilog design.v"], "top", result, run)
+    found = json.loads(result.read_text())["modules"]["top"]["netnames"]
+    assert [wire["attributes"] for wire in found.values()] == [{"init": "xx1"}, {}]
+    assert played[0][0] == "read_verilog design.v" and played[1][0] == f"read_json {result}"
 
 
 def test_hierarchy_as_one_module(modules: dict[str, Any], library: Library) -> None:
