@@ -77,15 +77,21 @@ def test_an_exception_in_the_context_waits_for_nothing() -> None:
 def test_a_script_needs_no_guard_and_an_interrupt_ends_all(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "import time\nfrom quadrille.sim.workers import Processes\n"
+        "import signal, time\nfrom quadrille.sim.workers import Processes\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it\n"
         "with Processes(2) as processes:\n"
         "    print(processes.submit(abs, -3).result(), flush=True)\n"
         "    processes.submit(time.sleep, 600).result()\n"
     )
-    started = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert started.stdout is not None
-    assert started.stdout.readline() == "3\n"
-    Thread(target=started.send_signal, args=(signal.SIGINT,)).start()
-    printed, complaints = started.communicate(timeout=120)
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "3\n"
+        Thread(target=started.send_signal, args=(signal.SIGINT,)).start()
+        try:
+            printed, complaints = started.communicate(timeout=120)
+        finally:
+            started.kill()
     assert printed == "" and complaints.rstrip().endswith("KeyboardInterrupt")
     assert started.returncode == -signal.SIGINT
