@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -142,6 +143,7 @@ def _compile(
     design = ["--cc", "--top-module", manifest.top, "--prefix", "Model", "--Mdir", ".", "design.vlt", "design.v"]
     _tell(progress, f"translating {manifest.top} to C++")
     _call("Verilator", toolchain, [str(toolchain.verilator), *flags, *design], work)
+    _follow_names(work)
     _tell(progress, f"compiling {manifest.top}")
     # By links, as make does not quote paths and these may hold blanks.
     (work / "verilator").symlink_to(toolchain.verilator_root)
@@ -150,6 +152,14 @@ def _compile(
     (work / "Makefile").write_text(_makefile(work, trace), encoding="utf-8")
     _call("C++ compiler", toolchain, [str(toolchain.make), "--silent", f"-j{jobs}", f"CXX={toolchain.compiler}"], work)
     return work / LIBRARY
+
+
+def _follow_names(work: Path) -> None:
+    """Call ports in the driver as Verilator does: names that are words of C++, or common in it, get a prefix."""
+    ports = (work / "ports.h").read_text(encoding="utf-8")
+    for name in re.findall(r"&__SYM__(\w+)", (work / "Model.h").read_text(encoding="utf-8")):
+        ports = re.sub(rf"\btop\.{name}\b", f"top.__SYM__{name}", ports)
+    (work / "ports.h").write_text(ports, encoding="utf-8")
 
 
 def _makefile(work: Path, trace: str | None) -> str:

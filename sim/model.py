@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .build import Progress, build
 from .library import Library, Outcome, Plan
 from .manifest import Manifest, read_manifest
 from .payload import pack
+from .pins import Pins
 from .stimulus import Capture, Stall, Stimulus
 
 __all__ = ["Capture", "Model", "Run", "SimulationFault", "Stall"]
@@ -62,6 +64,8 @@ class Model:
         self.trace: str | None = "vcd" if trace is True else trace or None
         self._library = Library(build(self.manifest, trace=self.trace, progress=progress))
         self._simulation = self._library.open()
+        write, read = (partial(call, self._simulation) for call in (self._library.write_pin, self._library.read_pin))
+        self._pins = Pins(self.manifest, write, read)
 
     def __enter__(self) -> Model:
         return self
@@ -126,7 +130,7 @@ class Model:
             self.manifest.output(name)
         if wave is not None:
             self._check_wave(Path(wave))
-        self._set_pins(pins or {})
+        self._pins.set(pins or {})
         careful = stall is not None if check is None else check or stall is not None
         stimulus = Stimulus(self.manifest, rows, outputs, stall or Stall(0.0))
         plan = stimulus.plan(careful, max_cycles, idle_cycles, reset_at)
@@ -150,7 +154,7 @@ class Model:
             streams=stimulus.captures(),
             input_cycles=stimulus.input_cycles(),
             total_cycles=plan.cycle,
-            pins={pin.name: self._read_pin(index) for index, pin in enumerate(self._narrow_pins)},
+            pins=self._pins.values(),
         )
 
     def _check_wave(self, wave: Path) -> None:
@@ -176,27 +180,6 @@ class Model:
         stream = self.manifest.outputs[plan.fault]
         rule = "withdrew valid" if outcome == Outcome.WITHDRAWN else "changed its payload"
         raise SimulationFault(f"Stream {stream.name} {rule} before the beat was taken, at cycle {plan.cycle}")
-
-    @property
-    def _narrow_pins(self) -> list[Any]:
-        return [pin for pin in self.manifest.pins if pin.width <= 64]
-
-    def _set_pins(self, values: Mapping[str, int]) -> None:
-        known = {pin.name: (index, pin) for index, pin in enumerate(self._narrow_pins) if pin.input}
-        for name, value in values.items():
-            if name not in known:
-                raise InvalidInput(f"Input pin must be one of {', '.join(known) or 'none'}, not {name!r}")
-            _, pin = known[name]
-            low = -(1 << (pin.width - 1)) if pin.signed else 0
-            if not low <= value < low + (1 << pin.width):
-                raise InvalidInput(f"Pin {name} must fit {'s' if pin.signed else 'u'}{pin.width}, not {value}")
-        for name, (index, pin) in known.items():
-            self._library.write_pin(self._simulation, index, values.get(name, 0) & ((1 << pin.width) - 1))
-
-    def _read_pin(self, index: int) -> int:
-        pin = self._narrow_pins[index]
-        value = self._library.read_pin(self._simulation, index)
-        return value - (1 << pin.width) if pin.signed and value >> (pin.width - 1) else value
 
 
 def _nanoseconds(cycle: int, reset: bool) -> int:

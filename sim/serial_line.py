@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -110,5 +109,4 @@ class SerialModel:
 def line_sources(manifest: Manifest, trace: str | None) -> dict[str, str]:
     """The C++ around the design, in place of that for streams."""
     text = files("quadrille.sim").joinpath("serial_line.cpp").read_text(encoding="utf-8")
-    # Verilator calls some pins otherwise, `interrupt` among them, and none of them is looked at.
-    return driver_sources(replace(manifest, pins=()), trace) | {"driver.cpp": text}
+    return driver_sources(manifest, trace) | {"driver.cpp": text}
