@@ -21,7 +21,7 @@ __all__ = ["cost_command"]
 @click.option("--unit", help="What a mac array is made of [default: spatio-temporal].")
 @click.option("--rows", type=int, help="Rows of a macro, or units in a column [default: 128; 32 of an array].")
 @click.option("--columns", type=int, help="Columns of a macro [default: 128; 32 of an array].")
-@click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
+@click.option("--macros", type=int, help="Macros side by side [default: 1].")
 @setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
 @output_option("Where the picture goes, cost.png.", required=False)
 @json_option
@@ -33,7 +33,7 @@ def cost_command(
     unit: str | None,
     rows: int | None,
     columns: int | None,
-    macros: int,
+    macros: int | None,
     settings: dict[str, str],
     output: Path | None,
     as_json: bool,
@@ -41,8 +41,8 @@ def cost_command(
     """Estimate what SOURCE, a network or the folder of an accelerator, costs.
 
     Cycles are exact. Look-up tables, flip-flops, area and the like come from models that are fitted to syntheses of
-    small accelerators, component by component; the options are those of generate, and an accelerator's folder has its
-    own.
+    small accelerators, component by component; the options are those of generate, and none may be given for
+    the folder of an accelerator, which has its own.
 
     \b
       quadrille cost build/digits/network.safetensors --columns 64 --target ecp5

@@ -129,12 +129,12 @@ def cost(
     unit: str | None = None,
     rows: int | None = None,
     columns: int | None = None,
-    macros: int = 1,
+    macros: int | None = None,
     settings: Mapping[str, object] | None = None,
     output: Path | str | None = None,
 ) -> CostEstimate:
     """What the network in `source` takes on the accelerator that `generate` would make with these options; or, if
-    `source` is the folder of an accelerator, on that one.
+    `source` is the folder of an accelerator, on that one, whose shape and settings are there already.
 
     Nothing is elaborated: cycles are those of the program, exactly, and resources those of models (boards.cost).
     Without `targets` it is all that there is a table for. With `output` also a picture, cost.png, into that folder.
@@ -142,7 +142,8 @@ def cost(
     Raises
     ------
     InvalidInput
-        If there is no valid Network, it cannot run on such an accelerator, or there is no table for a target.
+        If there is no valid Network, it cannot run on such an accelerator, there is no table for a target, or a shape
+        or setting is given for an accelerator that is there.
     """
     from quadrille.algo.integer.network_file import read_modes
     from quadrille.boards.cost import TARGETS, cost_of
@@ -152,11 +153,15 @@ def cost(
     folder = Path(source)
     modes = read_modes(network_file(source))
     if folder.is_dir() and (folder / f"{TOP}.json").is_file():
+        asked = {"engine": engine, "unit": unit, "rows": rows, "columns": columns, "macros": macros, **(settings or {})}
+        for name, value in asked.items():
+            if value is not None:
+                raise InvalidInput(f"Option {name} must be left out for an accelerator that is there, and is {value}")
         configuration, timing = on_accelerator(modes, configuration_of(folder))
     else:
         named = {name: value for name, value in (("engine", engine), ("unit", unit)) if value is not None}
         chosen = checked_settings({**(settings or {}), **named})
-        configuration, timing = sized(modes, rows=rows, columns=columns, macros=macros, **chosen)
+        configuration, timing = sized(modes, rows=rows, columns=columns, macros=macros or 1, **chosen)
     costs = [cost_of(configuration, target) for target in targets or TARGETS]
     result = CostEstimate(
         network=modes.name,
@@ -190,20 +195,10 @@ def on_accelerator(modes: Modes, configuration: Configuration) -> tuple[Configur
     """An accelerator that is there, and the network's timing on it."""
     from quadrille.hw.engine.delays import delays_of
     from quadrille.hw.engine.once import anew
-    from quadrille.hw.engine.sizing import plans_of, weights_in
+    from quadrille.hw.engine.sizing import plans_on, weights_in
     from quadrille.hw.engine.timing import Timing
 
-    plans = plans_of(
-        modes,
-        configuration.unit if configuration.engine == "mac" else None,
-        rows=configuration.rows,
-        columns=configuration.all_columns,
-        banks=configuration.banks,
-        lanes=configuration.lanes,
-        frames=configuration.frames,
-        word=configuration.word,
-        per_data_word=configuration.elements_per_word,
-    )
+    plans = plans_on(modes, configuration)
     strips = weights_in(plans, configuration).strips
     return configuration, Timing.of(
         plans, configuration, delays_of(configuration, anew), [strip.rows for strip in strips]

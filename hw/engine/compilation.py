@@ -11,7 +11,7 @@ from .conversions import Converters
 from .encoding import encode_all
 from .fitting import check_fit, check_named, needed_by_all
 from .program import Program
-from .sizing import Sizing, for_array, plans_of, weights_in
+from .sizing import Sizing, for_array, plans_on, weights_in
 from .tables import datapath
 from .targets import Target
 
@@ -83,20 +83,9 @@ def compile_network(
         converters, weights = size.converters, size.weights
     else:
         check_named({"engine": engine, "unit": unit})
-        unit_of_array = configuration.unit if configuration.engine == "mac" else None
-        if unit_of_array is not None:
-            modes = for_array(modes, configuration.rows, unit_of_array)
-        plans = plans_of(
-            modes,
-            unit_of_array,
-            rows=configuration.rows,
-            columns=configuration.all_columns,
-            banks=configuration.banks,
-            lanes=configuration.lanes,
-            frames=configuration.frames,
-            word=configuration.word,
-            per_data_word=configuration.elements_per_word,
-        )
+        if configuration.engine == "mac":
+            modes = for_array(modes, configuration.rows, configuration.unit)
+        plans = plans_on(modes, configuration)
         converters = Converters(plans, configuration.converter_shift)
         check_fit(modes.default, needed_by_all(plans, converters, configuration.converter), configuration)
         weights = weights_in(plans, configuration)

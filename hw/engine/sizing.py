@@ -22,7 +22,7 @@ from .tiles import WeightTiles
 from .timing import Timing
 from .weights import planes_of, weights_of
 
-__all__ = ["Size", "Sizing", "for_array", "plans_of", "weights_in"]
+__all__ = ["Size", "Sizing", "for_array", "plans_of", "plans_on", "weights_in"]
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,23 @@ def plans_of(modes: Modes, unit: str | None, known: Sequence[Once] | None = None
                 f"as {_reading(plans[0])}, not as {_reading(layout)}"
             )
     return plans
+
+
+def plans_on(modes: Modes, configuration: Configuration, known: Sequence[Once] | None = None) -> tuple[Plan, ...]:
+    """The plans for an accelerator of `configuration`, whatever its memories hold."""
+    c = configuration
+    return plans_of(
+        modes,
+        c.unit if c.engine == "mac" else None,
+        known,
+        rows=c.rows,
+        columns=c.all_columns,
+        banks=c.banks,
+        lanes=c.lanes,
+        frames=c.frames,
+        word=c.word,
+        per_data_word=c.elements_per_word,
+    )
 
 
 def _reading(layout: Plan) -> str:

@@ -59,8 +59,31 @@ def test_cycles_of_convolutions_are_those_of_the_program(
 
 
 def test_accelerator_that_is_there_is_the_one_it_would_be(found: CostEstimate, folder: Path) -> None:
-    # Shape and settings of a folder are its own.
-    assert cost(folder, rows=7, columns=5).as_dict() == found.as_dict()
+    assert cost(folder).as_dict() == found.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (["--rows", "7"], "rows"),
+        (["--columns", "5"], "columns"),
+        (["--macros", "1"], "macros"),
+        (["--engine", "cim"], "engine"),
+        (["--unit", "fusion"], "unit"),
+        (["--set", "lanes=4"], "lanes"),
+    ],
+)
+def test_shape_of_an_accelerator_that_is_there_is_its_own(
+    folder: Path, given: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = f"Option {name} must be left out for an accelerator that is there, and is {given[1].split('=')[-1]}"
+    assert play(cli, ["cost", str(folder), *given]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_option_of_an_accelerator_that_is_there_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="^Option rows must be left out for an accelerator that is there, and is 7$"):
+        cost(folder, rows=7)
 
 
 def test_figures_are_those_of_the_models(found: CostEstimate, folder: Path) -> None:
