@@ -106,6 +106,7 @@ CASES: tuple[Case, ...] = (
         {"rows": 8, "columns": 12, "activation_bits": 3, "signed": True, "cell_bits": 2, "cuts": 1},
         {"rows": 20, "columns": 7, "activation_bits": 4, "planes": 2, "cuts": 2, "tag_bits": 3},
         {"rows": 20, "columns": 5, "signed": True, "planes": 2, "cuts": 1, "compressor": "lut6"},
+        {"rows": 12, "columns": 6, "activation_bits": 3, "planes": 2, "cuts": 4, "row_enables": True},
     ),
     *_cases(
         "column-reader",

@@ -55,6 +55,7 @@ def cim_macro(
     cuts: int = 0,
     tag_bits: int = 0,
     compressor: str = "full-adders",
+    row_enables: bool = False,
 ) -> tuple[IntArray, IntArray]:
     """`S[n, c] = sum_r cells[r, c] * x[n, r]` and `X[n] = sum_r reference[r] * x[n, r]`.
 
@@ -67,7 +68,7 @@ def cim_macro(
     InvalidInput
         If an array has another shape or values that do not fit their bits.
     """
-    del planes, cuts, tag_bits, compressor
+    del planes, cuts, tag_bits, compressor, row_enables
     cells, reference = integers(cells, "Cells"), integers(reference, "Reference cells")
     activations = integers(activations, "Activations")
     check_shape("Cells", cells, (rows, columns))

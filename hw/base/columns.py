@@ -46,7 +46,8 @@ class ColumnGroup(wiring.Component):
     moves, first, negative : what the accumulators do with the plane of `stages` cycles before: take it, start from
         it, subtract it
     active : the plane of cells that is read
-    write, row, cells : a row to be written; bit j of the cell of column c at `j * columns + c`
+    write, row, cells : a row to be written; bit j of the cell of column c at `j * columns + c`. With `decoded`, `write`
+        has a bit for each row of one plane, then of the other, and `row` is not looked at
     sum, carry : word k at `k * columns`; `S = (sum + carry) mod 2**bits_of_sum`
     """
 
@@ -74,6 +75,7 @@ class ColumnGroup(wiring.Component):
         signed: bool,
         compressor: Compressor,
         selected: bool = False,
+        decoded: bool = False,
     ) -> None:
         self.rows = rows
         self.columns = columns
@@ -84,6 +86,7 @@ class ColumnGroup(wiring.Component):
         self.signed = signed
         self.compressor = compressor
         self.selected = selected
+        self.decoded = decoded
         super().__init__(
             {
                 "enable": In(1),
@@ -92,7 +95,7 @@ class ColumnGroup(wiring.Component):
                 "first": In(1),
                 "negative": In(1),
                 "active": In(1),
-                "write": In(1),
+                "write": In(2 * rows if decoded else 1),
                 "row": In(range(max(2, rows))),
                 "cells": In(columns * cell_bits),
                 "sum": Out(columns * sum_bits),
@@ -146,6 +149,12 @@ class ColumnGroup(wiring.Component):
 
     def elaborate_cells(self, m: Module) -> list[tuple[Value, Value | None]]:
         """The row words of the plane that is read, or, where bits select the plane, of both."""
+        if self.decoded:
+            words = [Signal(len(self.cells), name=f"cells_{n}", reset_less=True) for n in range(2 * self.rows)]
+            for word, write in zip(words, self.write, strict=True):
+                with m.If(write):
+                    m.d.sync += word.eq(self.cells)
+            return list(zip(words[: self.rows], words[self.rows :], strict=True))
         row_bits = len(self.row)
         depth = self.rows if self.planes == 1 else 2 << row_bits
         # Not for block or distributed memory: every word is read in every cycle.

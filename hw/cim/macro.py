@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
@@ -78,6 +78,7 @@ class CimMacro(Block):
         Parameter("cuts", 0, 0, 8, "register cuts in the compressor tree"),
         Parameter("tag_bits", 0, 0, 64, "bits that travel along with a vector"),
         Choice("compressor", "full-adders", tuple(COMPRESSORS), "what the compressor tree is made of"),
+        Flag("row_enables", False, "whether a flip-flop for each row says that it is written (with two weight planes)"),
     )
 
     rows: int
@@ -89,6 +90,7 @@ class CimMacro(Block):
     cuts: int
     tag_bits: int
     compressor: str
+    row_enables: bool
 
     i: stream.Interface
     i_weights: stream.Interface
@@ -106,6 +108,7 @@ class CimMacro(Block):
         cuts: int = 0,
         tag_bits: int = 0,
         compressor: str = "full-adders",
+        row_enables: bool = False,
     ):
         self.take(
             rows=rows,
@@ -117,6 +120,7 @@ class CimMacro(Block):
             cuts=cuts,
             tag_bits=tag_bits,
             compressor=compressor,
+            row_enables=row_enables,
         )
         activation = IntFormat(activation_bits).interval
         if signed:
@@ -176,7 +180,8 @@ class CimMacro(Block):
             m.d.sync += [plane.eq(self.i.payload), valid.eq(Cat(self.i.valid, valid))]
         write, row, active, references = self.elaborate_planes(m, enable)
         # One flip-flop for all cells is slow, and one more for each row slows a simulator down: only for a fast clock.
-        selected = self.planes == 2 and self.cuts > 1
+        decoded = self.planes == 2 and self.row_enables
+        selected = decoded or (self.planes == 2 and self.cuts > 1)
         bits = plane.bits
         gated = bits & (Mux(active, references[1], references[0]) if self.planes == 2 else references[0])
         if selected:
@@ -219,6 +224,7 @@ class CimMacro(Block):
                 signed=self.signed,
                 compressor=compressor,
                 selected=selected,
+                decoded=decoded,
             )
             for count in group_columns(self.columns)
         ]
@@ -261,10 +267,13 @@ class CimMacro(Block):
             with m.If(swap):
                 m.d.sync += active.eq(~active)
             # Written a cycle later, into what is still the same plane: in time, as no plane is exchanged meanwhile.
-            writes, held = Signal(), Signal(row.shape(), name="held_row", reset_less=True)
-            m.d.sync += writes.eq(write)
+            held: Any = Signal(row.shape(), name="held_row", reset_less=True)
             with m.If(write):
                 m.d.sync += held.eq(row)
+            if self.row_enables:
+                return self.elaborate_row_enables(m, write, row, held, active)
+            writes = Signal()
+            m.d.sync += writes.eq(write)
             write, row = writes, held
         else:
             # A plane that waits in the input register must still meet the weights that it came for.
@@ -273,6 +282,23 @@ class CimMacro(Block):
             with m.If(write if self.planes == 1 else write & (active != n)):
                 m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
         return write, row, active, references
+
+    def elaborate_row_enables(
+        self, m: Module, write: Value, row: Any, held: Any, active: Value
+    ) -> tuple[Value, Any, Value, list[Signal]]:
+        """As `elaborate_planes`, with a write enable for each row of both planes that comes from a flip-flop.
+
+        An enable that is decoded in the cycle of the write itself goes through gates on its way to a row of cells that
+        may be far away.
+        """
+        enables = [Signal(self.rows, name=f"row_enables_{n}") for n in range(2)]
+        references = [Signal(self.rows, name=f"references_{n}", reset_less=True) for n in range(2)]
+        for n, (enable, cells) in enumerate(zip(enables, references, strict=True)):
+            m.d.sync += enable.eq(Mux(write & (active != n), Const(1, self.rows) << row.row, 0))
+            for r in range(self.rows):
+                with m.If(enable[r]):
+                    m.d.sync += cells[r].eq(held.reference)
+        return Cat(enables), held, active, references
 
     def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""

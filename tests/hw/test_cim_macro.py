@@ -134,6 +134,7 @@ def test_every_cell_and_activation(run_streams: Any, signed: bool, cell_bits: in
     cuts=st.integers(0, 3),
     tag_bits=st.integers(0, 3),
     compressor=st.sampled_from(sorted(COMPRESSORS)),
+    row_enables=st.booleans(),
     seed=st.none() | st.integers(0, 99),
 )
 @settings(
@@ -173,10 +174,12 @@ def test_timing(run_streams: Any, cuts: int, compressor: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("row_enables", [False, True])
 @pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
-def test_planes_exchange(run_streams: Any, seed: int | None, compressor: str) -> None:
+def test_planes_exchange(seed: int | None, row_enables: bool, compressor: str) -> None:
     """While vectors use one plane, the other is written; the swap comes with the plane that is the first to use it."""
-    dut = CimMacro(rows=4, columns=5, activation_bits=2, planes=2, compressor=compressor)
+    shape = {"rows": 4, "columns": 5, "activation_bits": 2, "planes": 2}
+    dut = CimMacro(**shape, compressor=compressor, row_enables=row_enables)
     draw = np.random.default_rng(7)
     tiles = draw.integers(0, 2, (5, 4, 5))
     vectors = draw.integers(0, 4, (5, 3, 4))
