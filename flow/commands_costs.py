@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .console import FILE, emit, json_option, names_of, output_option, setting_option
+from .console import FILE, FREQUENCY, emit, json_option, names_of, output_option, shape_options
 
 __all__ = ["cost_command"]
 
@@ -16,27 +17,17 @@ __all__ = ["cost_command"]
 @click.option(
     "--target", "targets", callback=names_of, default="", help="Families and libraries, with commas [default: all]."
 )
-@click.option("--clock", type=float, default=100e6, show_default=True, help="Clock in Hz, for throughput.")
-@click.option("--engine", help="What multiplies: cim macros, or a mac array [default: cim].")
-@click.option("--unit", help="What a mac array is made of [default: spatio-temporal].")
-@click.option("--rows", type=int, help="Rows of a macro, or units in a column [default: 128; 32 of an array].")
-@click.option("--columns", type=int, help="Columns of a macro [default: 128; 32 of an array].")
-@click.option("--macros", type=int, help="Macros side by side [default: 1].")
-@setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
+@click.option("--clock", type=FREQUENCY, default=100e6, help="Clock of the throughput [default: 100MHz].")
+@shape_options
 @output_option("Where the picture goes, cost.png.", required=False)
 @json_option
 def cost_command(
     source: Path,
     targets: tuple[str, ...],
     clock: float,
-    engine: str | None,
-    unit: str | None,
-    rows: int | None,
-    columns: int | None,
-    macros: int | None,
-    settings: dict[str, str],
     output: Path | None,
     as_json: bool,
+    **shape: Any,
 ) -> None:
     """Estimate what SOURCE, a network or the folder of an accelerator, costs.
 
@@ -50,16 +41,5 @@ def cost_command(
     """
     from .cost import cost
 
-    result = cost(
-        source,
-        targets=targets,
-        clock=clock,
-        engine=engine,
-        unit=unit,
-        rows=rows,
-        columns=columns,
-        macros=macros,
-        settings=settings,
-        output=output,
-    )
+    result = cost(source, targets=targets, clock=clock, output=output, **shape)
     emit(result, as_json)

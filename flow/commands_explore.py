@@ -10,7 +10,17 @@ import click
 from quadrille.algo.spec import InvalidInput
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES
 
-from .console import FILE, emit, integers_of, json_option, names_of, output_option, setting_option, workers_options
+from .console import (
+    FILE,
+    FREQUENCY,
+    emit,
+    integers_of,
+    json_option,
+    names_of,
+    output_option,
+    setting_option,
+    workers_options,
+)
 from .progress import shown
 
 __all__ = ["explore_command"]
@@ -54,7 +64,7 @@ def _bits_of(context: click.Context, option: click.Parameter, text: str) -> tupl
 )
 @setting_option("A further parameter of the accelerator, one value or several with commas; repeat for more.")
 @click.option("--target", default="ecp5", show_default=True, help="FPGA family or cell library that areas are of.")
-@click.option("--clock", type=float, help="Clock in Hz: registers are chosen for it on ecp5.")
+@click.option("--clock", type=FREQUENCY, help="Clock, 100e6 or 100MHz: registers are chosen for it on ecp5.")
 @click.option("--images", type=int, help="Only the first IMAGES held-out images answer for accuracies [default: all].")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted exploration was.")
 @workers_options

@@ -7,34 +7,13 @@ from typing import Any
 
 import click
 
-from .console import FILE, FOLDER, emit, json_option, output_option
+from .console import FILE, FOLDER, FREQUENCY, emit, json_option, output_option
 from .progress import shown
 
-__all__ = ["FREQUENCY", "export_command"]
+__all__ = ["export_command"]
 
 MEMORIES = ("black-boxes", "flip-flops")
 CELLS = ("flip-flops", "latches")
-
-
-class _Frequency(click.ParamType):
-    """A frequency in Hz, also with a unit: 50e6, 50MHz."""
-
-    name = "Hz"
-    units = (("ghz", 1e9), ("mhz", 1e6), ("khz", 1e3), ("hz", 1.0), ("", 1.0))
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value).strip().lower()
-        unit, factor = next((unit, factor) for unit, factor in self.units if text.endswith(unit))
-        try:
-            hertz = float(text.removesuffix(unit)) * factor
-        except ValueError:
-            hertz = 0.0
-        if not 0 < hertz < float("inf"):
-            self.fail(f"{value!r} must be a positive frequency in Hz, such as 50e6 or 50MHz.", param, ctx)
-        return hertz
-
-
-FREQUENCY = _Frequency()
 
 
 @click.command("export", short_help="Write a board's bitstream or project, or an ASIC netlist.")

@@ -11,12 +11,13 @@ import click
 from .console import (
     FILE,
     FOLDER,
+    FREQUENCY,
     MISMATCH,
     emit,
     integers_of,
     json_option,
     output_option,
-    setting_option,
+    shape_options,
     workers_options,
 )
 from .progress import shown
@@ -124,36 +125,27 @@ def train_command(
 
 @click.command("generate", short_help="Write the accelerator of a network: Verilog, manifest, program.")
 @click.argument("network", type=FILE)
-@click.option("--engine", help="What multiplies: cim macros, or a mac array [default: cim].")
-@click.option("--unit", help="What a mac array is made of [default: spatio-temporal].")
-@click.option("--rows", type=int, help="Rows of a macro, or units in a column [default: 128; 32 of an array].")
-@click.option("--columns", type=int, help="Columns of a macro [default: 128; 32 of an array].")
-@click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
-@setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
+@shape_options
 @click.option("--bake", is_flag=True, help="Put weights, tables and program into the hardware: nothing to load.")
 @click.option("--thresholds", is_flag=True, help="Activations as ADC thresholds where that is cheaper than mantissas.")
 @click.option("--retile", "retiled", is_flag=True, help="Cut layers with exact sums anew into the fewest tiles.")
-@click.option("--clock", type=float, help="Choose the registers that this clock needs, in Hz (100e6).")
-@click.option("--family", default="ecp5", show_default=True, help="FPGA family that the clock is for.")
+@click.option("--clock", type=FREQUENCY, help="Choose the registers that this clock needs, 100e6 or 100MHz.")
+@click.option("--family", help="FPGA family that the clock is for [default: ecp5].")
 @click.option("--accelerator", type=FOLDER, help="Keep the hardware of this folder; only the program is new.")
 @output_option("Where the Verilog, its manifest and the program go.")
 @json_option
 def generate_command(
     network: Path,
-    engine: str | None,
-    unit: str | None,
-    rows: int | None,
-    columns: int | None,
-    macros: int,
-    settings: dict[str, str],
     bake: bool,
     thresholds: bool,
     retiled: bool,
     clock: float | None,
-    family: str,
+    family: str | None,
+    macros: int | None,
     accelerator: Path | None,
     output: Path,
     as_json: bool,
+    **shape: Any,
 ) -> None:
     """Map NETWORK on an accelerator and write its Verilog, manifest and program.
 
@@ -161,23 +153,26 @@ def generate_command(
     """
     from .generation import generate
 
+    if family is not None and clock is None:
+        raise click.UsageError("option --family is for a clock, and none is given")
+    given = {**shape, "macros": macros}
+    for name in ("engine", "unit", "rows", "columns", "macros", "settings"):
+        if accelerator is not None and given[name]:
+            option = "set" if name == "settings" else name
+            raise click.UsageError(f"option --{option} is for hardware that is written anew, not for --accelerator")
     with shown(as_json) as progress:
         result = generate(
             network,
             output,
-            engine=engine,
-            unit=unit,
-            rows=rows,
-            columns=columns,
-            macros=macros,
-            settings=settings,
+            macros=1 if macros is None else macros,
             baked=bake,
             thresholds=thresholds,
             retiled=retiled,
             accelerator=accelerator,
             clock=clock,
-            family=family,
             progress=progress,
+            **({} if family is None else {"family": family}),
+            **shape,
         )
     emit(result, as_json)
 

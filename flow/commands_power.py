@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from .commands_export import FREQUENCY
-from .console import FILE, FOLDER, emit, json_option
+from .console import FILE, FOLDER, FREQUENCY, emit, json_option
 from .progress import shown
 
 __all__ = ["power_command"]

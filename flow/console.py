@@ -18,6 +18,7 @@ from .results import Result
 __all__ = [
     "FILE",
     "FOLDER",
+    "FREQUENCY",
     "INTERRUPTED",
     "MISMATCH",
     "emit",
@@ -28,6 +29,7 @@ __all__ = [
     "output_option",
     "play",
     "setting_option",
+    "shape_options",
     "workers_options",
 ]
 
@@ -37,6 +39,27 @@ INTERRUPTED = 130
 
 FILE = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path)
+
+
+class _Frequency(click.ParamType):
+    """A frequency in Hz, also with a unit: 50e6, 50MHz."""
+
+    name = "Hz"
+    units = (("ghz", 1e9), ("mhz", 1e6), ("khz", 1e3), ("hz", 1.0), ("", 1.0))
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip().lower()
+        unit, factor = next((unit, factor) for unit, factor in self.units if text.endswith(unit))
+        try:
+            hertz = float(text.removesuffix(unit)) * factor
+        except ValueError:
+            hertz = 0.0
+        if not 0 < hertz < float("inf"):
+            self.fail(f"{value!r} must be a positive frequency in Hz, such as 50e6 or 50MHz.", param, ctx)
+        return hertz
+
+
+FREQUENCY = _Frequency()
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
@@ -57,6 +80,22 @@ def workers_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def setting_option(help: str) -> Callable[[Any], Any]:
     """The option `--set NAME=VALUE`, as a dictionary."""
     return click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help=help)
+
+
+def shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of an accelerator's shape: engine, unit, rows, columns, macros, None unless given, and settings."""
+    text = "Set a further parameter of the accelerator (lanes, frames, ...); repeat for more."
+    command = setting_option(text)(command)
+    options = (
+        ("--engine", str, "What multiplies: cim macros, or a mac array [default: cim]."),
+        ("--unit", str, "What a mac array is made of [default: spatio-temporal]."),
+        ("--rows", int, "Rows of a macro, or units in a column [default: 128; 32 of an array]."),
+        ("--columns", int, "Columns of a macro [default: 128; 32 of an array]."),
+        ("--macros", int, "Macros side by side [default: 1]."),
+    )
+    for name, kind, text in reversed(options):
+        command = click.option(name, type=kind, help=text)(command)
+    return command
 
 
 def _settings(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, str]:

@@ -85,6 +85,18 @@ def test_component_is_written(capfd: pytest.CaptureFixture[str], tmp_path: Path)
         (["regress", "x"], "Block to test must be one of "),
         (["verify"], "Missing argument 'FOLDER' (see quadrille verify --help)"),
         (["verify", "x", "--images", "y"], "Invalid value for '--images': 'y' is not a valid integer (see quadrille "),
+        (
+            ["generate", "x", "--family", "ecp5", "-o", "y"],
+            "option --family is for a clock, and none is given",
+        ),
+        (
+            ["generate", "x", "--accelerator", "hw", "--set", "lanes=8", "-o", "y"],
+            "option --set is for hardware that is written anew, not for --accelerator (see quadrille generate --help)",
+        ),
+        (
+            ["explore", "x", "--clock", "0", "-o", "y"],
+            "Invalid value for '--clock': '0' must be a positive frequency",
+        ),
         (["fly"], "No such command 'fly' (see quadrille --help)"),
     ],
 )

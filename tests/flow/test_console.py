@@ -7,7 +7,7 @@ import click
 import pytest
 
 from quadrille.algo.spec import InvalidInput, MissingTool
-from quadrille.flow.console import emit, play, setting_option
+from quadrille.flow.console import FREQUENCY, emit, play, setting_option
 from quadrille.flow.progress import shown, silent
 from quadrille.flow.results import Result
 
@@ -111,6 +111,18 @@ def test_settings_are_split(capfd: pytest.CaptureFixture[str]) -> None:
 def test_bad_setting_is_refused(arguments: list[str], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         settings_command.main(arguments, standalone_mode=False)
+
+
+@click.command()
+@click.option("--clock", type=FREQUENCY)
+def clock_command(clock: float) -> None:
+    click.echo(clock)
+
+
+@pytest.mark.parametrize(("text", "hertz"), [("50e6", 50e6), ("50MHz", 50e6), ("0.1 GHz", 1e8), ("9600", 9600.0)])
+def test_frequencies_have_units(text: str, hertz: float, capfd: pytest.CaptureFixture[str]) -> None:
+    assert play(clock_command, ["--clock", text]) == 0
+    assert float(capfd.readouterr().out) == hertz
 
 
 def test_progress_is_silent_without_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
