@@ -44,6 +44,8 @@ def instructions(plan: Plan, configuration: Configuration, table: int) -> Iterab
         channels = layer.shape[0] // window.groups
         shared = max(0, window.kernel[1] - window.stride[1])
         slide = slides(layer, tile)
+        # Where a batch has but one window, its accumulators may be all that there are: nothing stands behind them.
+        accumulators = tile.accumulators % (1 << configuration.position_bits)
         origin = place.base - window.padding[0] * row_pitch - window.padding[1] * place.pitch
         yield pack(
             configuration.instruction,
@@ -84,7 +86,7 @@ def instructions(plan: Plan, configuration: Configuration, table: int) -> Iterab
                 **({"precision": configuration.precisions.index(precision_of(layer))} if plan.unit else {}),
                 "steps": len(tile.steps),
                 "table": table,
-                "accumulators": tile.accumulators,
+                "accumulators": accumulators,
                 "barrier": int(tile.barrier),
                 "last": int(number == len(plan.tiles) - 1),
             },

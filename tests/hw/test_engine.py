@@ -49,6 +49,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"sizes": (6, 5), "tile_rows": 6, "row_sums": False},
         {"rows": 6, "columns": 8, "lanes": 8, "frames": 4},
     ),
+    "one image a batch, as many groups of accumulators as outputs, a power of two": (
+        {"sizes": (9, 8, 4), "tile_rows": 5},
+        {"rows": 6, "columns": 8, "lanes": 1, "frames": 1},
+    ),
     "two macros": (
         {"sizes": (30, 25, 24), "signed": True, "activation_bits": 4, "argmax": False, "result_bits": 12},
         {"rows": 8, "columns": 6, "macros": 2, "lanes": 8, "frames": 6},
