@@ -196,13 +196,12 @@ def on_accelerator(modes: Modes, configuration: Configuration) -> tuple[Configur
     from quadrille.hw.engine.delays import delays_of
     from quadrille.hw.engine.once import anew
     from quadrille.hw.engine.sizing import plans_on, weights_in
-    from quadrille.hw.engine.timing import Timing
+    from quadrille.hw.engine.timing import Timing, stages_of
 
     plans = plans_on(modes, configuration)
     strips = weights_in(plans, configuration).strips
-    return configuration, Timing.of(
-        plans, configuration, delays_of(configuration, anew), [strip.rows for strip in strips]
-    )
+    stages = stages_of(plans, configuration, [strip.rows for strip in strips])
+    return configuration, Timing.of(plans, configuration, delays_of(configuration, anew), stages)
 
 
 def shape_of(configuration: Configuration) -> str:

@@ -25,13 +25,17 @@ def anew(key: Hashable, make: Callable[[], T]) -> T:
 
 
 class Known:
-    """Results by their keys; whoever asks makes keys of all that a result follows from."""
+    """Results by their keys, at most the latest `most` of them; whoever asks makes keys of all that a result follows
+    from."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
         self.results: dict[Hashable, Any] = {}
 
     def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gave when `key` was first asked for."""
         if key not in self.results:
             self.results[key] = make()
+            if len(self.results) - 1 == self.most:
+                del self.results[next(iter(self.results))]
         return self.results[key]

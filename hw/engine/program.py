@@ -20,7 +20,7 @@ from .packing import packet
 from .tables import Datapath
 from .targets import PORT_BITS, Target
 from .tiles import WeightTiles
-from .timing import Timing, window_cycles
+from .timing import Timing, stages_of, window_cycles
 from .value_path import TAPS
 
 __all__ = ["Program"]
@@ -108,7 +108,8 @@ class Program:
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
         rows = [strip.rows for strip in self.weights.strips]
-        return Timing.of(self.plans, self.configuration, Delays.of(self.parts), rows)
+        stages = stages_of(self.plans, self.configuration, rows)
+        return Timing.of(self.plans, self.configuration, Delays.of(self.parts), stages)
 
     def description(self) -> dict[str, Any]:
         """What simulation needs to know to feed it and to read its taps: the file program.json."""

@@ -19,10 +19,14 @@ from .once import Known, Once, anew
 from .placement import power_of_two
 from .targets import elements_per_data_word
 from .tiles import WeightTiles
-from .timing import Timing
+from .timing import Stage, Timing, stages_of
 from .weights import planes_of, weights_of
 
 __all__ = ["Size", "Sizing", "for_array", "plans_of", "plans_on", "weights_in"]
+
+
+LATEST = 48
+"""Plans, weights and instructions of shapes that are kept: those that points next to one another in a grid share."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Size:
     modes : the networks, cut for the accelerator; plans, converters, weights : theirs
     configuration : the accelerator
     delays : of its datapath
+    stages : of each mode the instructions, as timing takes them
     """
 
     modes: Modes
@@ -42,12 +47,12 @@ class Size:
     weights: WeightTiles
     configuration: Configuration
     delays: Delays
+    stages: tuple[tuple[Stage, ...], ...]
 
     @cached_property
     def timing(self) -> Timing:
         """The exact cycle count of every batch."""
-        rows = [strip.rows for strip in self.weights.strips]
-        return Timing.of(self.plans, self.configuration, self.delays, rows)
+        return Timing.of(self.plans, self.configuration, self.delays, self.stages)
 
 
 class Sizing:
@@ -103,16 +108,25 @@ class Sizing:
         given |= {"lanes": chosen, "word": word, "frames": frames}
         check_given(given, per_data_word)
         shape = {"rows": rows, "columns": columns * macros, "banks": given["banks"], "lanes": chosen}
-        plans = plans_of(
-            cut.modes, chosen_unit, known=cut.each, frames=frames, word=word, per_data_word=per_data_word, **shape
-        )
+        place = (frames, word, *shape.values())
+
+        def planned() -> tuple[Plan, ...]:
+            others = {"frames": frames, "word": word, "per_data_word": per_data_word}
+            return plans_of(cut.modes, chosen_unit, known=cut.each, **others, **shape)
+
+        plans = cut.latest(("plans", place), planned)
         converters = cut.together("converters", lambda: Converters(plans))
         needs = needed_by_all(plans, converters, converter, cut.each)
         configuration = Configuration(**values | given | needs)
-        weights = cut.together(("weights", *shape.values()), lambda: weights_in(plans, configuration, cut.together))
+        # Planes of weights, converters and registers change nothing of where weights stand and of what is to do.
+        weights = cut.latest(("weights", place), lambda: weights_in(plans, configuration, cut.together))
+        stages = cut.latest(
+            ("stages", place, configuration.results_per_word),
+            lambda: stages_of(plans, configuration, [strip.rows for strip in weights.strips]),
+        )
         configuration = replace(configuration, weight_rows=len(weights.rows))
         delays = delays_of(configuration, self.known)
-        return Size(cut.modes, plans, converters, weights, configuration, delays)
+        return Size(cut.modes, plans, converters, weights, configuration, delays, stages)
 
     def _cut(self, unit: str | None, rows: int) -> _Cut:
         modes = self.modes if unit is None else for_array(self.modes, rows, unit)
@@ -122,16 +136,18 @@ class Sizing:
             for once, network in zip(each, modes.networks.values(), strict=True)
             for layer in once("layers", partial(layers_of, network))
         ]
-        return _Cut(modes, each, Known(), tuple(layers))
+        return _Cut(modes, each, Known(), Known(LATEST), tuple(layers))
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """Modes as an engine runs them, the layers of all; what is known of each mode, and of all together."""
+    """Modes as an engine runs them, the layers of all; what is known of each mode, of all together, and of the latest
+    shapes."""
 
     modes: Modes
     each: tuple[Known, ...]
     together: Known
+    latest: Known
     layers: tuple[Layer, ...]
 
 

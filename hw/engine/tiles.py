@@ -59,18 +59,13 @@ class WeightTiles:
         """
         rows: list[int] = []
         strips: list[Strip] = []
-        indices: dict[int, dict[int, list[int]]] = {}  # by mask, and by masked word, where that stands
-        indexed: dict[int, int] = {}  # by mask, how many rows
+        seen: dict[int, _Seen] = {}  # by mask
         for part in parts:
-            mask, index = part.mask, indices.setdefault(part.mask, {})
-            for at in range(indexed.get(mask, 0), len(rows)):
-                index.setdefault(rows[at] & mask, []).append(at)
-            indexed[mask] = len(rows)
-            wanted = [word & mask for word in part.words]
-            for at in index.get(wanted[0], []):
-                if [row & mask for row in rows[at : at + len(wanted)]] == wanted:
-                    break
-            else:
+            masked = seen.setdefault(part.mask, _Seen(part.mask))
+            masked.see(rows)
+            wanted = [word & part.mask for word in part.words]
+            at = masked.find(wanted)
+            if at is None:
                 at = len(rows)
                 rows += part.words
             strips += (replace(strip, base=at + strip.base) for strip in part.strips)
@@ -82,3 +77,30 @@ class WeightTiles:
             pack(layout, {name: (vars(strip) | dict(field))[name] for name in layout.members})
             for strip, field in zip(self.strips, fields, strict=True)
         ]
+
+
+class _Seen:
+    """Row words as a mask lets them be seen."""
+
+    def __init__(self, mask: int) -> None:
+        self.mask = mask
+        self.words: list[int] = []
+        self.known: set[int] = set()
+
+    def see(self, rows: Sequence[int]) -> None:
+        """Those of `rows` that have come since."""
+        new = [row & self.mask for row in rows[len(self.words) :]]
+        self.words += new
+        self.known.update(new)
+
+    def find(self, wanted: list[int]) -> int | None:
+        """Where `wanted` first stands, one behind the other; None if nowhere."""
+        at = -1
+        while wanted[0] in self.known:
+            try:
+                at = self.words.index(wanted[0], at + 1)
+            except ValueError:
+                break
+            if self.words[at : at + len(wanted)] == wanted:
+                return at
+        return None

@@ -20,7 +20,7 @@ from .layers import Layer
 from .mapping import Plan, Tile, precision_of
 from .replay import Replay, Span
 
-__all__ = ["Batch", "Stage", "Timing", "window_cycles"]
+__all__ = ["Batch", "Stage", "Timing", "stages_of", "window_cycles"]
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,11 @@ class Timing:
         plans: Sequence[Plan],
         configuration: Configuration,
         delays: Delays,
-        rows: Sequence[int],
+        stages: tuple[tuple[Stage, ...], ...],
     ) -> Timing:
-        """The timing of the modes `plans`; `rows` are the row words of the tiles of all instructions."""
-        left = iter(rows)
+        """The timing of the modes `plans`, whose `stages` are those of `stages_of`."""
         return cls(
-            tuple(tuple(_stage(plan, configuration, tile, next(left)) for tile in plan.tiles) for plan in plans),
+            stages,
             configuration.modes > 1,
             configuration.engine == "mac",
             configuration.frames,
@@ -185,12 +184,16 @@ class Timing:
         return replay.output + 1
 
     def cycles_per_image(self, mode: int = 0) -> float:
-        """Of full batches back to back: the fourth, which finds the accelerator as all after it do."""
-        replay, outputs = self.replay(), []
+        """Of full batches back to back: the fourth, which finds the accelerator as all after it do; or one before it
+        that leaves the accelerator as the batch before did."""
+        replay, before, state = self.replay(), 0, None
         for number in range(4):
+            before, then = replay.output, state
             replay.batch(self.frames, mode, int(self.switches and number == 0))
-            outputs.append(replay.output)
-        return (outputs[3] - outputs[2]) / self.frames
+            state = replay.state()
+            if state == then:
+                break
+        return (replay.output - before) / self.frames
 
     def batch_cycles(self, images: int, mode: int = 0) -> int:
         """Cycles that one batch of `images` images takes alone."""
@@ -207,6 +210,14 @@ class Timing:
 def window_cycles(layer: Layer, unit: str | None) -> int:
     """Cycles of a window: a plane each in a macro, what the unit takes in an array."""
     return layer.edge.format.bits if unit is None else UNIT_SCHEMES[unit].cycles(precision_of(layer).mode)
+
+
+def stages_of(
+    plans: Sequence[Plan], configuration: Configuration, rows: Sequence[int]
+) -> tuple[tuple[Stage, ...], ...]:
+    """Of each of the modes `plans` the instructions; `rows` are the row words of the tiles of all."""
+    left = iter(rows)
+    return tuple(tuple(_stage(plan, configuration, tile, next(left)) for tile in plan.tiles) for plan in plans)
 
 
 def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> Stage:
