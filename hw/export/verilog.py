@@ -34,6 +34,9 @@ LINT_NOISE = (
 )
 """What Verilator's `-Wall` finds in Amaranth's output by its form, not by its fault: exactly these are silenced."""
 
+_MISSING = re.compile(r"(\(\* full_case = 32'd1 \*\)\n +)\n")
+"""Where Yosys writes no statement behind an attribute, as a constant chooses that nothing is done: the attribute would be
+that of whatever comes next, or stand where a statement must."""
 _INTERNAL = "-remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding"
 COMMANDS = (
     # Not optimised: a word and a constant mask would fall apart into the bits that the mask leaves, and a simulator
@@ -70,7 +73,8 @@ def verilog_text(component: wiring.Component, top: str) -> str:
         commands = [f"read_rtlil <<netlist\n{netlist}\nnetlist", *COMMANDS]
         # Yosys warns of processes that Verilog cannot hold, of which Amaranth writes none.
         text = find_yosys(lambda _: True).run(["-q", "-"], "\n".join(commands), ignore_warnings=True)
-    text = merge_registers(re.sub(r"\A/\*.*?\*/\n", "", text, flags=re.DOTALL))
+    text = _MISSING.sub(r"\1/* empty */;\n", re.sub(r"\A/\*.*?\*/\n", "", text, flags=re.DOTALL))
+    text = merge_registers(text)
     return f"// {banner()}\n{text}{definitions(text)}"
 
 

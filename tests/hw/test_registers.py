@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from amaranth import Module, Signal
+from amaranth import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -92,3 +92,44 @@ def test_every_register_that_amaranth_writes_is_merged():
     text = verilog_text(Counter(), "counter")
     assert "always @*" not in text
     assert text.count("always @(posedge clk) begin\n    casez (kind)") == 1
+
+
+class Decided(wiring.Component):
+    """A choice that a constant decides, and that leaves the register `high` with nothing to do, in a case and alone."""
+
+    load: Signal
+    kind: Signal
+    value: Signal
+
+    def __init__(self):
+        super().__init__({"load": In(1), "kind": In(2), "value": Out(8)})
+
+    def elaborate(self, platform):
+        m = Module()
+        low, high = Signal(4), Signal(4)
+
+        def choose():
+            with m.If(self.load):
+                m.d.sync += low.eq(1)
+            with m.Elif(Const(1)):
+                m.d.sync += low.eq(2)
+            with m.Else():
+                m.d.sync += high.eq(3)
+
+        with m.Switch(self.kind):
+            with m.Case(1):
+                choose()
+            with m.Case(2):
+                m.d.sync += high.eq(4)
+        choose()
+        m.d.comb += self.value.eq(Cat(low, high))
+        return m
+
+
+def test_a_choice_that_a_constant_decides_is_a_statement():
+    """Yosys writes its attribute and then nothing: no Verilog in a case, elsewhere the attribute of what comes next."""
+    text = verilog_text(Decided(), "decided")
+    lines = text.splitlines()
+    after = [lines[place + 1].strip() for place, line in enumerate(lines) if line.strip().startswith("(* full_case")]
+    assert "/* empty */;" in after and "" not in after
+    assert "always @*" not in text
