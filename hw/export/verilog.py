@@ -35,8 +35,8 @@ LINT_NOISE = (
 """What Verilator's `-Wall` finds in Amaranth's output by its form, not by its fault: exactly these are silenced."""
 
 _MISSING = re.compile(r"(\(\* full_case = 32'd1 \*\)\n +)\n")
-"""Where Yosys writes no statement behind an attribute, as a constant chooses that nothing is done: the attribute would be
-that of whatever comes next, or stand where a statement must."""
+"""Where Yosys writes no statement behind an attribute, as a constant decides that nothing is done: the attribute would
+be that of whatever comes next, or stand where a statement must."""
 _INTERNAL = "-remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding"
 COMMANDS = (
     # Not optimised: a word and a constant mask would fall apart into the bits that the mask leaves, and a simulator

@@ -132,4 +132,3 @@ def test_a_choice_that_a_constant_decides_is_a_statement():
     lines = text.splitlines()
     after = [lines[place + 1].strip() for place, line in enumerate(lines) if line.strip().startswith("(* full_case")]
     assert "/* empty */;" in after and "" not in after
-    assert "always @*" not in text
