@@ -20,6 +20,7 @@ __all__ = ["mixed_precision_command", "robustness_command"]
 @click.option("--seeds", type=int, default=3, show_default=True, help="How often each way is trained.")
 @click.option("--epochs", type=int, help="Passes over the training images [default: the recipe's].")
 @click.option("--methods", callback=names_of, default="", help="Ways of training, with commas [default: all].")
+@workers_options
 @json_option
 def mixed_precision_command(recipe: str, output: Path, as_json: bool, methods: tuple[str, ...], **numbers: Any) -> None:
     """Train RECIPE (msq-digits), which prunes the bits of weights, and put it beside its alternatives.

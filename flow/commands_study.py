@@ -8,9 +8,7 @@ from typing import Any
 
 import click
 
-from quadrille.algo.spec.array_precision import UNIT_SCHEMES
-
-from .console import FILE, emit, json_option, names_of, numbers_of, output_option, setting_option, workers_options
+from .console import FILE, emit, json_option, names_of, numbers_of, output_option, shape_options, workers_options
 from .progress import shown
 
 __all__ = ["study_command"]
@@ -173,20 +171,7 @@ def activation_cost_command(
 @study_command.command("precision", short_help="Modes of a network: accuracy, cycles, energy; trainings beside them.")
 @click.argument("network", type=FILE)
 @output_option("Where results.json, study.md, study.csv and study.png go.")
-@click.option(
-    "--engine",
-    type=click.Choice(["cim", "mac"]),
-    default="cim",
-    show_default=True,
-    help="Macros, or an array of multiply-accumulate units.",
-)
-@click.option(
-    "--unit", type=click.Choice(list(UNIT_SCHEMES)), default="spatio-temporal", show_default=True, help="Its units."
-)
-@click.option("--rows", type=int, default=128, show_default=True, help="Rows of a macro, or of the array.")
-@click.option("--columns", type=int, default=128, show_default=True, help="Columns of a macro, or of the array.")
-@click.option("--macros", type=int, default=1, show_default=True, help="Macros side by side.")
-@setting_option("Set a further parameter of the accelerator (lanes, frames, ...); repeat for more.")
+@shape_options
 @click.option("--images", type=int, help="Only the first IMAGES held-out images [default: all].")
 @click.option(
     "--seeds",
@@ -202,8 +187,9 @@ def activation_cost_command(
     show_default=True,
     help="Which: each precision alone, all together with rounded codes.",
 )
+@workers_options
 @json_option
-def precision_command(network: Path, output: Path, settings: dict[str, str], as_json: bool, **others: Any) -> None:
+def precision_command(network: Path, output: Path, as_json: bool, **others: Any) -> None:
     """Measure every mode in the file NETWORK: accuracy of its integers, exact cycles, products of single bits.
 
     With --seeds it is put beside networks trained for each precision alone, beside codes rounded for each precision,
@@ -216,7 +202,5 @@ def precision_command(network: Path, output: Path, settings: dict[str, str], as_
     from .study_precision import study_precision
 
     with shown(as_json) as progress:
-        result = study_precision(
-            network, output, settings=settings, progress=progress, on_run=partial(click.echo, err=True), **others
-        )
+        result = study_precision(network, output, progress=progress, on_run=partial(click.echo, err=True), **others)
     emit(result, as_json)

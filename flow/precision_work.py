@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quadrille.algo.spec import Modes, Network, layer_workloads
+from quadrille.algo.spec import Network, layer_workloads
 from quadrille.algo.spec.spatio_temporal import SpatioTemporal
 
-from .cost_records import RESULTS, records_bytes
-from .results import percent, read_json
+from .progress import Report, silent
+from .results import percent
+from .study_work import kept_here
 
 if TYPE_CHECKING:
-    from quadrille.algo.nn import ModesRecipe, Progress, SwitchableClassifier, TrainedModes
+    from quadrille.algo.nn import ModesRecipe, Progress
     from quadrille.hw.engine.timing import Timing
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
     "TRAININGS",
     "TRUNCATED",
     "Comparison",
+    "Training",
     "measure_mode",
+    "mode_accuracy",
 ]
 
 ALONE = "trained alone"
@@ -72,110 +74,97 @@ def measure_mode(mode: str, number: int, network: Network, timing: Timing, accur
     }
 
 
+def mode_accuracy(network: Network, data: str, images: int) -> float:
+    """The share of the first `images` held-out images of `data` that the integers of one mode put in their class."""
+    from quadrille.algo.data import dataset
+    from quadrille.algo.integer import accuracy
+
+    held_out = dataset(data)
+    return accuracy(network, held_out.held_out_images[:images], held_out.held_out_labels[:images])
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of the comparison: at these `bits`, with codes by `rule`, for the records of `methods`."""
+
+    methods: tuple[str, ...]
+    bits: tuple[int, ...]
+    rule: str
+    seed: int
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        return f"{', '.join(map(str, self.bits))} bits, seed {self.seed}"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The trainings beside a network of several precisions: same recipe, same epochs, seed by seed.
 
-    Accuracies are those of integer networks on the held-out images, as records of method, mode and seed.
+    Accuracies are those of integer networks on the first `images` held-out images, as records of method, mode and seed.
     """
 
     recipe: ModesRecipe
     bits: tuple[int, ...]
     epochs: int
+    images: int
     folder: Path
-    records: dict[str, Any]
-    tell: Callable[[str], None]
-    progress: Callable[[str, int, int], None]
-    trainings: tuple[str, ...] = TRAININGS
+    kinds: tuple[str, ...] = TRAININGS
 
-    def run(self, modes: Modes | None, seed: int, accuracy: Callable[[Network], float]) -> None:
-        """Train and measure whatever of `seed` is not there yet; `modes` is what TruncQuant has made of that seed, or
-        None.
-        """
-        if "alone" in self.trainings:
+    def trainings(self, seed: int) -> Iterator[Training]:
+        """Those of `seed`, as far as `kinds` names them; the last is the network's own."""
+        if "alone" in self.kinds:
             for bits in self.bits:
-                self._alone(bits, seed, accuracy)
-        cut = self._has(ROUNDED, self.bits, seed) and self._has(ROUNDED_CUT, self.bits, seed)
-        if "together" in self.trainings and not cut:
-            trained = self._trained(self.bits, seed)
-            self._measure(ROUNDED, trained.network, trained, seed, accuracy)
-            self._measure(ROUNDED_CUT, self._cut(trained), trained, seed, accuracy)
-        if not self._has(TRUNCATED, self.bits, seed):
-            if modes is None:
-                trained = self._trained(self.bits, seed, rule="truncated")
-                self._measure(TRUNCATED, trained.network, trained, seed, accuracy)
-            else:
-                self._measured(TRUNCATED, modes, seed, accuracy)
+                methods = (ALONE, PLAIN_CUT) if bits == max(self.bits) else (ALONE,)
+                yield Training(methods, (bits,), "rounded", seed)
+        if "together" in self.kinds:
+            yield Training((ROUNDED, ROUNDED_CUT), self.bits, "rounded", seed)
+        yield Training((TRUNCATED,), self.bits, "truncated", seed)
 
-    def _alone(self, bits: int, seed: int, accuracy: Callable[[Network], float]) -> None:
-        most = bits == max(self.bits)
-        if self._has(ALONE, (bits,), seed) and not (most and not self._has(PLAIN_CUT, self.bits, seed)):
-            return
-        trained = self._trained((bits,), seed)
-        self._measure(ALONE, trained.network, trained, seed, accuracy)
-        if most:
-            self._measure(PLAIN_CUT, self._cut(trained), trained, seed, accuracy)
+    def wanted(self, training: Training) -> Iterator[dict[str, Any]]:
+        """What its records are told by: method, mode and seed."""
+        for method in training.methods:
+            for bits in training.bits if method == ALONE else self.bits:
+                yield {"method": method, "mode": str(bits), "seed": training.seed}
 
-    def _has(self, method: str, bits: Sequence[int], seed: int) -> bool:
-        found = {(each["method"], each["mode"], each["seed"]) for each in self.records["trainings"]}
-        return all((method, str(each), seed) in found for each in bits)
+    def checkpoint(self, training: Training) -> Path:
+        """Where a training stands."""
+        bits = "-".join(map(str, training.bits))
+        return self.folder / f"checkpoint-{bits}-{training.rule}-{training.seed}.pt"
 
-    def _keep(self, record: dict[str, Any]) -> None:
-        """Add a record to the file, whole or not at all."""
-        from quadrille.hw.export import publish
-
-        self.records["trainings"].append(record)
-        publish(self.folder, {RESULTS: records_bytes(self.records)})
-        self.tell(f"{record['method']}, mode {record['mode']}, seed {record['seed']}: {percent(record['accuracy'])}")
-
-    def _trained(self, bits: tuple[int, ...], seed: int, rule: str = "rounded") -> TrainedModes:
-        from quadrille.algo.nn import train_modes
-        from quadrille.hw.export import publish
-
-        key = {"modes": list(bits), "rule": rule, "seed": seed}
-        what = f"{', '.join(map(str, bits))} bits, seed {seed}"
-        marker, checkpoint = self.folder / "checkpoint.json", self.folder / "checkpoint.pt"
-        # A checkpoint of another run, left by a study that was changed by hand, would be refused: it is not ours.
-        if marker.exists() and read_json(marker, "Checkpoint's name") != key:
-            checkpoint.unlink(missing_ok=True)
-        publish(self.folder, {marker.name: json.dumps(key) + "\n"})
+    def run(self, training: Training, progress: Report = silent) -> list[dict[str, Any]]:
+        """Train, and measure what it is trained for."""
+        from quadrille.algo.integer import accuracy
+        from quadrille.algo.nn import convert_modes, reading_stored_codes, train_modes
 
         def told(at: Progress) -> None:
-            self.progress(f"training {what}, {percent(at.latest.held_out_accuracy)}", at.done, at.total)
+            progress(f"training {training.what}, {percent(at.latest.held_out_accuracy)}", at.done, at.total)
 
         trained = train_modes(
             self.recipe,
-            bits=bits,
-            rule=rule,
-            seed=seed,
+            bits=training.bits,
+            rule=training.rule,
+            seed=training.seed,
             epochs=self.epochs,
-            checkpoint=checkpoint,
+            checkpoint=kept_here(self.checkpoint(training)),
             progress=told,
         )
-        checkpoint.unlink(missing_ok=True)
-        marker.unlink(missing_ok=True)
-        return trained
-
-    def _cut(self, trained: TrainedModes) -> SwitchableClassifier:
-        from quadrille.algo.nn import reading_stored_codes
-
-        return reading_stored_codes(self.recipe, trained, self.bits)
-
-    def _measure(
-        self,
-        method: str,
-        model: SwitchableClassifier,
-        trained: TrainedModes,
-        seed: int,
-        accuracy: Callable[[Network], float],
-    ) -> None:
-        from quadrille.algo.nn import convert_modes
-
-        few = trained.data.held_out_images[:1]
-        converted = convert_modes(model, few, name=self.recipe.name, mantissa_bits=self.recipe.mantissa_bits)
-        self._measured(method, converted.modes, seed, accuracy)
-
-    def _measured(self, method: str, modes: Modes, seed: int, accuracy: Callable[[Network], float]) -> None:
-        for mode, network in modes.networks.items():
-            if not self._has(method, (int(mode),), seed):
-                self._keep({"method": method, "mode": mode, "seed": seed, "accuracy": accuracy(network)})
+        data = trained.data
+        images, labels = (each[: self.images] for each in (data.held_out_images, data.held_out_labels))
+        networks: dict[tuple[str, str], Network] = {}
+        for method in training.methods:
+            cut = method in (PLAIN_CUT, ROUNDED_CUT)
+            model = reading_stored_codes(self.recipe, trained, self.bits) if cut else trained.network
+            mantissa_bits = self.recipe.mantissa_bits
+            converted = convert_modes(model, images[:1], name=self.recipe.name, mantissa_bits=mantissa_bits)
+            networks |= {(method, mode): network for mode, network in converted.modes.networks.items()}
+        return [
+            {
+                **key,
+                "accuracy": accuracy(
+                    networks[key["method"], key["mode"]], images[: self.images], labels[: self.images]
+                ),
+            }
+            for key in self.wanted(training)
+        ]

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from quadrille.algo.spec import InvalidInput
 
 from .cost_records import FILES, RESULTS, CostStudy, check_names, read_records, records_bytes, records_csv
+from .executors import InTurn, as_done, executor
 from .mixed_plot import mixed_png
 from .mixed_tables import flat_record, mixed_findings, mixed_markdown
 from .progress import Report, silent
 from .results import percent
+from .study_work import kept_here
 
 if TYPE_CHECKING:
+    from quadrille.algo.data import Dataset
+    from quadrille.algo.nn import Progress
     from quadrille.algo.nn.footprint import Footprint
 
 __all__ = ["MixedStudy", "study_mixed"]
@@ -39,6 +43,8 @@ def study_mixed(
     seeds: int = 3,
     epochs: int | None = None,
     methods: tuple[str, ...] = (),
+    jobs: int = 1,
+    scheduler: str | None = None,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> MixedStudy:
@@ -50,7 +56,9 @@ def study_mixed(
 
     results.json has a record for each, written when it is done: an interrupted study goes on where it was, a training
     in its midst from its checkpoint (its seconds are then those since), and a finished one takes further seeds and
-    methods. The other files are study.md and study.csv (the tables), study.png, and the networks in networks/.
+    methods. The other files are study.md and study.csv (the tables), study.png, and the networks in networks/. `jobs`
+    processes train, or the workers of the Dask cluster at `scheduler`; seconds are then those of processors that have
+    other work beside.
 
     Raises
     ------
@@ -59,9 +67,7 @@ def study_mixed(
         another study or cannot be written.
     """
     from quadrille.algo.data import dataset
-    from quadrille.algo.integer.network_file import network_bytes
-    from quadrille.algo.nn import Progress
-    from quadrille.algo.nn.mixed_precision import MIXED_METHODS, mixed_recipe, train_mixed
+    from quadrille.algo.nn.mixed_precision import MIXED_METHODS, mixed_recipe
     from quadrille.hw.export import publish
 
     chosen = mixed_recipe(recipe, "MSQ")
@@ -80,33 +86,24 @@ def study_mixed(
     records = read_records(folder, options, runs=[])
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
     planned = [(method, seed) for seed in range(seeds) for method in methods]
-    for number, (method, seed) in enumerate(planned):
-        if any((each["method"], each["seed"]) == (method, seed) for each in records["runs"]):
-            continue
-
-        def told(at: Progress, method: str = method, seed: int = seed, number: int = number) -> None:
-            label = f"study, {method}, seed {seed}, {percent(at.latest.held_out_accuracy)}"
-            progress(label, int(1000 * (number + at.done / at.total)), 1000 * len(planned))
-
-        slug = method.replace(" ", "-").lower()
-        checkpoint = folder / f"checkpoint-{slug}-{seed}.pt"
-        outcome = train_mixed(
-            recipe,
-            method,
-            data,
-            seed=seed,
-            epochs=options["epochs"],
-            footprint=_known(records["runs"], method),
-            checkpoint=checkpoint,
-            progress=told,
+    done = {(each["method"], each["seed"]) for each in records["runs"]}
+    with executor(jobs, scheduler) as pool:
+        # Where nothing else works, progress can be told of within a training.
+        work = _Work(recipe, data, options["epochs"], folder, progress if isinstance(pool, InTurn) else silent)
+        tasks = (
+            ((method, seed), (method, seed, _known(records["runs"], method), number, len(planned)))
+            for number, (method, seed) in enumerate(planned)
+            if (method, seed) not in done
         )
-        publish(folder / "networks", {f"{slug}-{seed}.safetensors": network_bytes(outcome.network)})
-        records["runs"].append(_record(method, seed, outcome))
-        publish(folder, {RESULTS: records_bytes(records)})
-        checkpoint.unlink(missing_ok=True)
-        if on_run is not None:
-            times = f"{outcome.compression:.1f} times smaller"
-            on_run(f"{method}, seed {seed}: {percent(outcome.accuracy)}, {times}, {outcome.seconds:.0f} s")
+        for (method, seed), (record, contents) in as_done(pool, work.run, tasks):
+            publish(folder / "networks", {f"{_slug(method, seed)}.safetensors": contents})
+            records["runs"].append(record)
+            publish(folder, {RESULTS: records_bytes(records)})
+            work.checkpoint(method, seed).unlink(missing_ok=True)
+            progress("study", 1000 * len(records["runs"]), 1000 * len(planned))
+            if on_run is not None:
+                times = f"{record['compression']:.1f} times smaller"
+                on_run(f"{method}, seed {seed}: {percent(record['accuracy'])}, {times}, {record['seconds']:.0f} s")
     records["runs"].sort(key=lambda each: (each["seed"], list(MIXED_METHODS).index(each["method"])))
     found = tuple(mixed_findings(options, records["runs"]))
     publish(
@@ -120,6 +117,49 @@ def study_mixed(
     )
     files = tuple(folder / name for name in FILES)
     return MixedStudy(options, tuple(records["runs"]), (), found, folder, files)
+
+
+def _slug(method: str, seed: int) -> str:
+    """A training in the names of its files."""
+    return f"{method.replace(' ', '-').lower()}-{seed}"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One training after the other."""
+
+    recipe: str
+    data: Dataset
+    epochs: int
+    folder: Path
+    progress: Report
+
+    def checkpoint(self, method: str, seed: int) -> Path:
+        """Where a training stands."""
+        return self.folder / f"checkpoint-{_slug(method, seed)}.pt"
+
+    def run(
+        self, method: str, seed: int, footprint: Footprint | None, number: int, total: int
+    ) -> tuple[dict[str, Any], bytes]:
+        """Train by `method`, as training `number` of `total`; the record, and the file of the network."""
+        from quadrille.algo.integer.network_file import network_bytes
+        from quadrille.algo.nn.mixed_precision import train_mixed
+
+        def told(at: Progress) -> None:
+            label = f"study, {method}, seed {seed}, {percent(at.latest.held_out_accuracy)}"
+            self.progress(label, int(1000 * (number + at.done / at.total)), 1000 * total)
+
+        outcome = train_mixed(
+            self.recipe,
+            method,
+            self.data,
+            seed=seed,
+            epochs=self.epochs,
+            footprint=footprint,
+            checkpoint=kept_here(self.checkpoint(method, seed)),
+            progress=told,
+        )
+        return _record(method, seed, outcome), network_bytes(outcome.network)
 
 
 def _known(runs: Sequence[Mapping[str, Any]], method: str) -> Footprint | None:

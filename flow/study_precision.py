@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from quadrille.algo.spec import InvalidInput, Modes, Network
+from quadrille.algo.spec import InvalidInput, Modes
 
 from .cost_records import FILES, RESULTS, CostStudy, check_names, read_records, records_bytes, records_csv
+from .executors import InTurn, as_done, executor
 from .precision_plot import precision_png
 from .precision_tables import findings, precision_markdown
-from .precision_work import TRAININGS, Comparison, measure_mode
+from .precision_work import TRAININGS, TRUNCATED, Comparison, measure_mode, mode_accuracy
 from .progress import Report, silent
-from .results import digest
-
-if TYPE_CHECKING:
-    from quadrille.algo.data import Dataset
+from .results import digest, percent
 
 __all__ = ["PrecisionStudy", "study_precision"]
-
-CHUNK = 1000  # images that are executed at a time
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,17 @@ def study_precision(
     network: Path | str,
     folder: Path | str,
     *,
-    engine: str = "cim",
-    unit: str = "spatio-temporal",
-    rows: int = 128,
-    columns: int = 128,
-    macros: int = 1,
+    engine: str | None = None,
+    unit: str | None = None,
+    rows: int | None = None,
+    columns: int | None = None,
+    macros: int | None = None,
     settings: Mapping[str, object] | None = None,
     images: int | None = None,
     seeds: int = 0,
     trainings: Sequence[str] = TRAININGS,
+    jobs: int = 1,
+    scheduler: str | None = None,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> PrecisionStudy:
@@ -62,7 +61,8 @@ def study_precision(
     with other trainings of its recipe, with as many epochs, and seeds from its own on: the `trainings` "alone" and
     "together" (`precision_work`), which take as long as it takes to train. results.json has a record for each mode and
     each training, written when it is done: an interrupted study goes on where it was, and a finished one takes further
-    seeds and trainings. The other files are study.md and study.csv (the tables) and study.png.
+    seeds and trainings. The other files are study.md and study.csv (the tables) and study.png. `jobs` processes work,
+    or the workers of the Dask cluster at `scheduler`, which need the data set but no files of `folder`.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def study_precision(
     """
     from quadrille.algo.data import dataset
     from quadrille.algo.integer.network_file import read_modes
-    from quadrille.hw.engine import compile_network
+    from quadrille.hw.engine.sizing import Sizing
     from quadrille.hw.export import publish
 
     from .generation import checked_settings, network_file
@@ -90,39 +90,33 @@ def study_precision(
     if not 1 <= count <= len(data.held_out_images):
         most = len(data.held_out_images)
         raise InvalidInput(f"Images of the study must be from 1 to the {most} held out of {data.name}, not {count}")
-    shape = {"rows": rows, "columns": columns, "macros": macros}
+    named = {name: value for name, value in (("engine", engine), ("unit", unit)) if value is not None}
+    chosen = checked_settings({**(settings or {}), **named})
+    size = Sizing(modes).size(rows=rows, columns=columns, macros=1 if macros is None else macros, **chosen)
+    shape = ("engine", *(("unit",) if size.configuration.engine == "mac" else ()), "rows", "columns", "macros")
     options = {
         "network": modes.name,
         "hash": digest(source.read_bytes()),
         "notes": dict(notes),
         "images": count,
-        "engine": engine,
-        **({"unit": unit} if engine == "mac" else {}),
-        **shape,
+        **{name: getattr(size.configuration, name) for name in shape},
         "settings": {name: str(value) for name, value in (settings or {}).items()},
     }
     records = read_records(folder, options, modes=[], trainings=[])
     missing = [mode for mode in modes.names if all(record["mode"] != mode for record in records["modes"])]
-    chosen = checked_settings(settings or {})
-    timing = compile_network(modes, engine=engine, unit=unit, **shape, **chosen).timing if missing else None
-    compared = None
-    if seeds:
-        compared = comparison(modes, folder, records, trainings, progress, on_run or (lambda line: None))
+    compared = comparison(modes, folder, count, trainings) if seeds else None
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
-
-    def accuracy(each: Network) -> float:
-        return integer_accuracy(each, data, count)
-
-    for mode in missing:
-        assert timing is not None
-        progress(f"mode {mode}", modes.index(mode), len(modes.names))
-        each = modes.network(mode)
-        records["modes"].append(measure_mode(mode, modes.index(mode), each, timing, accuracy(each)))
-        publish(folder, {RESULTS: records_bytes(records)})
-    if compared is not None:
-        first = int(notes.get("seed", 0))
-        for seed in range(first, first + seeds):
-            compared.run(modes if seed == first else None, seed, accuracy)
+    with executor(jobs, scheduler) as pool:
+        tasks = ((mode, (modes.network(mode), data.name, count)) for mode in missing)
+        for mode, share in as_done(pool, mode_accuracy, tasks):
+            number = modes.index(mode)
+            records["modes"].append(measure_mode(mode, number, modes.network(mode), size.timing, share))
+            publish(folder, {RESULTS: records_bytes(records)})
+            progress("modes", len(records["modes"]), len(modes.names))
+        records["modes"].sort(key=lambda each: modes.index(each["mode"]))
+        if compared is not None:
+            first = int(notes.get("seed", 0))
+            train(compared, range(first, first + seeds), records, pool, progress, on_run or (lambda line: None))
     found = tuple(findings(records))
     publish(
         folder,
@@ -139,14 +133,7 @@ def study_precision(
     )
 
 
-def comparison(
-    modes: Modes,
-    folder: Path,
-    records: dict[str, Any],
-    trainings: Sequence[str],
-    progress: Report,
-    tell: Callable[[str], None],
-) -> Comparison:
+def comparison(modes: Modes, folder: Path, images: int, trainings: Sequence[str]) -> Comparison:
     """The trainings that belong beside `modes`, by what its notes say of its own.
 
     Raises
@@ -167,26 +154,60 @@ def comparison(
         recipe=recipe,
         bits=tuple(int(mode) for mode in modes.names),
         epochs=int(notes.get("epochs", recipe.epochs)),
+        images=images,
         folder=folder,
-        records=records,
-        tell=tell,
-        progress=progress,
-        trainings=tuple(trainings),
+        kinds=tuple(trainings),
     )
+
+
+def train(
+    compared: Comparison,
+    seeds: Sequence[int],
+    records: dict[str, Any],
+    pool: Executor,
+    progress: Report,
+    tell: Callable[[str], None],
+) -> None:
+    """Train whatever of `seeds` is not there yet. The network itself is its own training with the first of them."""
+    from quadrille.hw.export import publish
+
+    def keep(found: Sequence[dict[str, Any]]) -> None:
+        """Add records to the file, whole or not at all."""
+        new = [record for record in found if not _has(records, record)]
+        records["trainings"].extend(new)
+        publish(compared.folder, {RESULTS: records_bytes(records)})
+        for record in new:
+            tell(f"{record['method']}, mode {record['mode']}, seed {record['seed']}: {percent(record['accuracy'])}")
+
+    planned = [training for seed in seeds for training in compared.trainings(seed)]
+    own = {record["mode"]: record["accuracy"] for record in records["modes"]}
+    itself = next(training for training in planned if training.methods == (TRUNCATED,))
+    keep([{**key, "accuracy": own[key["mode"]]} for key in compared.wanted(itself)])
+    missing = [each for each in planned if not all(_has(records, key) for key in compared.wanted(each))]
+    # Where nothing else works, progress can be told of within a training.
+    within = progress if isinstance(pool, InTurn) else silent
+    for training, found in as_done(pool, compared.run, ((each, (each, within)) for each in missing)):
+        keep(found)
+        compared.checkpoint(training).unlink(missing_ok=True)
+        progress(f"training {training.what}", 1, 1)
+    everything = replace(compared, kinds=TRAININGS)
+    order = {
+        tuple(key.values()): number
+        for number, key in enumerate(
+            key
+            for seed in sorted({record["seed"] for record in records["trainings"]})
+            for training in everything.trainings(seed)
+            for key in everything.wanted(training)
+        )
+    }
+    records["trainings"].sort(key=lambda record: order[record["method"], record["mode"], record["seed"]])
+
+
+def _has(records: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
+    """Whether there is a record of that method, mode and seed."""
+    return any(all(each[name] == key[name] for name in ("method", "mode", "seed")) for each in records["trainings"])
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record without its layers."""
     return {name: value for name, value in record.items() if name != "layers"}
-
-
-def integer_accuracy(network: Network, data: Dataset, count: int) -> float:
-    """The share of the first `count` held-out images that the integers of `network` put in their class."""
-    from quadrille.algo.integer import execute
-
-    images, labels, result = data.held_out_images[:count], data.held_out_labels[:count], network.result.name
-    right = 0
-    for at in range(0, count, CHUNK):
-        answers = execute(network, images[at : at + CHUNK], keep={result})[result]
-        right += int((answers.reshape(-1) == labels[at : at + CHUNK]).sum())
-    return right / count

@@ -227,3 +227,15 @@ def execute(network: Network, images: object, *, keep: Collection[str] | None = 
         If the images do not fit the network's input, or `keep` names a node that there is not.
     """
     return Executor(network).run(images, keep=keep)
+
+
+def accuracy(network: Network, images: object, labels: object) -> float:
+    """The share of `images` (n, *shape) that the integers of `network` put in their class, of `labels` (n).
+
+    Raises
+    ------
+    InvalidInput
+        If the images do not fit the network's input.
+    """
+    answers = execute(network, images, keep={network.result.name})[network.result.name]
+    return float(np.mean(answers.reshape(-1) == labels))

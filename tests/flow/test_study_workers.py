@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from quadrille.algo.nn.study import StudyOptions
+from quadrille.flow.modes_training import train_modes
 from quadrille.flow.robustness_tables import METHODS
 from quadrille.flow.study_activation import ActivationOptions, study_activation
 from quadrille.flow.study_grid import study
+from quadrille.flow.study_mixed import study_mixed
+from quadrille.flow.study_precision import study_precision
 from quadrille.flow.study_robustness import study_robustness
 from quadrille.flow.study_work import kept_here
 
@@ -56,6 +59,31 @@ def test_robustness_by_two_processes(tmp_path: Path) -> None:
     for name in FILES:
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
     assert len(shared.records) == 2
+
+
+def test_mixed_precision_by_two_processes(tmp_path: Path) -> None:
+    few: dict[str, Any] = {"seeds": 1, "epochs": 2, "methods": ("all bits", "uniform")}
+    alone = study_mixed("msq-digits", tmp_path / "alone", **few)
+    shared = study_mixed("msq-digits", tmp_path / "shared", jobs=2, **few)
+    # All but the time that it took is the same.
+    records = [[{**each, "seconds": 0} for each in study.records] for study in (alone, shared)]
+    assert records[0] == records[1] and len(records[0]) == 2
+    for path in (tmp_path / "alone" / "networks").iterdir():
+        assert (tmp_path / "shared" / "networks" / path.name).read_bytes() == path.read_bytes()
+    assert not list((tmp_path / "shared").glob("checkpoint*"))
+
+
+def test_precision_by_two_processes(tmp_path: Path) -> None:
+    train_modes("truncquant-digits", tmp_path / "modes", epochs=1, modes=(4, 2))
+    network = tmp_path / "modes" / "network.safetensors"
+    given: dict[str, Any] = {"rows": 64, "columns": 64, "images": 60, "seeds": 1}
+    alone = study_precision(network, tmp_path / "alone", **given)
+    lines: list[str] = []
+    shared = study_precision(network, tmp_path / "shared", **given, jobs=2, on_run=lines.append)
+    for name in FILES:
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    assert len(lines) == len(shared.trainings) == len(alone.trainings) == 10
+    assert not list((tmp_path / "shared").glob("checkpoint*"))
 
 
 def test_activation_cost_by_two_processes(tmp_path: Path) -> None:
