@@ -4,51 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .figures import INK, MUTED, entitle, sheet, tidy
-from .results import Result
+from .kept import Kept
 from .tables import table_html, table_text
 
-__all__ = ["AsicExport", "AsicModule", "PathStep", "area_picture"]
+if TYPE_CHECKING:
+    from quadrille.boards.asic.hierarchy import ModuleCost
+    from quadrille.boards.asic.timing import Step
+
+__all__ = ["AsicExport", "area_picture"]
 
 MOST_BARS = 24
 
 
 @dataclass(frozen=True)
-class AsicModule:
-    """What one instance takes by itself, without those within it: um2, NAND gates, flip-flops, nW."""
-
-    place: str
-    area: float
-    gates: float
-    cells: int
-    flip_flops: int
-    gated: int
-    clock_gates: int
-    latches: int
-    leakage: float
-    memories: int
-
-
-@dataclass(frozen=True)
-class PathStep:
-    """A pin on the critical path, or a port: its cell, when the signal is there in ns, and whether it rises."""
-
-    place: str
-    cell: str
-    arrival: float
-    rises: bool
-
-
-@dataclass(frozen=True)
-class AsicExport(Result):
+class AsicExport(Kept):
     """A design in the cells of a library.
 
     Attributes
     ----------
-    area, gates, leakage : of all cells, in um2, two-input NANDs and nW; memories that are black boxes are not in it
+    area, leakage : of all cells, in um2 and nW; memories that are black boxes are not in it
+    nand_area : of the smallest two-input NAND, in um2
     gated : flip-flops whose clock rests while they hold
     clock_period : the one that was asked for, in ns; none if it should be as short as it can
     reached : the shortest period before layout, in ns, with `io_delay` left at inputs and at outputs
@@ -74,7 +52,7 @@ class AsicExport(Result):
     library: str
     liberty: tuple[str, ...]
     area: float
-    gates: float
+    nand_area: float
     cells: int
     flip_flops: int
     gated: int
@@ -84,15 +62,15 @@ class AsicExport(Result):
     clock_period: float | None
     reached: float
     io_delay: float
-    modules: tuple[AsicModule, ...]
-    path: tuple[PathStep, ...]
+    modules: tuple[ModuleCost, ...]
+    path: tuple[Step, ...]
     memories: tuple[dict[str, Any], ...]
     content_hash: str
-    inputs_hash: str
-    hashes: dict[str, str]
-    unchanged: bool
-    folder: Path
-    files: tuple[Path, ...]
+
+    @property
+    def gates(self) -> float:
+        """The area in two-input NANDs."""
+        return self.area / self.nand_area
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """What it takes, and how fast it is."""
@@ -123,7 +101,7 @@ class AsicExport(Result):
                 self.top if module.place == "." else module.place,
                 f"{module.area:,.0f}",
                 f"{100 * module.area / self.area if self.area else 0:.1f} %",
-                f"{module.gates:,.0f}",
+                f"{module.area / self.nand_area:,.0f}",
                 f"{module.flip_flops:,}",
                 f"{module.gated:,}",
                 f"{module.leakage / 1e3:,.2f}",

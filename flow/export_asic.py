@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quadrille.algo.spec import InvalidInput, MissingTool
 
-from .asic_report import AsicExport, AsicModule, PathStep, area_picture
+from .asic_report import AsicExport, area_picture
+from .kept import keep, kept
 from .progress import Report, silent
-from .results import digest, plain
+from .results import digest
 
 if TYPE_CHECKING:
     from quadrille.boards.asic.netlist_export import MappedDesign
     from quadrille.boards.targets import CellLibrary
     from quadrille.sim.manifest import Manifest
 
-__all__ = ["AREA", "REPORT", "TABLES", "export_asic"]
+__all__ = ["AREA", "TABLES", "export_asic"]
 
-REPORT, TABLES, AREA = "report.json", "report.txt", "area.png"
+TABLES, AREA = "report.txt", "area.png"
 CARRIED = (
     "network.safetensors",
     "program.bin",
@@ -33,7 +34,7 @@ CARRIED = (
     "function.json",
 )
 """What stands beside some designs and whoever simulates them wants."""
-VERSION = 2
+VERSION = 3
 """Of what is made of the same inputs: another one makes every folder anew."""
 
 
@@ -68,13 +69,12 @@ def export_asic(
         If synthesis is not installed.
     """
     from quadrille.boards.asic.netlist_export import map_design
-    from quadrille.hw.export import publish
 
     source, folder = Path(source), Path(folder)
     manifest = _design_of(source)
     target = _library_of(liberty)
     inputs = _inputs(source, manifest, target, (clock_period, memories, cells))
-    before = _unchanged(folder, inputs)
+    before = kept(folder, inputs, _restored)
     if before:
         return before
     with _ready(folder):
@@ -96,14 +96,8 @@ def export_asic(
             )
     result = _result(manifest, target, mapped, clock_period, inputs, folder)
     files = _files(source, manifest, result, mapped, target)
-    result = replace(
-        result,
-        content_hash=json.loads(files[f"{manifest.top}.json"])["content_hash"],
-        hashes={name: _hash(data) for name, data in sorted(files.items())},
-        files=tuple(folder / name for name in sorted([*files, REPORT])),
-    )
-    publish(folder, {**files, REPORT: json.dumps(_stored(result), indent=1, sort_keys=True) + "\n"})
-    return result
+    content_hash = json.loads(files[f"{manifest.top}.json"])["content_hash"]
+    return keep(replace(result, content_hash=content_hash), files)
 
 
 @contextmanager
@@ -159,30 +153,24 @@ def _result(
     folder: Path,
 ) -> AsicExport:
     """What the netlist takes; its files are not known yet."""
-    nand = mapped.nand_area
-    names = [name for name in AsicModule.__dataclass_fields__ if name != "gates"]
-    found = [{name: getattr(module, name) for name in names} for module in mapped.modules]
-    modules = [AsicModule(**fields, gates=fields["area"] / nand) for fields in found]
-    total = {name: sum(fields[name] for fields in found) for name in names if name not in ("place", "memories")}
+    names = ("area", "cells", "flip_flops", "gated", "clock_gates", "latches", "leakage")
+    total: dict[str, Any] = {name: sum(getattr(module, name) for module in mapped.modules) for name in names}
     return AsicExport(
         design=manifest.block,
         top=manifest.top,
         library=target.name,
         liberty=tuple(path.name for path in target.files),
         **total,
-        gates=total["area"] / nand,
+        nand_area=mapped.nand_area,
         clock_period=clock_period,
         reached=mapped.timing.critical_path,
         io_delay=mapped.io_delay,
-        modules=tuple(sorted(modules, key=lambda module: -module.area)),
-        path=tuple(PathStep(**asdict(step)) for step in mapped.timing.path),
+        modules=tuple(sorted(mapped.modules, key=lambda module: -module.area)),
+        path=mapped.timing.path,
         memories=tuple(shape.record(count) for shape, count in mapped.memories.items()),
         content_hash="",
         inputs_hash=inputs,
-        hashes={},
-        unchanged=False,
         folder=folder,
-        files=(),
     )
 
 
@@ -245,30 +233,11 @@ def _files(
     }
 
 
-def _stored(result: AsicExport) -> dict[str, Any]:
-    """What the report says: nothing of the place and of this call."""
-    return {key: value for key, value in plain(result).items() if key not in ("unchanged", "folder", "files")}
+def _restored(*, modules: Sequence[dict[str, Any]], path: Sequence[dict[str, Any]], **fields: Any) -> AsicExport:
+    """The result that a report tells of."""
+    from quadrille.boards.asic.hierarchy import ModuleCost
+    from quadrille.boards.asic.timing import Step
 
-
-def _unchanged(folder: Path, inputs: str) -> AsicExport | None:
-    """What `folder` holds, if it was made of the same inputs and every file of it is as it was written."""
-    try:
-        stored: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        if stored["inputs_hash"] != inputs:
-            return None
-        if any(_hash((folder / name).read_bytes()) != value for name, value in stored["hashes"].items()):
-            return None
-        fields = {
-            "liberty": tuple(stored["liberty"]),
-            "modules": tuple(AsicModule(**module) for module in stored["modules"]),
-            "path": tuple(PathStep(**step) for step in stored["path"]),
-            "memories": tuple(stored["memories"]),
-        }
-        files = tuple(folder / name for name in sorted([*stored["hashes"], REPORT]))
-        return AsicExport(**{**stored, **fields}, unchanged=True, folder=folder, files=files)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not ours, or of another version: it is made anew
-
-
-def _hash(data: str | bytes) -> str:
-    return digest(data.encode() if isinstance(data, str) else data)
+    return AsicExport(
+        modules=tuple(ModuleCost(**module) for module in modules), path=tuple(Step(**step) for step in path), **fields
+    )

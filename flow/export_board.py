@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from quadrille.algo.spec import InvalidInput
 
 from .edges import edge_files
+from .kept import Kept, hashes_of, keep, kept
 from .progress import Report, silent
-from .results import Result, digest, listed, plain, size
+from .results import digest, listed, size
 from .tables import table_text
 
 if TYPE_CHECKING:
     from quadrille.boards.fpga.board import Board
     from quadrille.boards.fpga.place_and_route import Placed
 
-__all__ = ["EDGE", "REPORT", "BoardExport", "export_board"]
+__all__ = ["EDGE", "BoardExport", "export_board"]
 
 EDGE = "uart-accelerator"
-REPORT = "report.json"
 HOPELESS = 1.3
 """By how much an estimate must exceed a resource to be believed without synthesis: its error is below that."""
 
@@ -31,7 +31,7 @@ STEPS = ("writing Verilog", "synthesis", "packing", "placing", "routing", "packi
 
 
 @dataclass(frozen=True)
-class BoardExport(Result):
+class BoardExport(Kept):
     """An accelerator on a board: what it takes of the device, how fast it is and why not faster, and its files.
 
     `needs` are resource, used and available: as placed, or else as synthesized. `segments` are the critical path by
@@ -56,11 +56,6 @@ class BoardExport(Result):
     bitstream_bytes: int | None
     command: str
     versions: dict[str, str]
-    inputs_hash: str
-    hashes: dict[str, str]
-    unchanged: bool
-    folder: Path
-    files: tuple[Path, ...]
 
     def summary(self) -> Sequence[tuple[str, str]]:
         """What was made of what, and how to go on."""
@@ -124,7 +119,6 @@ def export_board(
     from quadrille.boards.fpga.build import make_bitstream, synthesize_project, tool_versions
     from quadrille.boards.fpga.devices import Overfull
     from quadrille.boards.fpga.project import bitstream_name, project_files
-    from quadrille.hw.export import publish
 
     source, folder, chosen = Path(source), Path(folder), find_board(board)
     wanted = chosen.clock(clock)
@@ -138,8 +132,8 @@ def export_board(
     top = EDGE.replace("-", "_")
     manifest = json.loads(files[f"{top}.json"])
     files |= project_files(chosen, wanted, manifest, seed)
-    inputs = digest(json.dumps([{name: _hash(data) for name, data in files.items()}, versions, _yosys()]).encode())
-    before = _unchanged(folder, inputs)
+    inputs = digest(json.dumps([hashes_of(files), versions, _yosys()]).encode())
+    before = kept(folder, inputs, BoardExport)
     if before:
         return before
 
@@ -185,36 +179,9 @@ def export_board(
         command=_next(chosen, placed is not None),
         versions={**versions, "pyosys": _yosys()},
         inputs_hash=inputs,
-        hashes={name: _hash(data) for name, data in sorted(files.items())},
-        unchanged=False,
         folder=folder,
-        files=tuple(folder / name for name in sorted([*files, REPORT])),
     )
-    stored = {key: value for key, value in plain(result).items() if key not in ("unchanged", "folder", "files")}
-    publish(folder, {**files, REPORT: json.dumps(stored, indent=2, sort_keys=True) + "\n"})
-    return result
-
-
-def _unchanged(folder: Path, inputs: str) -> BoardExport | None:
-    """What `folder` holds, if it was made of the same inputs and every file of it is as it was written."""
-    try:
-        stored: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        if stored["inputs_hash"] != inputs:
-            return None
-        if any(digest((folder / name).read_bytes()) != value for name, value in stored["hashes"].items()):
-            return None
-        tuples = {
-            **{name: tuple(map(tuple, stored[name])) for name in ("needs", "segments")},
-            "path": stored["path"] and tuple(stored["path"]),
-        }
-        files = tuple(folder / name for name in sorted([*stored["hashes"], REPORT]))
-        return BoardExport(**{**stored, **tuples}, unchanged=True, folder=folder, files=files)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not ours, or of another version: it is made anew
-
-
-def _hash(data: str | bytes) -> str:
-    return digest(data.encode() if isinstance(data, str) else data)
+    return keep(result, files)
 
 
 def _yosys() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quadrille.algo.spec import InvalidInput
 
-from .power_report import NetlistPower, PowerOfModule, power_picture
+from .power_report import NetlistPower, power_picture
 from .progress import Report, silent
 from .results import plain
 
@@ -44,8 +44,8 @@ def power_of(
     which need not be named where that is one known by name. `power.json`, `power.png` and `switching.saif` are written
     into `folder`.
 
-    For energies by component: `power_of(folder, images=16).modules`, each with its `place`, and `energy` in fJ a cycle
-    and `leakage` in nW, which is `leakage * period * 1e-3` fJ a cycle.
+    For energies by component: `power_of(folder, images=16)` has `modules`, each with its `place`, and what it takes of
+    a cycle, `energy(period)` in fJ.
 
     Raises
     ------
@@ -84,7 +84,6 @@ def power_of(
     found = power(mapped, switching, cells.voltage, cycles)
     period = period or _period(folder) or mapped.critical_path
     total = found.total
-    modules = [PowerOfModule(**vars(module), power=module.power(period)) for module in found.modules]
     result = NetlistPower(
         top=manifest.top,
         library=str(mapping.get("library", "")),
@@ -97,7 +96,7 @@ def power_of(
         leakage=total.leakage * 1e-6,
         energy=total.energy(period) * 1e-3,
         energy_per_image=total.energy(period) * cycles / images * 1e-3 if images else None,
-        modules=tuple(sorted(modules, key=lambda module: -module.power)),
+        modules=tuple(sorted(found.modules, key=lambda module: -module.power(period))),
         memories=found.memories,
         nets=found.nets,
         unseen=found.unseen,

@@ -5,38 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .figures import INK, MUTED, entitle, sheet, tidy
 from .results import Result, listed
 from .tables import table_html, table_text
 
-__all__ = ["NetlistPower", "PowerOfModule", "power_picture"]
+if TYPE_CHECKING:
+    from quadrille.boards.asic.power import ModulePower
+
+__all__ = ["NetlistPower", "power_picture"]
 
 COLOURS = ("#2457a6", "#3a8f5c", "#b59a1f", "#9aa7b5")
 MOST_BARS = 24
-
-
-@dataclass(frozen=True)
-class PowerOfModule:
-    """What the cells of one instance take, without those of instances within it; "." is the top.
-
-    Energies of one cycle in fJ: `clock` at clock pins and in clock gates, `switching` in the capacitance of the other
-    input pins, `internal` within cells; `leakage` in nW; `power` in mW at the clock.
-    """
-
-    place: str
-    cells: int
-    clock: float
-    switching: float
-    internal: float
-    leakage: float
-    power: float
-
-    @property
-    def energy(self) -> float:
-        """Energy of one cycle but for leakage, in fJ."""
-        return self.clock + self.switching + self.internal
 
 
 @dataclass(frozen=True)
@@ -51,7 +32,7 @@ class NetlistPower(Result):
     power : of all cells, in mW at that clock; dynamic and leakage
     energy : of a cycle, in pJ, with leakage
     energy_per_image : in pJ, with leakage
-    modules : the largest first
+    modules : the largest first; what they take of a cycle, in fJ, and their leakage in nW
     memories : black boxes, which are left out
     unseen : nets whose switching nobody knows, of `nets`; they count as resting
     left_out : what else the estimate does not hold
@@ -71,7 +52,7 @@ class NetlistPower(Result):
     leakage: float
     energy: float
     energy_per_image: float | None
-    modules: tuple[PowerOfModule, ...]
+    modules: tuple[ModulePower, ...]
     memories: tuple[str, ...]
     nets: int
     unseen: int
@@ -99,14 +80,15 @@ class NetlistPower(Result):
         per_image = self.cycles / self.images if self.images else 0.0
         found: list[list[str]] = []
         for module in self.modules:
+            power = module.power(self.period)
             milliwatts = [part / self.period * 1e-3 for part in (module.clock, module.switching, module.internal)]
             found.append(
                 [
                     self.top if module.place == "." else module.place,
-                    f"{module.power:.4f}",
-                    f"{100 * module.power / self.power if self.power else 0:.1f} %",
+                    f"{power:.4f}",
+                    f"{100 * power / self.power if self.power else 0:.1f} %",
                     *(f"{each:.4f}" for each in (*milliwatts, module.leakage * 1e-6)),
-                    f"{module.power * self.period * per_image:,.1f}" if self.images else "",
+                    f"{power * self.period * per_image:,.1f}" if self.images else "",
                 ]
             )
         return found
