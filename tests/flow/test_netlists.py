@@ -19,18 +19,8 @@ from quadrille.flow.verification import verify
 from quadrille.hw.export import mapped_manifest
 from quadrille.tb.cases import CASES, AcceleratorCase
 
-SMALL = Path(__file__).parents[1] / "boards" / "small.lib"
-GATE = """
-  cell (GATE) {
-    area : 2;
-    clock_gating_integrated_cell : "latch_posedge";
-    statetable ("CK E", "IQ") { table : "L L : - : L, L H : - : H, H - : - : N"; }
-    pin (IQ) { direction : internal; internal_node : "IQ"; }
-    pin (CK) { direction : input; capacitance : 1; clock : true; clock_gate_clock_pin : true; }
-    pin (E) { direction : input; capacitance : 1; clock_gate_enable_pin : true; }
-    pin (GCK) { direction : output; state_function : "CK * IQ"; clock_gate_out_pin : true; }
-  }
-"""
+CELLS = Path(__file__).parents[1] / "boards"
+HERE = {"small": ("small.lib",), "gated": ("small.lib", "gates.lib")}
 MACRO = ("cim-macro", {"rows": 3, "columns": 4, "activation_bits": 2, "tag_bits": 2})
 TINY = AcceleratorCase(
     "accelerator",
@@ -41,13 +31,10 @@ TINY = AcceleratorCase(
 """A network of nine weights."""
 
 
-def liberty(name: str, folder: Path) -> list[Path]:
+def liberty(name: str) -> list[Path]:
     """The files of a library by name: the small one, the same with a clock gate, or one of real cells."""
-    if name in ("small", "gated"):
-        text = SMALL.read_text()
-        end = text.rindex("}")
-        (folder / f"{name}.lib").write_text(text[:end] + (GATE if name == "gated" else "") + text[end:])
-        return [folder / f"{name}.lib"]
+    if name in HERE:
+        return [CELLS / file for file in HERE[name]]
     place = Path(os.environ.get("QUADRILLE_DATA") or os.devnull) / "liberty" / name
     if not place.is_dir():
         pytest.skip(f"cell library {name} is not here: QUADRILLE_DATA names no folder that has it")
@@ -64,7 +51,7 @@ def netlist_fixture(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
         if key not in made:
             place = tmp_path_factory.mktemp("netlist")
             export_block(block, parameters, place / "design")
-            result = export_asic(place / "design", place / "netlist", liberty=liberty(library, place))
+            result = export_asic(place / "design", place / "netlist", liberty=liberty(library))
             assert (result.clock_gates > 0) == (library != "small")
             made[key] = place / "netlist"
         return made[key]

@@ -22,12 +22,6 @@ from quadrille.sim.model import Model
 
 STEPS = 30_000
 MORE = """
-  cell (GATE) {
-    statetable ("CK E", "IQ") { table : "L L : - : L, L H : - : H, H - : - : N"; }
-    pin (IQ) { direction : internal; internal_node : "IQ"; }
-    pin (CK) { direction : input; } pin (E) { direction : input; }
-    pin (GCK) { direction : output; state_function : "CK * IQ"; }
-  }
   cell (TOGGLED) {
     ff (IQ, IQN) { clocked_on : "!CK"; next_state : "IQ ^ T"; clear : "R"; preset : "!SN"; clear_preset_var1 : H; }
     pin (CK) { direction : input; } pin (T) { direction : input; }
@@ -255,10 +249,10 @@ def test_what_has_no_model(body: str, reason: str, small_library: Path, tmp_path
 
 
 @pytest.mark.verilator
-def test_models_of_the_small_library(small_library: Path, tmp_path: Path) -> None:
-    cells = widened(small_library, MORE, tmp_path)
+def test_models_of_the_small_library(small_library: Path, gated_library: tuple[Path, ...], tmp_path: Path) -> None:
+    cells = Library([*widened(small_library, MORE, tmp_path).files, *gated_library[1:]])
     twins, refused = twins_of(cells)
-    assert not refused and len(twins) == 8
+    assert not refused and len(twins) == 10
     check(twins, cell_models(cells, cells.names), tmp_path)
 
 

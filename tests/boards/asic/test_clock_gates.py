@@ -12,17 +12,6 @@ from quadrille.boards.asic.replay import Traffic, replay
 from quadrille.boards.synthesis import Synthesized, synthesize_netlist
 from quadrille.boards.targets import CellLibrary
 
-GATE = """
-  cell (GATE) {
-    area : 2;
-    clock_gating_integrated_cell : "latch_posedge";
-    statetable ("CK E", "IQ") { table : "L L : - : L, L H : - : H, H - : - : N"; }
-    pin (IQ) { direction : internal; internal_node : "IQ"; }
-    pin (CK) { direction : input; capacitance : 1; clock : true; clock_gate_clock_pin : true; }
-    pin (E) { direction : input; capacitance : 1; clock_gate_enable_pin : true; }
-    pin (GCK) { direction : output; state_function : "CK * IQ"; clock_gate_out_pin : true; }
-  }
-"""
 HELD = """
 module top(input clk, input load, input [7:0] i, output reg [7:0] o);
   always @(posedge clk) if (load) o <= i;
@@ -31,14 +20,13 @@ endmodule
 
 
 @pytest.fixture(name="both", scope="module")
-def both_fixture(tmp_path_factory: pytest.TempPathFactory, small_library: Path) -> tuple[Synthesized, Synthesized]:
+def both_fixture(
+    tmp_path_factory: pytest.TempPathFactory, gated_library: tuple[Path, ...]
+) -> tuple[Synthesized, Synthesized]:
     """Eight registers that hold, with and without a gated clock."""
     folder = tmp_path_factory.mktemp("gates")
-    text = small_library.read_text()
-    end = text.rindex("}")
-    (folder / "gated.lib").write_text(text[:end] + GATE + text[end:])
     (folder / "top.v").write_text(HELD)
-    target = CellLibrary("gated", (folder / "gated.lib",))
+    target = CellLibrary("gated", gated_library)
     plain, gated = (synthesize_netlist(folder / "top.v", "top", target, clocked=clocked) for clocked in (False, True))
     return plain, gated
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,18 +26,6 @@ from quadrille.hw.export import export
 from quadrille.sim.model import Model
 
 CYCLES = 200
-GATE = """
-  cell (GATE) {
-    area : 2;
-    cell_leakage_power : 3;
-    clock_gating_integrated_cell : "latch_posedge";
-    statetable ("CK E", "IQ") { table : "L L : - : L, L H : - : H, H - : - : N"; }
-    pin (IQ) { direction : internal; internal_node : "IQ"; }
-    pin (CK) { direction : input; capacitance : 1; clock : true; clock_gate_clock_pin : true; }
-    pin (E) { direction : input; capacitance : 1; clock_gate_enable_pin : true; }
-    pin (GCK) { direction : output; state_function : "CK * IQ"; clock_gate_out_pin : true; }
-  }
-"""
 
 
 class Sum(wiring.Component):
@@ -93,9 +81,9 @@ class Register(wiring.Component):
 class Counted:
     """A netlist, the same numbers on it in Verilator and in Python, and what switched in each."""
 
-    def __init__(self, folder: Path, library: Path, *, holds: bool) -> None:
-        export_asic(export(Sum(holds=holds), folder / "source", "sum"), folder, liberty=[library])
-        cells = Library([library])
+    def __init__(self, folder: Path, liberty: Sequence[Path], *, holds: bool) -> None:
+        export_asic(export(Sum(holds=holds), folder / "source", "sum"), folder, liberty=liberty)
+        cells = Library(liberty)
         self.voltage = cells.voltage
         self.mapped = read_netlist(folder / "sum.v", "sum", cells)
         draw = random.Random(4)
@@ -131,17 +119,15 @@ def traffic(payloads: list[int]) -> Traffic:
 
 
 @pytest.fixture(name="counted", scope="module")
-def counted_fixture(tmp_path_factory: pytest.TempPathFactory, small_library: Path) -> Callable[[bool], Counted]:
+def counted_fixture(
+    tmp_path_factory: pytest.TempPathFactory, gated_library: tuple[Path, ...]
+) -> Callable[[bool], Counted]:
     """Random numbers on a netlist; one that holds has gated clocks and is loaded in every third cycle."""
 
     @cache
     def made(holds: bool) -> Counted:
-        folder = tmp_path_factory.mktemp("sum")
-        text = small_library.read_text()
-        end = text.rindex("}")
-        library = folder / "some.lib"
-        library.write_text(text[:end] + (GATE if holds else "") + text[end:])
-        return Counted(folder, library, holds=holds)
+        files = gated_library if holds else gated_library[:1]
+        return Counted(tmp_path_factory.mktemp("sum"), files, holds=holds)
 
     return made
 
