@@ -87,28 +87,11 @@ class CutReplay(Replay):
             self.handed = self.macro.enabled(self.handed)
         self.window(stage, y, x)
 
-    def window(self, stage: Stage, y: int, x: int) -> None:
-        """One window through macro, column reader, converter and dequantizer."""
-        macro = self.macro
-        entered = self.play(stage.planes)
-        sums = macro.emerge(entered)
-        taken = max(sums, self.reader_free)
-        macro.wait(sums, taken)
-        if self.packing:
-            self.steps(taken, stage, y, x)
-            return
-        self.reader_free = taken + len(stage.completes)
-        self.leaves(stage)
-
     def play(self, planes: int) -> int:
         """Hand all planes of a window to the macro; when it takes the last."""
         macro, buffer = self.macro, self.planes
         if self.timing.whole or not self.timing.buffers:
-            if self.first:
-                self.swapped = macro.enabled(self.handed + 1)
-            self.first = False
-            self.planes_end = macro.enabled(self.handed + 1, planes)
-            return self.planes_end
+            return super().play(planes)
         taken, entered = self.handed, 0
         for _ in range(planes):
             taken = buffer.take(taken + 1)

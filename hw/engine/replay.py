@@ -215,15 +215,12 @@ class Replay:
         if self.timing.whole:
             # No player stands between: the array itself must be moving.
             self.handed = self.macro.enabled(self.handed)
-        if self.first:
-            self.swapped = self.macro.enabled(self.handed + 1)
-            self.first = False
         self.window(stage, y, x)
 
     def window(self, stage: Stage, y: int, x: int) -> None:
         """One window through macro, column reader, converter and dequantizer."""
         macro = self.macro
-        self.planes_end = entered = macro.enabled(self.handed + 1, stage.planes)
+        entered = self.play(stage.planes)
         sums = macro.emerge(entered)
         taken = max(sums, self.reader_free)
         macro.wait(sums, taken)
@@ -232,6 +229,14 @@ class Replay:
             return
         self.reader_free = taken + len(stage.completes)
         self.leaves(stage)
+
+    def play(self, planes: int) -> int:
+        """Hand all planes of a window to the macro; when it takes the last."""
+        if self.first:
+            self.swapped = self.macro.enabled(self.handed + 1)
+            self.first = False
+        self.planes_end = self.macro.enabled(self.handed + 1, planes)
+        return self.planes_end
 
     def leaves(self, stage: Stage) -> None:
         """When the steps of the window that left the column reader last leave what is behind it and never waits."""
