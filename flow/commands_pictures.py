@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .console import emit, integers_of, json_option, names_of, numbers_of, output_option
+from .console import emit, integers_of, json_option, names_of, numbers_of, output_option, workers_options
 from .progress import shown
 
 __all__ = ["inr_command"]
@@ -56,8 +56,9 @@ PICTURES = "camera,astronaut,clip:coffee,kodim01,kodim05,kodim19,kodim23"
 @click.option("--search-steps", type=int, default=150, show_default=True, help="Steps of a trial of the search.")
 @click.option("--kernel-size", type=int, default=24, show_default=True, help="Side of the grid of the tangent kernels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@workers_options
 @json_option
-def inr_command(output: Path, as_json: bool, **settings: Any) -> None:
+def inr_command(output: Path, jobs: int, scheduler: str | None, as_json: bool, **settings: Any) -> None:
     """Represent pictures by coordinate networks with different activations, at equal size, steps and bits.
 
     Each method first finds its frequency and learning rate on the same grid, with the same budget, on the first
@@ -73,5 +74,6 @@ def inr_command(output: Path, as_json: bool, **settings: Any) -> None:
 
     options = PictureStudyOptions(**settings)
     with shown(as_json) as progress:
-        result = study_pictures(options, output, progress=progress, on_run=partial(click.echo, err=True))
+        told = partial(click.echo, err=True)
+        result = study_pictures(options, output, jobs=jobs, scheduler=scheduler, progress=progress, on_run=told)
     emit(result, as_json)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import InvalidInput
 
+from .executors import InTurn, as_done, executor
 from .progress import Report, silent
 from .results import Result, listed, read_json
 from .study_pictures_findings import PictureFindings, picture_findings
 from .study_pictures_plot import clip_png, kernel_png, pictures_png, quality_png, spectra_png
 from .study_pictures_tables import picture_csv, picture_markdown
+from .study_work import kept_here
 
 if TYPE_CHECKING:
     from quadrille.algo.nn.inr import PictureProgress, PictureStudyOptions
@@ -54,6 +57,8 @@ def study_pictures(
     options: PictureStudyOptions,
     folder: Path | str,
     *,
+    jobs: int = 1,
+    scheduler: str | None = None,
     progress: Report = silent,
     on_run: Callable[[str], None] | None = None,
 ) -> PictureStudy:
@@ -63,7 +68,8 @@ def study_pictures(
     interrupted study goes on where it was, a training in its midst from its checkpoint. A study takes further pictures
     at the end of its list. The other files are study.md and study.csv (the tables), quality.png, spectra.png (of the
     errors), pictures.png, kernel.png, clip.png where there is a clip, and what every run rendered in pictures/.
-    `on_run` is given one line for each run.
+    `on_run` is given one line for each run. `jobs` processes train, or the workers of the Dask cluster at `scheduler`,
+    which need the pictures but no files of `folder`.
 
     Raises
     ------
@@ -77,14 +83,12 @@ def study_pictures(
     shapes = {name: study_picture(options, name).shape for name in options.pictures}  # refuses a missing one now
     records = _recorded(folder, options)
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    work = _Work(options, folder, records, progress, on_run)
-    for trial in options.searches:
-        work.search(*trial)
-    chosen = best_settings(records["search"])
-    for picture, method in options.runs:
-        work.run(picture, method, *chosen[options.searched(picture), method])
-    for method in options.methods:
-        work.kernel(method, chosen[options.pictures[0], method][0])
+    with executor(jobs, scheduler) as pool:
+        work = _Work(options, folder, records, pool, progress, on_run)
+        work.search()
+        chosen = best_settings(records["search"])
+        work.run(chosen)
+        work.kernels({method: chosen[options.pictures[0], method][0] for method in options.methods})
     found = picture_findings(options.as_dict(), records)
     files: dict[str, str | bytes] = {
         RESULTS: _text(records),
@@ -145,61 +149,102 @@ class _Work:
     options: PictureStudyOptions
     folder: Path
     records: dict[str, Any]
+    pool: Executor
     progress: Report
     on_run: Callable[[str], None] | None
 
-    def _has(self, kind: str, key: dict[str, Any]) -> bool:
-        return any(key.items() <= record.items() for record in self.records[kind])
+    def _missing(self, kind: str, keys: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those of `keys` that no record has."""
+        there = self.records[kind]
+        return [key for key in keys if not any(key.items() <= record.items() for record in there)]
 
-    def _keep(self, kind: str, record: dict[str, Any], files: dict[str, str | bytes] | None = None) -> None:
+    def _keep(self, kind: str, record: dict[str, Any]) -> None:
         from quadrille.hw.export import publish
 
-        if files:
-            publish(self.folder / PICTURES, files)
         self.records[kind].append(record)
         publish(self.folder, {RESULTS: _text(self.records)})
 
-    def search(self, picture: str, method: str, frequency: float, rate: float) -> None:
-        """One trial, unless it is done."""
+    def _in_order(self, kind: str, keys: Sequence[dict[str, Any]]) -> None:
+        """Records in the order of `keys`, however they came about."""
+        self.records[kind].sort(
+            key=lambda record: next(n for n, key in enumerate(keys) if key.items() <= record.items())
+        )
+
+    def search(self) -> None:
+        """All trials."""
         from quadrille.algo.nn.inr import search_psnr
 
-        key = {"picture": picture, "method": method, "frequency": frequency, "rate": rate}
-        if not self._has("search", key):
-            done, total = len(self.records["search"]), len(list(self.options.searches))
-            self.progress(f"search, {method} {frequency:g} on {picture}", done, total)
-            found = search_psnr(self.options, picture, method, frequency, rate)
-            self._keep("search", {**key, "psnr": round(found, 4)})
+        names = ("picture", "method", "frequency", "rate")
+        keys: list[dict[str, Any]] = [dict(zip(names, trial, strict=True)) for trial in self.options.searches]
+        tasks = ((key, (self.options, *key.values())) for key in self._missing("search", keys))
+        for key, psnr in as_done(self.pool, search_psnr, tasks):
+            self._keep("search", {**key, "psnr": round(psnr, 4)})
+            at = f"{key['method']} {key['frequency']:g} on {key['picture']}"
+            self.progress(f"search, {at}", len(self.records["search"]), len(keys))
+        self._in_order("search", keys)
 
-    def run(self, picture: str, method: str, frequency: float, rate: float) -> None:
-        """One training and its quantized ones, unless they are done."""
+    def run(self, chosen: Mapping[tuple[str, str], tuple[float, float]]) -> None:
+        """Every method on every picture, with the settings `chosen` for them, and their quantized trainings."""
+        from quadrille.hw.export import publish
+
+        keys = [{"picture": picture, "method": method} for picture, method in self.options.runs]
+        training = _Training(self.options, self.folder, self.progress if isinstance(self.pool, InTurn) else silent)
+
+        def settings(key: Mapping[str, Any]) -> tuple[float, float]:
+            return chosen[self.options.searched(key["picture"]), key["method"]]
+
+        tasks = (
+            (key, (key["picture"], key["method"], *settings(key), len(self.records["runs"]), len(keys)))
+            for key in self._missing("runs", keys)
+        )
+        for key, (record, picture) in as_done(self.pool, training.run, tasks):
+            publish(self.folder / PICTURES, {picture_file(**key): picture})
+            frequency, rate = settings(key)
+            self._keep("runs", {**key, "frequency": frequency, "rate": rate, **record})
+            training.checkpoint(**key).unlink(missing_ok=True)
+            self.progress("study", 1000 * len(self.records["runs"]), 1000 * len(keys))
+            if self.on_run is not None:
+                shown = (f"{name} {found['psnr']:.2f} dB" for name, found in record.items() if isinstance(found, dict))
+                self.on_run(f"{key['picture']} {key['method']}: {', '.join(shown)}")
+        self._in_order("runs", keys)
+
+    def kernels(self, frequencies: Mapping[str, float]) -> None:
+        """The eigenvalues of every method at its frequency."""
+        from quadrille.algo.nn.inr import kernel_eigenvalues
+
+        keys = [{"method": method, "frequency": frequency} for method, frequency in frequencies.items()]
+        tasks = ((key, (self.options, *key.values())) for key in self._missing("kernels", keys))
+        for key, eigenvalues in as_done(self.pool, kernel_eigenvalues, tasks):
+            self._keep("kernels", {**key, "eigenvalues": list(eigenvalues)})
+            self.progress(f"tangent kernels, {key['method']}", len(self.records["kernels"]), len(keys))
+        self._in_order("kernels", keys)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One training after the other."""
+
+    options: PictureStudyOptions
+    folder: Path
+    progress: Report
+
+    def checkpoint(self, picture: str, method: str) -> Path:
+        """Where a training stands."""
+        return self.folder / f"{picture_file(picture, method)}.pt"
+
+    def run(
+        self, picture: str, method: str, frequency: float, rate: float, done: int, total: int
+    ) -> tuple[dict[str, Any], bytes]:
+        """Numbers of a training and of its quantized ones, and what the last of them rendered, as a PNG file."""
         from quadrille.algo.data import picture_png
         from quadrille.algo.nn.inr import study_case
-
-        key = {"picture": picture, "method": method}
-        if self._has("runs", key):
-            return
-        done, total = len(self.records["runs"]), len(self.options.pictures) * len(self.options.methods)
 
         def told(at: PictureProgress) -> None:
             share = int(1000 * (done + at.done / at.total))
             self.progress(f"study, {method} on {picture}, {at.psnr:.2f} dB", share, 1000 * total)
 
-        checkpoint = self.folder / f"{picture_file(picture, method)}.pt"
+        checkpoint = kept_here(self.checkpoint(picture, method))
         case = study_case(self.options, picture, method, frequency, rate, checkpoint=checkpoint, progress=told)
         rendered = list(case.pictures.values())[-1]
         upright = rendered.reshape(-1, *rendered.shape[-2:])
-        record = {**key, "frequency": frequency, "rate": rate, **case.record}
-        self._keep("runs", record, {picture_file(picture, method): picture_png((upright + 0.5).astype("uint8"))})
-        checkpoint.unlink(missing_ok=True)
-        if self.on_run is not None:
-            numbers = ", ".join(f"{name} {case.record[name]['psnr']:.2f} dB" for name in case.pictures)
-            self.on_run(f"{picture} {method}: {numbers}")
-
-    def kernel(self, method: str, frequency: float) -> None:
-        """The eigenvalues of one method, unless they are there."""
-        from quadrille.algo.nn.inr import kernel_eigenvalues
-
-        key = {"method": method, "frequency": frequency}
-        if not self._has("kernels", key):
-            self.progress(f"tangent kernels, {method}", 0, 0)
-            self._keep("kernels", {**key, "eigenvalues": list(kernel_eigenvalues(self.options, method, frequency))})
+        return case.record, picture_png((upright + 0.5).astype("uint8"))

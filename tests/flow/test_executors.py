@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from quadrille.algo.integer import write_network
+from quadrille.algo.nn.inr import PictureStudyOptions
 from quadrille.algo.spec import InvalidInput, MissingTool, Network
 from quadrille.flow.executors import InTurn, as_done, executor, workers_of
 from quadrille.flow.explore import explore
 from quadrille.flow.explore_grid import Grid
 from quadrille.flow.generation import generate
+from quadrille.flow.study_pictures import study_pictures
 from quadrille.flow.verification import verify
 
 TASKS = [(number, (number, 3)) for number in range(40)]
@@ -135,6 +137,18 @@ def test_a_cluster_whose_worker_is_killed_finds_the_same(
     for name in ("points.csv", "pareto.csv", "exploration.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert alone.costed == shared.costed > 0
+
+
+def test_a_study_on_a_cluster_finds_the_same(tmp_path: Path) -> None:
+    tiny: dict[str, Any] = {"crop": 8, "hidden": 4, "steps": 4, "tuning_steps": 2, "batch": 16, "search_steps": 2}
+    grid: dict[str, Any] = {"frequencies": (10.0, 20.0), "rates": (3e-3,), "kernel_size": 3, "bits": (8,)}
+    options = PictureStudyOptions(pictures=("drawn",), methods=("quad",), **tiny, **grid)
+    study_pictures(options, tmp_path / "alone")
+    with cluster(1) as (address, _):
+        shared = study_pictures(options, tmp_path / "shared", scheduler=address)
+    assert len(shared.runs) == 1
+    for name in ("results.json", "study.md", "pictures/drawn-quad.png"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 @pytest.mark.verilator

@@ -147,7 +147,7 @@ def test_study_goes_on_where_it_was(tmp_path: Path) -> None:
         study_pictures(TINY, tmp_path, on_run=stop)
     done = study_pictures(TINY, tmp_path, on_run=lines.append)
     assert [line.split(":")[0] for line in lines] == ["drawn quad", "drawn sine", "clip", "clip"]
-    whole = study_pictures(TINY, tmp_path / "again")
+    whole = study_pictures(TINY, tmp_path / "again", jobs=2)
     for name in ("results.json", "study.md", "study.csv", "quality.png", "kernel.png", "clip.png"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     assert len(whole.runs) == 4 and done.findings == whole.findings
