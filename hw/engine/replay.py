@@ -109,8 +109,17 @@ class Replay:
 
     def state(self) -> tuple[object, ...]:
         """What the next batch depends on, counted from the last output."""
-        base = self.output
-        clocks = tuple(getattr(self, name) - base for name in self.CLOCKS)
+        base, free = self.output, self.words_free[self.half]
+        clocks = {name: getattr(self, name) - base for name in self.CLOCKS}
+        if not self.packing:
+            clocks["packer_free"] = 0
+        if not self.timing.switches:
+            # How early the next images may come is of no matter if even then they wait for those before them.
+            vacant = max(self.header + 1, free)
+            early = (
+                min(self.sequencer, self.words_free[1 - self.half] - 1) - self.timing.frames * self.timing.input_words
+            )
+            clocks["header"], free = max(vacant, early) - 1 - base, max(vacant, early)
         # What is long past has no effect any more.
         horizon = min(self.placed, self.done, self.planes_end) - base - 64
         pipelines = (self.macro, self.converter, self.dequantizer, self.end, *self.units)
@@ -118,8 +127,8 @@ class Replay:
             tuple((start - base, end - base) for start, end in pipeline.frozen if end - base > horizon)
             for pipeline in pipelines
         )
-        halves = (self.words_free[self.half] - base, self.words_free[1 - self.half] - base)
-        return clocks, frozen, halves, self.tiles, self.resident
+        halves = (free - base, self.words_free[1 - self.half] - base)
+        return tuple(clocks.values()), frozen, halves, self.tiles, self.resident
 
     def advance(self, cycles: int) -> None:
         """Let `cycles` pass in which nothing changes but the time."""

@@ -85,11 +85,17 @@ def test_every_clock_is_that_of_the_whole_replay(cut: bool, data: st.DataObject)
     assert whole.spans == steady.spans
 
 
+@pytest.mark.parametrize("cut", [False, True])
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(timings())
-def test_cycles_of_an_image_are_those_of_a_further_batch(timing: Timing) -> None:
-    frames = timing.frames
-    assert timing.cycles_per_image() == (timing.cycles(4 * frames) - timing.cycles(3 * frames)) / frames
+@given(st.data())
+def test_cycles_of_an_image_are_those_of_a_further_batch(cut: bool, data: st.DataObject) -> None:
+    timing = data.draw(timings(cut=cut))
+    whole, outputs = (CutReplay if cut else Replay)(timing), [0]
+    for number in range(4):
+        whole.batch(timing.frames, 0, int(timing.switches and number == 0))
+        outputs.append(whole.output)
+    assert timing.cycles_per_image() == (outputs[4] - outputs[3]) / timing.frames
+    assert [timing.cycles(number * timing.frames) - 1 for number in range(1, 5)] == outputs[1:]
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
