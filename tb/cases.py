@@ -4,53 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quadrille.algo.integer import write_modes, write_network
-from quadrille.algo.spec import MissingTool
-
+from .accelerator_cases import ACCELERATORS, EDGES
+from .case import Case
 from .functions import FUNCTIONS
-from .networks import random_network, truncated_modes
 
 __all__ = ["CASES", "Case"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One configuration: the exported block `block` with `parameters`, tested by the cocotb module `module`."""
-
-    block: str
-    module: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def prepare(self, folder: Path) -> Mapping[str, Any]:
-        """The parameters for the exporter; files they name are written into `folder` first."""
-        return self.parameters
-
-
-@dataclass(frozen=True)
-class AcceleratorCase(Case):
-    """An accelerator for a random network, which `network` describes to `random_network`, or for its `modes`.
-
-    Those are weights and activations of fewer bits, `truncated_modes`. The exporter is given the file of the network
-    as the parameter `network`, beside the shape of the macros.
-    """
-
-    network: Mapping[str, Any] = field(default_factory=dict)
-    modes: tuple[int, ...] = ()
-
-    def prepare(self, folder: Path) -> Mapping[str, Any]:
-        """Write the network; the parameters with its path."""
-        path = folder / "network.safetensors"
-        network = random_network(**self.network)
-        if self.modes:
-            write_modes(truncated_modes(network, self.modes), path)
-        else:
-            write_network(network, path)
-        return {"network": path, **self.parameters}
 
 
 @dataclass(frozen=True)
@@ -65,17 +27,6 @@ class FunctionCase(Case):
         path = folder / "function.json"
         path.write_text(json.dumps(FUNCTIONS[self.parameters["function"]].record()), encoding="utf-8")
         return {**self.parameters, "function": path}
-
-
-@dataclass(frozen=True)
-class AxiCase(AcceleratorCase):
-    """An accelerator behind AXI, which models of cocotbext-axi speak to."""
-
-    def prepare(self, folder: Path) -> Mapping[str, Any]:
-        """Refuse to begin without the models; the network as for any accelerator."""
-        if find_spec("cocotbext") is None or find_spec("cocotbext.axi") is None:
-            raise MissingTool(f"Models of AXI must be installed to test {self.block}: pip install cocotbext-axi")
-        return super().prepare(folder)
 
 
 def _functions(block: str, **cuts: int) -> tuple[Case, ...]:
@@ -194,81 +145,7 @@ CASES: tuple[Case, ...] = (
         {"unit": "fusion", "units": 2, "columns": 2, "precisions": "4x4,8x2", "tag_bits": 3},
         {"unit": "plain-8", "units": 2, "columns": 3, "precisions": "8x8,3xs5", "planes": 2},
     ),
-    AcceleratorCase(
-        "accelerator",
-        "quadrille.tb.test_accelerator",
-        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 3, "engine": "mac"},
-        network={
-            "seed": 6,
-            "sizes": (20, 7, 4),
-            "tile_rows": 8,
-            "weight_bits": 4,
-            "cell_bits": 4,
-            "activation_bits": 4,
-        },
-    ),
-    AcceleratorCase(
-        "accelerator",
-        "quadrille.tb.test_accelerator",
-        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac"},
-        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
-        modes=(8, 4, 1),
-    ),
-    AcceleratorCase(
-        "accelerator",
-        "quadrille.tb.test_accelerator",
-        {"rows": 12, "columns": 16, "macros": 1, "lanes": 4, "frames": 3},
-        network={
-            "seed": 5,
-            "shape": (2, 4, 4),
-            "channels": (3, 4),
-            "rows": 12,
-            "function": "wave",
-            "signed": True,
-            "weight_bits": 4,
-            "cell_bits": 2,
-            "argmax": False,
-        },
-    ),
-    AxiCase(
-        "axi-accelerator",
-        "quadrille.tb.test_axi_accelerator",
-        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac"},
-        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
-        modes=(8, 4, 1),
-    ),
-    AxiCase(
-        "axi-accelerator",
-        "quadrille.tb.test_axi_accelerator",
-        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3},
-        network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
-    ),
-    AcceleratorCase(
-        "wishbone-accelerator",
-        "quadrille.tb.test_wishbone_accelerator",
-        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac"},
-        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
-        modes=(8, 4, 1),
-    ),
-    AcceleratorCase(
-        "wishbone-accelerator",
-        "quadrille.tb.test_wishbone_accelerator",
-        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3, "depth": 4},
-        network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
-    ),
-    AcceleratorCase(
-        "uart-accelerator",
-        "quadrille.tb.test_uart_accelerator",
-        {"rows": 4, "columns": 8, "macros": 1, "lanes": 4, "frames": 2, "engine": "mac", "divisor": 4, "depth": 64},
-        network={"seed": 6, "sizes": (16, 7, 4), "tile_rows": 16, "weight_bits": 8, "cell_bits": 8},
-        modes=(8, 4, 1),
-    ),
-    AcceleratorCase(
-        "uart-accelerator",
-        "quadrille.tb.test_uart_accelerator",
-        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3, "divisor": 5, "depth": 32},
-        network={"seed": 1, "sizes": (13, 7, 10), "tile_rows": 8, "adc_bits": 3, "argmax": False},
-    ),
+    *EDGES,
     *_functions("piecewise-quadratic", wave=1, warped_wave=5, pieces=4),
     *_functions("activation-pipeline", bell=2, packet=7),
     *_cases(
@@ -277,40 +154,5 @@ CASES: tuple[Case, ...] = (
         {**_PROGRAMMABLE, "periodic": True, "lanes": 2, "cuts": 5},
         {**_PROGRAMMABLE, "input_signed": False, "output_signed": False, "segments": 1, "cuts": 1},
     ),
-    AcceleratorCase(
-        "accelerator",
-        "quadrille.tb.test_accelerator",
-        {"rows": 8, "columns": 6, "macros": 1, "lanes": 2, "frames": 3},
-        network={"seed": 1, "sizes": (13, 7, 4), "tile_rows": 8, "adc_bits": 3},
-    ),
-    AcceleratorCase(
-        "accelerator",
-        "quadrille.tb.test_accelerator",
-        {"rows": 20, "columns": 16, "macros": 1, "banks": 2, "lanes": 4, "frames": 2},
-        network={
-            "seed": 4,
-            "shape": (2, 4, 4),
-            "channels": (2, 4),
-            "rows": 20,
-            "adc_bits": 3,
-            "residual": "projection",
-            "pool": "sum",
-            "exact_first": True,
-        },
-    ),
-    AcceleratorCase(
-        "accelerator",
-        "quadrille.tb.test_accelerator",
-        {"rows": 6, "columns": 4, "macros": 2, "lanes": 4, "frames": 2, "weight_planes": 1, "cuts": 0},
-        network={
-            "seed": 2,
-            "sizes": (9, 5, 6),
-            "tile_rows": 6,
-            "weight_bits": 3,
-            "cell_bits": 2,
-            "activation_bits": 3,
-            "argmax": False,
-        },
-    ),
+    *ACCELERATORS,
 )
-"""Every configuration of `quadrille regress`."""

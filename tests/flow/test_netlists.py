@@ -17,7 +17,8 @@ from quadrille.flow.export_asic import export_asic
 from quadrille.flow.regression import export_block, regress
 from quadrille.flow.verification import verify
 from quadrille.hw.export import mapped_manifest
-from quadrille.tb.cases import CASES, AcceleratorCase
+from quadrille.tb.accelerator_cases import AcceleratorCase
+from quadrille.tb.cases import CASES
 
 CELLS = Path(__file__).parents[1] / "boards"
 HERE = {"small": ("small.lib",), "gated": ("small.lib", "gates.lib")}

@@ -18,7 +18,7 @@ from quadrille.hw.edge.register_texts import header_text, page_text
 from quadrille.hw.edge.registers import configuration_hash
 from quadrille.hw.engine import Accelerator
 from quadrille.hw.export import design_files
-from quadrille.tb.cases import AxiCase
+from quadrille.tb.accelerator_cases import AxiCase
 
 SMALL: Any = {"rows": 8, "columns": 6, "lanes": 2}
 EDGES = (AxiAccelerator, UartAccelerator, WishboneAccelerator)
@@ -178,6 +178,6 @@ def test_what_the_hardware_sets_wins_over_what_software_clears() -> None:
 
 
 def test_models_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quadrille.tb.cases.find_spec", lambda name: None)
+    monkeypatch.setattr("quadrille.tb.accelerator_cases.find_spec", lambda name: None)
     with pytest.raises(MissingTool, match=r"^Models of AXI must be installed to test axi-accelerator: pip install"):
         AxiCase("axi-accelerator", "quadrille.tb.test_axi_accelerator").prepare(tmp_path)

@@ -13,7 +13,8 @@ import pytest
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.flow.regression import export_block
-from quadrille.tb.cases import CASES, Case
+from quadrille.tb.case import Case
+from quadrille.tb.cases import CASES
 from quadrille.tb.regression import DEFAULT_SEED, TestResult, regress, write_junit
 from quadrille.tb.scenarios import SCENARIOS
 
