@@ -31,6 +31,11 @@ class Fpga:
     with_multipliers: str = ""
     word_cells: tuple[str, str] | None = None
 
+    @property
+    def word_cell_file(self) -> Path | None:
+        """The Verilog of the word cells in cells of the family, None where they are gates like any others."""
+        return None if self.word_cells is None else Path(__file__).with_name(self.word_cells[1])
+
     def commands(self, top: str, *, multipliers: bool = True, early: Sequence[str] = ()) -> list[str]:
         """Yosys' commands that map the design that was read, whose top module is `top`; `early` ones before the rest.
 
@@ -38,8 +43,7 @@ class Fpga:
         """
         mapping: list[str] = []
         if self.word_cells is not None:
-            models, cells = self.word_cells
-            mapping = [f"read_verilog -lib {models}", f'techmap -map "{Path(__file__).with_name(cells)}"']
+            mapping = [f"read_verilog -lib {self.word_cells[0]}", f'techmap -map "{self.word_cell_file}"']
         options = self.with_multipliers if multipliers else self.without_multipliers
         return [*mapping, *early, f"{self.command} {options} -top {top}"]
 

@@ -130,7 +130,7 @@ def train_command(
 @click.option("--thresholds", is_flag=True, help="Activations as ADC thresholds where that is cheaper than mantissas.")
 @click.option("--retile", "retiled", is_flag=True, help="Cut layers with exact sums anew into the fewest tiles.")
 @click.option("--clock", type=FREQUENCY, help="Choose the registers that this clock needs, 100e6 or 100MHz.")
-@click.option("--family", help="FPGA family that the clock is for [default: ecp5].")
+@click.option("--family", help="FPGA family that it is for: chooses the compressor; of --clock, ecp5.")
 @click.option("--accelerator", type=FOLDER, help="Keep the hardware of this folder; only the program is new.")
 @output_option("Where the Verilog, its manifest and the program go.")
 @json_option
@@ -153,8 +153,6 @@ def generate_command(
     """
     from .generation import generate
 
-    if family is not None and clock is None:
-        raise click.UsageError("option --family is for a clock, and none is given")
     given = {**shape, "macros": macros}
     for name in ("engine", "unit", "rows", "columns", "macros", "settings"):
         if accelerator is not None and given[name]:
@@ -170,8 +168,8 @@ def generate_command(
             retiled=retiled,
             accelerator=accelerator,
             clock=clock,
+            family=family,
             progress=progress,
-            **({} if family is None else {"family": family}),
             **shape,
         )
     emit(result, as_json)

@@ -131,7 +131,7 @@ def export_board(
     files = edge_files(EDGE, source, settings)
     top = EDGE.replace("-", "_")
     manifest = json.loads(files[f"{top}.json"])
-    files |= project_files(chosen, wanted, manifest, seed)
+    files |= project_files(chosen, wanted, manifest, seed, str(files[f"{top}.v"]))
     inputs = digest(json.dumps([hashes_of(files), versions, _yosys()]).encode())
     before = kept(folder, inputs, BoardExport)
     if before:

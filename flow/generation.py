@@ -110,6 +110,7 @@ class Generation(Result):
                 if len(self.modes) > 1
             ),
             *([] if self.clock_hz is None else [("clock", self.clock)]),
+            *([("family", f"{self.family}, compressor {parameters['compressor']}")] if self.family else []),
             *([] if self.retiled is None else [("cut anew", ", ".join(self.retiled) or "nothing that could be")]),
             *([] if self.thresholds is None else [("thresholds", ", ".join(self.thresholds) or "nowhere cheaper")]),
             ("Verilog", f"{size(self.verilog_bytes)} in {self.seconds:.1f} s"),
@@ -133,7 +134,7 @@ def generate(
     retiled: bool = False,
     accelerator: Path | str | None = None,
     clock: float | None = None,
-    family: str = "ecp5",
+    family: str | None = None,
     progress: Report = silent,
 ) -> Generation:
     """Lay the Network in the file `network` out on macros, and write the accelerator that runs it into `folder`.
@@ -145,11 +146,12 @@ def generate(
     `settings` may choose what is in SETTINGS. `baked` puts weights, tables and program into the hardware, which then
     runs this network alone. With `thresholds`, layers whose activation is cheaper as ADC thresholds than as mantissas
     are rewritten so, exactly; with `retiled`, layers with exact sums are cut anew into the fewest tiles that macros of
-    so many rows need. The network in `folder` is the rewritten one. With `accelerator`, the folder of one
-    that is there already, the hardware stays that one and only the program is new: the network must fit, and shape and
-    settings are not looked at. With `clock`, in Hz, the registers that it needs on the FPGA `family` are chosen
-    (`boards.fpga.clock_choice`), and may not be among the settings. What stood in `folder` before is replaced as a
-    whole, or stays.
+    so many rows need. The network in `folder` is the rewritten one. With `accelerator`, the folder of one that is
+    there already, the hardware stays that one and only the program is new: the network must fit, and shape and
+    settings are not looked at. With `family` the macros are made of what suits that family of FPGAs: their compressor
+    is lut6 on look-up tables of six inputs, unless the settings choose one. With `clock`, in Hz, the registers that it
+    needs on that family, by default ECP5, are chosen (`boards.fpga.clock_choice`), and may not be among the settings.
+    What stood in `folder` before is replaced as a whole, or stays.
 
     Raises
     ------
@@ -177,9 +179,14 @@ def generate(
     started = time.perf_counter()
     shape = {"rows": rows, "columns": columns, "macros": macros}
     choice = None
+    if accelerator is not None and (clock or family):
+        raise InvalidInput("Clock and family must be given to an accelerator that is new, not along with one")
     if clock is not None:
-        choice = _chosen_cuts(loaded, shape, chosen, clock, family, accelerator is not None)
+        family = family or "ecp5"
+        choice = _chosen_cuts(loaded, shape, chosen, clock, family)
         chosen |= choice.settings
+    elif family is not None:
+        chosen |= _suited_to(family, chosen)
     if accelerator is None:
         program = compile_network(loaded, **shape, baked=baked, **chosen)
     else:
@@ -219,7 +226,7 @@ def generate(
         retiled=None if tilings is None else tuple(dict.fromkeys(tiling.name for tiling in tilings)),
         clock_hz=clock,
         expected_hz=None if choice is None else choice.expected_hz,
-        family=None if clock is None else family,
+        family=family,
         content_hash=json.loads(files[f"{TOP}.json"])["content_hash"],
         folder=folder,
         files=tuple(folder / name for name in sorted([*files, "generation.json"])),
@@ -234,19 +241,27 @@ def generate(
 
 
 def _chosen_cuts(
-    modes: Modes, shape: Mapping[str, Any], settings: Mapping[str, Any], clock: float, family: str, there: bool
+    modes: Modes, shape: Mapping[str, Any], settings: Mapping[str, Any], clock: float, family: str
 ) -> Choice:
-    """The registers for a clock; `there` says that the accelerator is built already."""
+    """The registers for a clock."""
     from quadrille.boards.fpga.clock_choice import choose_cuts
     from quadrille.hw.engine.cuts import CUTS
     from quadrille.hw.engine.sizing import Sizing
 
-    if there:
-        raise InvalidInput("Clock must be given where the accelerator is generated, not along with one that is there")
     for name in CUTS:
         if name in settings:
             raise InvalidInput(f"Setting {name} must be left to the clock, where one is given")
     return choose_cuts(Sizing(modes).size(**shape, **settings).configuration, family, clock)
+
+
+def _suited_to(family: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What suits a family where `settings` choose nothing else."""
+    from quadrille.boards.targets import FPGAS
+
+    if family not in FPGAS:
+        raise InvalidInput(f"Family must be one of {', '.join(FPGAS)}, not {family!r}")
+    wanted = FPGAS[family].word_cells is not None and settings.get("engine", "cim") == "cim"
+    return {"compressor": "lut6"} if wanted and "compressor" not in settings else {}
 
 
 def _rewritten(

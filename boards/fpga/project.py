@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from quadrille.hw.base.word_cells import ELSEWHERE
 from quadrille.hw.export.verilog import builtin_yosys
 
 from .board import Board
@@ -12,7 +13,7 @@ from .clocks import Clock
 from .place_and_route import NEXTPNR, nextpnr_arguments, synthesis_commands
 from .top import BoardTop, check_edge
 
-__all__ = ["CONSTRAINTS", "bitstream_name", "packer_of", "project_files"]
+__all__ = ["CONSTRAINTS", "WORD_CELLS", "bitstream_name", "packer_of", "project_files"]
 
 CONSTRAINTS = {"ecp5": "lpf", "ice40": "pcf", "7-series": "xdc", "ultrascale+": "xdc"}
 """The ending of a file of constraints, by family."""
@@ -31,8 +32,16 @@ def packer_of(board: Board) -> tuple[str, list[str]]:
     return PACKERS[board.device.family], [*board.packer, f"{board.name}.config", bitstream_name(board)]
 
 
-def project_files(board: Board, clock: Clock, manifest: Mapping[str, Any], seed: int) -> dict[str, str]:
+WORD_CELLS = "word_cells.v"
+"""The word cells in cells of the device, where the edge has some that its family has better ones for."""
+
+
+def project_files(
+    board: Board, clock: Clock, manifest: Mapping[str, Any], seed: int, verilog: str = ""
+) -> dict[str, str]:
     """What stands beside the Verilog of the edge that `manifest` describes: everything by name, as text.
+
+    Where `verilog`, its text, has word cells, Vivado is given those of its family, so that it builds what was counted.
 
     Raises
     ------
@@ -42,15 +51,20 @@ def project_files(board: Board, clock: Clock, manifest: Mapping[str, Any], seed:
     check_edge(manifest)
     plan = _plan(board, clock, manifest)
     constraints = f"{board.name}.{CONSTRAINTS[board.device.family]}"
-    verilog = (manifest["files"]["verilog"], f"{board.name}.v")
+    names = (manifest["files"]["verilog"], f"{board.name}.v")
     files = {f"{board.name}.v": plan[f"{board.name}.v"]}
     if board.is_open:
         files[constraints] = _tidy(plan[constraints])
-        files["synthesis.ys"] = "\n".join(synthesis_script(board, verilog)) + "\n"
+        files["synthesis.ys"] = "\n".join(synthesis_script(board, names)) + "\n"
         files["build.sh"] = _shell_script(board, clock, seed)
     else:
         files[constraints] = _tidy(plan[constraints]) + XDC.replace("BOARD", board.name)
-        fields = {"PART": board.part, "FILES": " ".join(verilog), "XDC": constraints}
+        cells, defines = board.device.target.word_cell_file, ""
+        if cells is not None and f"`ifndef {ELSEWHERE}" in verilog:
+            files[WORD_CELLS] = cells.read_text(encoding="utf-8")
+            names = (*names, WORD_CELLS)
+            defines = f"set_property verilog_define {ELSEWHERE} [current_fileset]\n"
+        fields = {"DEFINES": defines, "PART": board.part, "FILES": " ".join(names), "XDC": constraints}
         text = BUILD_TCL
         for field, value in {**fields, "CLOCK": f"{clock.hz / 1e6:g} MHz", "BOARD": board.name}.items():
             text = text.replace(field, value)
@@ -137,7 +151,7 @@ BUILD_TCL = """# From Verilog to BOARD.bit at CLOCK: vivado -mode batch -source 
 create_project -force BOARD vivado -part PART
 add_files {FILES}
 add_files -fileset constrs_1 XDC
-set_property top BOARD [current_fileset]
+DEFINESset_property top BOARD [current_fileset]
 
 synth_design -top BOARD -part PART
 report_utilization -file utilization_synthesis.rpt

@@ -14,7 +14,7 @@ from typing import Any
 
 from amaranth import Elaboratable, Instance, Module, Signal, Value
 
-__all__ = ["WORD_CELLS", "Counter", "TernaryAdder", "WordCell", "definitions"]
+__all__ = ["ELSEWHERE", "WORD_CELLS", "Counter", "TernaryAdder", "WordCell", "definitions"]
 
 
 @dataclass(frozen=True)
@@ -191,10 +191,14 @@ WORD_CELLS: tuple[WordCell, ...] = (Counter((3,)), Counter((7,)), Counter((7, 0,
 """What a design may be made of: technology maps know these by name."""
 
 
+ELSEWHERE = "QUADRILLE_WORD_CELLS"
+"""The macro of a tool that takes the word cells from another file."""
+
+
 def definitions(verilog: str) -> str:
-    """The modules of the word cells that the text `verilog` has instances of, unless QUADRILLE_WORD_CELLS is defined.
+    """The modules of the word cells that the text `verilog` has instances of, unless `ELSEWHERE` is defined.
 
     A tool that is given it must be given a file with modules of the same names, such as `boards/lut6.v`.
     """
     cells = [cell.definition() for cell in WORD_CELLS if f"{cell.name} #(" in verilog]
-    return "\n".join(["", "`ifndef QUADRILLE_WORD_CELLS", *cells, "`endif", ""]) if cells else ""
+    return "\n".join(["", f"`ifndef {ELSEWHERE}", *cells, "`endif", ""]) if cells else ""

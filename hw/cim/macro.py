@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
@@ -187,8 +187,10 @@ class CimMacro(Block):
         if selected:
             bits = Signal(2 * self.rows, name="selected_bits", reset_less=True)
             following = active ^ (self.i.valid & self.i.payload.swap)
+            # By gates: of a multiplexer with a zero synthesis makes a reset, whose wire goes everywhere and is late.
+            chosen = [self.i.payload.bits & reads.replicate(self.rows) for reads in (~following, following)]
             with m.If(enable):
-                m.d.sync += bits.eq(Cat(Mux(following, 0, self.i.payload.bits), Mux(following, self.i.payload.bits, 0)))
+                m.d.sync += bits.eq(Cat(chosen))
             gated = (bits[: self.rows] & references[0]) | (bits[self.rows :] & references[1])
 
         def register(word: Value, name: str) -> Value:
@@ -270,35 +272,30 @@ class CimMacro(Block):
             held: Any = Signal(row.shape(), name="held_row", reset_less=True)
             with m.If(write):
                 m.d.sync += held.eq(row)
-            if self.row_enables:
-                return self.elaborate_row_enables(m, write, row, held, active)
-            writes = Signal()
-            m.d.sync += writes.eq(write)
-            write, row = writes, held
+            write, row = self.elaborate_writes(m, write, row.row, active), held
         else:
             # A plane that waits in the input register must still meet the weights that it came for.
             m.d.comb += self.i_weights.ready.eq(enable)
         for n, cells in enumerate(references):
+            if len(write) > 1:
+                m.d.sync += [
+                    cells[r].eq(Mux(write[n * self.rows + r], row.reference, cells[r])) for r in range(self.rows)
+                ]
+                continue
             with m.If(write if self.planes == 1 else write & (active != n)):
                 m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
         return write, row, active, references
 
-    def elaborate_row_enables(
-        self, m: Module, write: Value, row: Any, held: Any, active: Value
-    ) -> tuple[Value, Any, Value, list[Signal]]:
-        """As `elaborate_planes`, with a write enable for each row of both planes that comes from a flip-flop.
-
-        An enable that is decoded in the cycle of the write itself goes through gates on its way to a row of cells that
-        may be far away.
-        """
+    def elaborate_writes(self, m: Module, write: Value, row: Value, active: Value) -> Value:
+        """`write`, a cycle later; with `row_enables` for each row of either plane, without gates on the way to it."""
+        if not self.row_enables:
+            writes = Signal()
+            m.d.sync += writes.eq(write)
+            return writes
         enables = [Signal(self.rows, name=f"row_enables_{n}") for n in range(2)]
-        references = [Signal(self.rows, name=f"references_{n}", reset_less=True) for n in range(2)]
-        for n, (enable, cells) in enumerate(zip(enables, references, strict=True)):
-            m.d.sync += enable.eq(Mux(write & (active != n), Const(1, self.rows) << row.row, 0))
-            for r in range(self.rows):
-                with m.If(enable[r]):
-                    m.d.sync += cells[r].eq(held.reference)
-        return Cat(enables), held, active, references
+        for n, enable in enumerate(enables):
+            m.d.sync += enable.eq(Cat(write & (active != n) & (row == r) for r in range(self.rows)))
+        return Cat(enables)
 
     def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""

@@ -86,10 +86,6 @@ def test_component_is_written(capfd: pytest.CaptureFixture[str], tmp_path: Path)
         (["verify"], "Missing argument 'FOLDER' (see quadrille verify --help)"),
         (["verify", "x", "--images", "y"], "Invalid value for '--images': 'y' is not a valid integer (see quadrille "),
         (
-            ["generate", "x", "--family", "ecp5", "-o", "y"],
-            "option --family is for a clock, and none is given",
-        ),
-        (
             ["generate", "x", "--accelerator", "hw", "--set", "lanes=8", "-o", "y"],
             "option --set is for hardware that is written anew, not for --accelerator (see quadrille generate --help)",
         ),

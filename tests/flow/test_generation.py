@@ -54,6 +54,32 @@ def test_registers_are_chosen_for_a_clock(network_path: Path, tmp_path: Path) ->
     assert "MHz on ecp5" not in str(generate(network_path, tmp_path / "plain", **SHAPE))
 
 
+@pytest.mark.parametrize(
+    ("family", "settings", "compressor"),
+    [
+        ("ultrascale+", {}, "lut6"),
+        ("7-series", {}, "lut6"),
+        ("7-series", {"compressor": "full-adders"}, "full-adders"),
+        ("ecp5", {}, "full-adders"),
+        ("ice40", {"compressor": "lut6"}, "lut6"),
+    ],
+)
+def test_a_family_has_its_compressor_unless_another_is_chosen(
+    network_path: Path, tmp_path: Path, family: str, settings: dict[str, str], compressor: str
+) -> None:
+    shape = {**SHAPE, "settings": {**SHAPE["settings"], **settings}}
+    result = generate(network_path, tmp_path / "hw", **shape, family=family)
+    assert result.parameters["compressor"] == compressor and result.family == family
+    assert f"{family}, compressor {compressor}" in str(result)
+
+
+def test_an_array_of_any_family_has_no_compressor_to_choose(tmp_path: Path) -> None:
+    network = random_network(3, sizes=(20, 6), tile_rows=20, weight_bits=4, cell_bits=4, activation_bits=4)
+    source = write_network(network, tmp_path / "network.safetensors")
+    result = generate(source, tmp_path / "hw", engine="mac", rows=4, columns=8, family="7-series")
+    assert result.parameters["compressor"] == "full-adders"
+
+
 def choose(network_path: Path, folder: Path) -> float:
     """The fastest clock that this accelerator can have, in Hz, as it is refused."""
     with pytest.raises(InvalidInput) as refused:
@@ -72,9 +98,10 @@ def choose(network_path: Path, folder: Path) -> float:
         ({"clock": 1e9}, r"^Clock of this accelerator must be at most \d+ MHz on an ECP5, not 1000$"),
         ({"clock": 1e6, "family": "x"}, r"^Family that cuts are chosen for must be one of ecp5, not 'x'$"),
         ({"clock": 1e6, "settings": {"cuts": 2}}, r"^Setting cuts must be left to the clock, where one is given$"),
-        (
-            {"clock": 1e6, "accelerator": "build"},
-            r"^Clock must be given where the accelerator is generated, not along with one that is there$",
+        ({"family": "x"}, r"^Family must be one of ultrascale\+, 7-series, ecp5, ice40, not 'x'$"),
+        *(
+            ({**given, "accelerator": "build"}, r"^Clock and family must be given to an accelerator that is new, not ")
+            for given in ({"clock": 1e6}, {"family": "ecp5"})
         ),
     ],
 )

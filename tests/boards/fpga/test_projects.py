@@ -1,15 +1,20 @@
 """What stands in a board's project: pins, top, scripts; nothing here runs a tool."""
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards.fpga.board import BOARDS, boards, find_board
-from quadrille.boards.fpga.project import CONSTRAINTS, bitstream_name, project_files
+from quadrille.boards.fpga.project import CONSTRAINTS, WORD_CELLS, bitstream_name, project_files
+from quadrille.boards.synthesis import run_yosys, synthesize
+from quadrille.hw.cim import CimMacro
+from quadrille.hw.export import export
 
 PINS = {
     # Clock, line in, line out: of the boards' schematics, as the modules of the boards cite them.
@@ -81,7 +86,37 @@ def test_scripts_call_what_export_calls(name: str) -> None:
         for report in ("timing_summary", "utilization", "power", "drc", "methodology"):
             assert f"report_{report}" in script
         assert f"write_bitstream -force {name}.bit" in script
-        assert not re.search(r"\b(PART|FILES|XDC|CLOCK|BOARD)\b", script + files["program.tcl"] + files[f"{name}.xdc"])
+        assert not re.search(
+            r"\b(DEFINES|PART|FILES|XDC|CLOCK|BOARD)\b", script + files["program.tcl"] + files[f"{name}.xdc"]
+        )
+
+
+@pytest.mark.parametrize("name", ["arty_a7", "zcu104"])
+def test_word_cells_come_along_where_the_family_has_better_ones(tmp_path: Path, name: str) -> None:
+    """What Vivado is given has as many tables of two outputs as are counted by our own synthesis."""
+    design = export(CimMacro(rows=9, columns=2, compressor="lut6"), tmp_path / "macro")
+    verilog, board = design / "cim_macro.v", find_board(name)
+    files = project_files(board, board.clock(), EDGE, 1, verilog.read_text(encoding="utf-8"))
+    script = files["build.tcl"]
+    assert f"add_files {{uart_accelerator.v {name}.v {WORD_CELLS}}}" in script
+    assert "set_property verilog_define QUADRILLE_WORD_CELLS [current_fileset]\n" in script
+    (tmp_path / WORD_CELLS).write_text(files[WORD_CELLS], encoding="utf-8")
+    count = tmp_path / "count.json"
+    commands = [
+        "read_verilog -lib +/xilinx/cells_sim.v",
+        f"read_verilog -DQUADRILLE_WORD_CELLS {verilog} {tmp_path / WORD_CELLS}",
+        "hierarchy -check -top cim_macro",
+        "flatten",
+        f"tee -q -o {count} stat -json",
+    ]
+    run_yosys(commands, "Both files", 120.0)
+    given = json.loads(count.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+    counted = synthesize(verilog, "cim_macro", board.device.target).cells
+    assert given["LUT6_2"] == counted["LUT6_2"] > 0
+
+
+def test_no_word_cells_come_along_where_there_are_none() -> None:
+    assert WORD_CELLS not in files_of("zcu104") and "verilog_define" not in files_of("zcu104")["build.tcl"]
 
 
 @pytest.mark.parametrize("name", BOARDS)
