@@ -10,18 +10,17 @@ import numpy
 from quadrille.algo.integer.mac import mac_array
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES, elements_of, precisions_of
 
-from .scenarios import SCENARIOS, Traffic, play
-from .test_cim_macro import column_sums
+from .plane_traffic import PlaneTraffic, column_sums, sliced
+from .scenarios import SCENARIOS, play
 from .testbench import Testbench
 
 __all__ = ["ArrayTraffic"]
 
 
-class ArrayTraffic(Traffic):
+class ArrayTraffic(PlaneTraffic[tuple[int, numpy.ndarray]]):
     """Random weights for a precision, then random windows in that precision.
 
-    With two weight planes the inactive one is written, also while the other computes, and the next window exchanges
-    them; its precision is then another.
+    After an exchange of the planes the precision is another.
     """
 
     def __init__(self, bench: Testbench) -> None:
@@ -29,11 +28,8 @@ class ArrayTraffic(Traffic):
         parameters = dict(bench.manifest.parameters)
         self.parameters = {**parameters, "precisions": precisions_of(parameters["precisions"])}
         self.unit, self.units = parameters["unit"], parameters["units"]
-        self.planes, self.weight_bits = parameters["planes"], parameters["weight_bits"]
-        self.tagged = bool(parameters["tag_bits"])
+        self.weight_bits, self.number = parameters["weight_bits"], 0
         streams = bench.manifest.streams
-        self.swap = False
-        self.active = self.written = (0, numpy.zeros((0, 0), dtype=int))
         elements = streams["i"].field("elements").width
         widest = max(precision.activation.bits for precision in self.parameters["precisions"])
         self.activation_bits, self.rows = widest, elements // widest
@@ -41,43 +37,32 @@ class ArrayTraffic(Traffic):
         bench.observe("o", lambda beat: column_sums(beat, parameters["columns"], width, True))
 
     async def load(self) -> None:
-        """Write weights in all rows of a precision, and wait until they are in."""
-        self.write(0)
-        await self.bench.drain("i_weights")
+        """Weights in all rows of the first precision."""
+        self.number = 0
+        await super().load()
 
-    def write(self, number: int) -> None:
-        """Queue weights for precision `number`, in random order."""
-        precision = self.parameters["precisions"][number]
+    def draw(self) -> tuple[tuple[int, numpy.ndarray], list[dict[str, Any]]]:
+        """Weights for the precision of that `number`."""
+        precision = self.parameters["precisions"][self.number]
         generator = numpy.random.default_rng(self.random.getrandbits(64))
         rows = self.units * elements_of(self.unit, precision)
         cells = generator.integers(0, 1 << self.weight_bits, (rows, self.parameters["columns"]))
-        for row in self.random.sample(range(rows), rows):
-            beat = {"row": row, "precision": number, "cells": sliced(cells[row], self.weight_bits)}
-            fields = self.bench.manifest.streams["i_weights"].names
-            self.bench.send("i_weights", {name: beat[name] for name in beat if name in fields})
-        self.written = (number, cells)
-        self.swap = self.planes == 2
-        if not self.swap:
-            self.active = self.written
+        return (self.number, cells), [
+            {"row": row, "precision": self.number, "cells": sliced(cells[row], self.weight_bits)} for row in range(rows)
+        ]
 
-    async def overlap(self) -> bool:
-        """Write the inactive plane while windows are under way; not before the first of them has exchanged the two."""
-        if self.planes == 2:
-            while not self.bench.monitors["i"].transfers:
-                await self.bench.step()
-            # The plane that was read is free one moving cycle after the exchange.
-            for _ in range(4):
-                await self.bench.step()
-            while not self.bench.monitors["o"].transfers:
-                await self.bench.step()
-            self.write(self.random.randrange(len(self.parameters["precisions"])))
-        return self.planes == 2
+    async def exchanged(self) -> None:
+        """The plane that was read is free one moving cycle after the exchange; the next one is of any precision."""
+        await super().exchanged()
+        for _ in range(4):
+            await self.bench.step()
+        while not self.bench.monitors["o"].transfers:
+            await self.bench.step()
+        self.number = self.random.randrange(len(self.parameters["precisions"]))
 
     def send(self) -> int:
         """One window and its sums; the cycles that it takes."""
-        swap, self.swap = self.swap, False
-        if swap:
-            self.active = self.written
+        swap = self.exchange()
         number, cells = self.active
         precision = self.parameters["precisions"][number]
         interval = precision.activation.interval
@@ -96,11 +81,6 @@ class ArrayTraffic(Traffic):
         sums, reference = mac_array(cells, vector[None], number, **self.parameters)
         self.bench.expect("o", expected | {"sums": sums[0], "reference": int(reference[0])})
         return UNIT_SCHEMES[self.unit].cycles(precision.mode)
-
-
-def sliced(values: numpy.ndarray, bits: int) -> int:
-    """Bit j of value n at `j * len(values) + n`."""
-    return sum((int(value) >> j & 1) << (j * len(values) + n) for j in range(bits) for n, value in enumerate(values))
 
 
 @cocotb.test()
