@@ -12,12 +12,22 @@ from amaranth.lib.wiring import In, Out
 from .compress import Compressor, Heap, compress, levels, spread
 from .word_cells import TernaryAdder
 
-__all__ = ["ColumnGroup", "group_columns"]
+__all__ = ["ColumnGroup", "gate_levels", "group_columns"]
 
 WIDE = 256
 NARROW = 64
 ACCUMULATION = 3
 """Levels of logic that add a plane to the sums."""
+BROADCAST = 2
+"""Levels of logic that take as long as the wires of an activation bit to 32 columns of 64 rows, on an ECP5."""
+
+
+def gate_levels(compressor: Compressor, fast: bool) -> int:
+    """Levels of logic that the gates count for: none where their products are registered.
+
+    On a `fast` clock the wires do too, from the flip-flop of an activation bit to the cells of all columns.
+    """
+    return 0 if compressor.registered else 1 + fast * BROADCAST
 
 
 def group_columns(columns: int) -> list[int]:
@@ -132,7 +142,7 @@ class ColumnGroup(wiring.Component):
         adders = self.compressor.adders
         depth = levels({weight: len(products) for weight, products in heap.items()}, adders=adders)
         # The gates are a level of their own, if they are not cut off; behind the tree the sums are added to.
-        cuts = spread(self.cuts, depth, before=not self.compressor.registered, behind=ACCUMULATION)
+        cuts = spread(self.cuts, depth, before=gate_levels(self.compressor, self.decoded), behind=ACCUMULATION)
         total = compress(m, heap, name="tree", modulus=self.sum_bits, adders=adders, cuts=cuts, register=register)
         if self.compressor.ternary:
             self.elaborate_ternary_sums(m, total)

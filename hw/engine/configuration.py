@@ -157,6 +157,11 @@ class Configuration:
         return self.banks * (self.all_columns // self.lanes * self.lanes)
 
     @property
+    def row_enables(self) -> bool:
+        """Whether a flip-flop for each row of cells says that it is written."""
+        return self.buffers > 1 and self.weight_planes == 2
+
+    @property
     def elements_per_word(self) -> int:
         """Activations in a word of the data port: as many as fit, a power of two."""
         return elements_per_data_word(self.activation_bits)

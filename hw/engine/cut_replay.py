@@ -49,6 +49,10 @@ class CutReplay(Replay):
         self.asked = -1  # the last word was asked for
         self.planes, self.step, self.code, self.slot = Buffer(), Buffer(), Buffer(), Buffer()
         super().__init__(timing, spans)
+        if timing.buffers > 1:
+            # Every word comes a cycle later to where it is looked at.
+            self.advance(1)
+            self.load_start += 1
 
     def state(self) -> tuple[object, ...]:
         """What the next batch depends on, counted from the last output."""

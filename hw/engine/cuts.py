@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quadrille.hw.base import Parameter
-from quadrille.hw.base.columns import ACCUMULATION
+from quadrille.hw.base.columns import ACCUMULATION, gate_levels
 from quadrille.hw.base.compress import COMPRESSORS, levels, spread
 from quadrille.hw.cim import CimMacro
 
@@ -17,7 +17,7 @@ STEPS: tuple[Mapping[str, int], ...] = (
     {"memory_cuts": 0, "lane_cuts": 0, "walk_cuts": 0, "patch_cuts": 0, "buffers": 0},
     {"memory_cuts": 1, "lane_cuts": 0, "walk_cuts": 1, "patch_cuts": 1, "buffers": 1},
     {"memory_cuts": 1, "lane_cuts": 1, "walk_cuts": 2, "patch_cuts": 2, "buffers": 1},
-    {"memory_cuts": 1, "lane_cuts": 2, "walk_cuts": 2, "patch_cuts": 3, "buffers": 1},
+    {"memory_cuts": 1, "lane_cuts": 2, "walk_cuts": 2, "patch_cuts": 3, "buffers": 2},
 )
 """Cuts of everything but the macros, from none to all, each step a faster clock for a few more cycles."""
 
@@ -33,10 +33,11 @@ MACRO_CUTS = range(
 def macro_levels(configuration: Configuration, cuts: int) -> int:
     """The most levels of logic between two registers of a macro whose tree is cut `cuts` times.
 
-    The gates of the cells are a level, so is each level of adders, and `ACCUMULATION` are behind the tree.
+    The gates of the cells are a level or, with the wires to them, more (`gate_levels`); so is each level of adders, and
+    `ACCUMULATION` are behind the tree.
     """
     compressor = COMPRESSORS[configuration.compressor]
-    before = int(not compressor.registered)
+    before = gate_levels(compressor, configuration.row_enables)
     heap = dict.fromkeys(range(configuration.cell_bits), configuration.rows)
     depth = levels(heap, adders=compressor.adders)
     places = [-before, *spread(cuts, depth, before=before, behind=ACCUMULATION), depth + ACCUMULATION]

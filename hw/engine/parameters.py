@@ -32,7 +32,14 @@ PARAMETERS = (
     Parameter("lane_cuts", 0, 0, 2, "further registers in each lane of converter, dequantizer and value units"),
     Parameter("walk_cuts", 0, 0, 2, "registers between the walk over taps and the words that a tap is read in"),
     Parameter("patch_cuts", 0, 0, 3, "registers between the activation memories and the patch"),
-    Parameter("buffers", 0, 0, 1, "buffers that cut back-pressure, before and behind macro, converter and dequantizer"),
+    Parameter(
+        "buffers",
+        0,
+        0,
+        2,
+        "1: buffers before and behind macro, converter and dequantizer, which cut back-pressure; 2: at the data port, "
+        "and a flip-flop for each row of cells says that it is written",
+    ),
     Choice("converter", "multiply-shift", ("exact", "ladder", "multiply-shift"), "how column sums become codes"),
     Parameter("adc_bits", 5, 1, 8, "bits of an ADC code (ladder and multiply-shift)"),
     Parameter("multiplier_bits", 12, 1, 32, "width of the converter's multiplier (multiply-shift)"),

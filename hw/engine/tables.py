@@ -201,6 +201,7 @@ def _macros(configuration: Configuration) -> tuple[CimMacro | MacArray, ...]:
             cuts=configuration.cuts,
             tag_bits=configuration.tag.size if bank == 0 else 0,
             compressor=configuration.compressor,
+            row_enables=configuration.row_enables,
         )
         for bank in range(configuration.banks)
     )

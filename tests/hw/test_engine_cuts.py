@@ -16,7 +16,7 @@ from quadrille.tb.networks import random_linear_network, random_network
 
 Settings = dict[str, Any]
 
-EVERYWHERE = {"cuts": 3, "memory_cuts": 1, "lane_cuts": 2, "walk_cuts": 2, "patch_cuts": 3, "buffers": 1}
+EVERYWHERE = {"cuts": 3, "memory_cuts": 1, "lane_cuts": 2, "walk_cuts": 2, "patch_cuts": 3, "buffers": 2}
 NETWORKS: dict[str, tuple[Settings, Settings]] = {
     "results that wait for the port": (
         {"sizes": (6, 5, 20), "tile_rows": 6, "argmax": False, "result_bits": 16},
@@ -42,6 +42,7 @@ CUTS: dict[str, Settings] = {
     "patch": {"patch_cuts": 1},
     "buffers": {"buffers": 1},
     "buffers and patch": {"buffers": 1, "patch_cuts": 2},
+    "buffers at the port too": {"buffers": 2, "cuts": 2},
     "products": {"compressor": "lut6"},
     "everywhere": EVERYWHERE,
     "everywhere, one weight plane": EVERYWHERE | {"weight_planes": 1},
