@@ -61,7 +61,13 @@ class CellLibrary:
 
 
 XILINX_WORD_CELLS = ("+/xilinx/cells_sim.v", "lut6.v")
-XILINX_MEMORIES: Mapping[str, Mapping[str, int]] = {
+XILINX_KINDS: Mapping[str, Mapping[str, int]] = {
+    "LUT": {"luts": 1},
+    "INV": {"luts": 1},
+    "SRL": {"luts": 1},
+    "FD": {"flip_flops": 1},
+    "DSP": {"multipliers": 1},
+    "CARRY": {"carries": 1},
     "RAMB36": {"memories": 1, "block_rams": 2},
     "RAMB18": {"memories": 1, "block_rams": 1},
     # Distributed ones by the look-up tables they stand in; the first name that fits counts, so longer ones come first.
@@ -86,30 +92,14 @@ FPGAS: Mapping[str, Fpga] = {
             "ultrascale+",
             "synth_xilinx -family xcup -noiopad -flatten",
             "-nodsp",
-            {
-                "LUT": {"luts": 1},
-                "INV": {"luts": 1},
-                "SRL": {"luts": 1},
-                "FD": {"flip_flops": 1},
-                "DSP": {"multipliers": 1},
-                "CARRY": {"carries": 1},
-                **XILINX_MEMORIES,
-            },
+            XILINX_KINDS,
             word_cells=XILINX_WORD_CELLS,
         ),
         Fpga(
             "7-series",
             "synth_xilinx -family xc7 -noiopad -flatten",
             "-nodsp",
-            {
-                "LUT": {"luts": 1},
-                "INV": {"luts": 1},
-                "SRL": {"luts": 1},
-                "FD": {"flip_flops": 1},
-                "DSP": {"multipliers": 1},
-                "CARRY": {"carries": 1},
-                **XILINX_MEMORIES,
-            },
+            XILINX_KINDS,
             word_cells=XILINX_WORD_CELLS,
         ),
         Fpga(

@@ -8,6 +8,7 @@ say what they do and are what is simulated; synthesis for a family that knows be
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,26 +43,26 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class WordCell:
+class WordCell(ABC):
     """A circuit on words: its inputs and outputs by name.
 
-    A subclass gives the `gates`, in the order in which they follow from each other.
+    A subclass gives the gates of its `circuit` in the order in which they follow from each other.
     """
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The module's name; no top module has two underscores in a row."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def inputs(self) -> tuple[str, ...]:
         """Names of the input words."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def circuit(self) -> tuple[list[Gate], dict[str, str]]:
         """The gates, and the wire that is each output."""
-        raise NotImplementedError
 
     def place(self, m: Module, name: str, words: Sequence[Value]) -> list[Value]:
         """The outputs for the input `words`, computed by a submodule `name` of `m`."""
