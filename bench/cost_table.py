@@ -1,6 +1,6 @@
 """Synthesize the table that the models of `boards.cost` are fitted to; what is in it and has not changed is kept.
 
-    python bench/cost_table.py [--targets ultrascale+,ecp5,nangate45] [--jobs 1] [--timeout 1800]
+    python bench/cost_table.py [--targets ultrascale+,ecp5,nangate45] [--jobs 1] [--timeout 1800] [--components]
 
 Half an hour of one core for each target where all is new. Cell libraries lie in QUADRILLE_DATA/liberty.
 """
@@ -26,10 +26,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4, help="most samples of a kind of component")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds of a synthesis")
     parser.add_argument("--samples", default="", help="numbers of samples, with commas; all by default")
+    parser.add_argument("--components", action="store_true", help="no accelerator as a whole")
     options = parser.parse_args()
     numbers = [int(number) for number in options.samples.split(",") if number]
     table, start = Table.read(), time.monotonic()
-    work = Work(options.targets.split(","), table, options.timeout, numbers or tuple(range(SAMPLES)), options.rows)
+    chosen, wholes = numbers or tuple(range(SAMPLES)), not options.components
+    work = Work(options.targets.split(","), table, options.timeout, chosen, options.rows, wholes)
     for done, (task, outcome) in enumerate(work.run(options.jobs), 1):
         said = str(outcome) if isinstance(outcome, InvalidInput) else f"{len(outcome)} rows"
         print(f"{time.monotonic() - start:6.0f} s  {done:3}  {task.name}: {said}", flush=True)

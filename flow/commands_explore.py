@@ -66,6 +66,7 @@ def _bits_of(context: click.Context, option: click.Parameter, text: str) -> tupl
 @click.option("--target", default="ecp5", show_default=True, help="FPGA family or cell library that areas are of.")
 @click.option("--clock", type=FREQUENCY, help="Clock, 100e6 or 100MHz: registers are chosen for it on ecp5.")
 @click.option("--images", type=int, help="Only the first IMAGES held-out images answer for accuracies [default: all].")
+@click.option("--energy", is_flag=True, help="Energy of an image is an axis of the front too, where it is known.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted exploration was.")
 @workers_options
 @json_option
@@ -75,6 +76,7 @@ def explore_command(
     target: str,
     clock: float | None,
     images: int | None,
+    energy: bool,
     resume: bool,
     jobs: int,
     scheduler: str | None,
@@ -106,6 +108,7 @@ def explore_command(
             jobs=jobs,
             scheduler=scheduler,
             resume=resume,
+            energy=energy,
             progress=progress,
         )
     emit(result, as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .figures import MUTED, entitle, sheet, tidy
 
 if TYPE_CHECKING:
-    from .cost import CostEstimate, TargetCost
+    from .cost_result import CostEstimate, TargetCost
 
 __all__ = ["cost_png"]
 

@@ -15,7 +15,7 @@ from quadrille.algo.spec import Argmax, InvalidInput, Network
 
 from .cost_records import records_csv
 from .executors import as_done, executor, workers_of
-from .explore_front import front_of, objectives_in
+from .explore_front import USUAL, front_of, objectives_in
 from .explore_grid import EXACT, Grid, Point, Variant, variant_of
 from .explore_journal import JOURNAL, Journal
 from .explore_plot import exploration_png
@@ -47,15 +47,16 @@ def explore(
     jobs: int = 1,
     scheduler: str | None = None,
     resume: bool = False,
+    energy: bool = False,
     progress: Report = silent,
 ) -> Exploration:
     """Cost every point of `grid` for the Network in the file `network`, and write into `folder` what comes of it.
 
     A point that `generate` would refuse is skipped, with the reason. Of every other: its exact cycles per image, in
-    batches back to back; what it takes of `target` by `boards.cost`; the accuracy of its integers on the first
-    `images` held-out images (None: all) of the data set that the network notes, no accuracy without one; at a `clock`
-    in hertz, images per second: with the registers that `generate` chooses for it where the clocks of the target are
-    known, elsewhere the clock is taken at its word.
+    batches back to back; what it takes of `target` by `boards.cost`, and the energy of an image where that is known;
+    the accuracy of its integers on the first `images` held-out images (None: all) of the data set that the network
+    notes, no accuracy without one; at a `clock` in hertz, images per second: with the registers that `generate` chooses
+    for it where the clocks of the target are known, elsewhere the clock is taken at its word.
 
     Exact sums are cut anew for each accelerator, which changes no accuracy. Other bits of converters, and rows that are
     fewer than those of a converter's tile, make another network: its converters are calibrated with images of the
@@ -63,19 +64,22 @@ def explore(
 
     points.jsonl has a line for each point as soon as it is costed; with `resume` an exploration that was interrupted
     goes on, and ends in the same files: points.csv, pareto.csv (those that no other beats in cycles, area, accuracy
-    and, where there is one, energy, with the command that generates each), exploration.png. Without `resume` it begins
-    anew. `jobs` processes work, or the workers of the Dask cluster at `scheduler`, which need no files of this machine.
+    and, with `energy`, in the energy of an image, with the command that generates each), exploration.png. Without
+    `resume` it begins anew. `jobs` processes work, or the workers of the Dask cluster at `scheduler`, which need no
+    files of this machine.
 
     Raises
     ------
     InvalidInput
-        If the network cannot be read or has several modes, there is no cost model for the target or there are not so
-        many images, `folder` has another exploration to go on with or cannot be written.
+        If the network cannot be read or has several modes, there is no cost model for the target, or none of energy
+        where that is asked for, there are not so many images, `folder` has another exploration to go on with or cannot
+        be written.
     MissingTool
         As `executor`.
     """
     from quadrille.algo.integer.network_file import read_modes
     from quadrille.boards.cost import TARGETS
+    from quadrille.boards.cost.energy import energy_models
     from quadrille.hw.export import publish
 
     source, folder = network_file(network), Path(folder)
@@ -84,6 +88,9 @@ def explore(
         raise InvalidInput(f"Network {modes.name!r} must have one mode to be explored, not {', '.join(modes.names)}")
     if target not in TARGETS:
         raise InvalidInput(f"Target of the exploration must be one of {', '.join(TARGETS)}, not {target!r}")
+    if energy and target not in energy_models():
+        known = ", ".join(energy_models()) or "none"
+        raise InvalidInput(f"Target of an exploration by energy must have a table of energies, {known}, not {target!r}")
     if clock is not None and clock <= 0:
         raise InvalidInput(f"Clock of the exploration must be a positive number of hertz, not {clock:g}")
     held_out, labels, training = _images(modes.default, images)
@@ -104,7 +111,8 @@ def explore(
         workers = workers_of(pool)
     records = [work.record(point, source) for point in grid.points()]
     costed = [record for record in records if "skipped" not in record]
-    front = front_of(costed)
+    asked = (*USUAL, "energy") if energy else USUAL
+    front = front_of(costed, asked)
     publish(
         folder,
         {
@@ -125,7 +133,7 @@ def explore(
         costed=len(costed),
         skipped=dict(sorted(skipped.items(), key=lambda each: -each[1])),
         variants=tuple(journal.variants.values()),
-        objectives=objectives_in(costed),
+        objectives=objectives_in(costed, asked),
         front=tuple(dict(record) for record in front),
         seconds=seconds,
         jobs=workers,

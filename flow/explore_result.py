@@ -15,7 +15,7 @@ __all__ = ["Exploration"]
 SHOWN = 40
 """Lines of the front in the table; all are in pareto.csv."""
 
-SHAPE = ("rows", "columns", "macros", "lanes", "cycles", "area", "accuracy")
+SHAPE = ("rows", "columns", "macros", "lanes", "cycles", "area", "energy", "accuracy")
 """What the table of the front always has; beside it, what differs, but for HIDDEN."""
 
 HIDDEN = ("point", "command")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from quadrille.algo.spec import InvalidInput, Network, retile
 
+from .cost import CLOCK
 from .explore_grid import Point, Variant
 from .results import digest
 
 if TYPE_CHECKING:
-    from quadrille.hw.engine.sizing import Sizing
+    from quadrille.hw.engine.sizing import Size, Sizing
 
 __all__ = ["CHUNK", "clocked", "cost_points", "make_variant"]
 
@@ -82,7 +83,7 @@ def costs_of(contents: bytes, point: Point, target: str, clock: float | None) ->
     if clock is not None and clocked(target):
         cuts = chosen_cuts(size.configuration, point.settings, clock, target)
         size = sizing.size(**shape, **cuts)
-    configuration = size.configuration
+    configuration, cycles = size.configuration, size.timing.cycles_per_image()
     return {
         "lanes": configuration.lanes,
         "word": configuration.word,
@@ -90,8 +91,9 @@ def costs_of(contents: bytes, point: Point, target: str, clock: float | None) ->
         "converter": configuration.converter,
         **cuts,
         "tiles": configuration.weight_tiles,
-        "cycles": size.timing.cycles_per_image(),
+        "cycles": cycles,
         **resources_of(configuration, target),
+        **energies_of(size, target, cycles, CLOCK if clock is None else clock),
     }
 
 
@@ -127,6 +129,14 @@ def resources_of(configuration: Any, target: str) -> Mapping[str, float]:
         "block_rams": total.block_rams,
         "large_rams": total.large_rams,
     }
+
+
+def energies_of(size: Size, target: str, cycles: float, clock: float) -> Mapping[str, float]:
+    """What an image takes in pJ, leakage at `clock` among it; nothing where that is not known."""
+    from quadrille.boards.cost import energy_of, events_of
+
+    found = energy_of(size.configuration, target, cycles=cycles, events=events_of(size.timing), period=1e9 / clock)
+    return {} if found is None else {"energy": round(found.total, 1)}
 
 
 class _Contents:

@@ -14,6 +14,7 @@ from .conversion import HEADINGS, difference_cells
 from .curves import curves_svg, data_uri
 from .inspection import inspect
 from .page_array import occupancy, schedule
+from .page_cost import costs
 from .pictures import graph_svg, image_uri
 from .rendering import decibels, qualities, renders, sheet
 from .results import Result, difference, digest, percent, read_json, size
@@ -89,6 +90,7 @@ def contents(folder: Path) -> dict[str, Any]:
         "network": graph(network),
         "occupancy": occupancy(network, generation, program),
         "schedule": schedule(generation, program, verified),
+        "costs": costs(folder),
         "hardware": sorted(
             (name.replace("_", " "), str(value).lower()) for name, value in generation["parameters"].items()
         ),

@@ -11,7 +11,7 @@ from quadrille.hw.engine import Configuration
 
 from ..synthesis import Resources
 from .components import parts_of
-from .memories import BLOCKS
+from .memories import BLOCKS, Placed
 from .models import Model, models, place, soft_products
 from .parts import Memory, Part
 from .structure import MEMORY
@@ -163,9 +163,13 @@ class Estimator:
         flip_flops, luts = (one, two) if self.resources[0] == "flip_flops" else (two, one)
         return Estimate(luts, flip_flops, multipliers, block_rams, 0, memory_luts)
 
+    def placed(self, memory: Memory) -> Placed:
+        """Where a memory goes."""
+        return place(self.target, memory)
+
     def _around(self, memory: Memory) -> tuple[float, float, int, int, int]:
         """What a memory adds to the two resources, and takes of memories."""
-        placed = place(self.target, memory)
+        placed = self.placed(memory)
         features = {**placed.features, "memories": 1.0}
         one = sum(each * features.get(name, 0.0) for name, each, _ in self.kinds[MEMORY])
         two = sum(each * features.get(name, 0.0) for name, _, each in self.kinds[MEMORY])

@@ -1,4 +1,5 @@
-"""Accelerators that the models are fitted to and checked with: small ones, drawn over everything that can be chosen."""
+"""Accelerators that the models are fitted to and checked with: small ones, drawn over everything that can be chosen,
+and large ones, of which only what grows with rows and columns is synthesized."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 from quadrille.algo.spec.array_precision import precisions_of
 from quadrille.hw.engine import Configuration
 
-__all__ = ["HELD_OUT_SHARE", "SAMPLES", "is_held_out", "sampled"]
+__all__ = ["HELD_OUT_SHARE", "SAMPLES", "WHOLE_SAMPLES", "is_held_out", "is_synthesized", "sampled"]
 
 HELD_OUT_SHARE = 3
 """One in as many samples is never fitted."""
@@ -16,7 +17,28 @@ HELD_OUT_SHARE = 3
 PRECISIONS = ("8x8", "4x4", "8x8,4x4", "8xs8,4x4,2x2")
 CIM, MAC = 12, 4
 """Samples of engines of macros and of arrays."""
-SAMPLES = CIM + MAC
+WHOLE_SAMPLES = CIM + MAC
+"""The small ones, which come first."""
+
+LARGE: tuple[dict[str, Any], ...] = (
+    {"rows": 128, "columns": 32, "lanes": 8, "converter": "multiply-shift", "adc_bits": 4},
+    {"rows": 64, "columns": 16, "lanes": 4, "converter": "exact", "activation_bits": 2, "cuts": 2},
+    {"rows": 256, "columns": 8, "lanes": 4, "converter": "ladder", "adc_bits": 3, "weight_planes": 1, "cuts": 0},
+    {"rows": 256, "columns": 16, "lanes": 8, "converter": "exact", "activation_bits": 8, "cuts": 2},
+    {"rows": 32, "columns": 32, "lanes": 8, "converter": "multiply-shift", "adc_bits": 5, "activation_bits": 8},
+    {"engine": "mac", "rows": 8, "columns": 8, "lanes": 4},
+    {"engine": "mac", "rows": 16, "columns": 8, "lanes": 8, "cuts": 2},
+    {"rows": 64, "columns": 8, "banks": 2, "cell_bits": 2, "lanes": 4, "converter": "exact"},
+    {"rows": 128, "columns": 8, "lanes": 4, "converter": "ladder", "adc_bits": 4, "weight_planes": 1, "cuts": 3},
+    {"rows": 64, "columns": 64, "lanes": 16, "converter": "exact", "signed": True},
+    {"rows": 32, "columns": 8, "lanes": 4, "converter": "exact", "compressor": "lut6"},
+    {"rows": 128, "columns": 4, "lanes": 4, "converter": "exact", "compressor": "lut6", "cuts": 2},
+    {"rows": 64, "columns": 16, "lanes": 4, "converter": "exact", "compressor": "lut6"},
+)
+"""What is not as a network of digits has it: see `_large`."""
+GROWING = {"macro", "macro_0", "reader", "converter", "patches"}
+"""The components of a large sample that are synthesized."""
+SAMPLES = WHOLE_SAMPLES + len(LARGE)
 
 
 def is_held_out(number: int) -> bool:
@@ -24,10 +46,19 @@ def is_held_out(number: int) -> bool:
     return number % HELD_OUT_SHARE == 1
 
 
+def is_synthesized(number: int, configuration: Configuration, component: str, family: str) -> bool:
+    """Whether a component of sample `number` is for the target `family`: of large ones those that grow; compressors
+    of look-up tables where these are."""
+    if number < WHOLE_SAMPLES:
+        return True
+    return component in GROWING and (configuration.compressor != "lut6" or family == "ultrascale+")
+
+
 def sampled() -> list[Configuration]:
     """The samples, the same at every call."""
     draw = Random(6)
-    return [_cim(draw) for _ in range(CIM)] + [_mac(draw) for _ in range(MAC)]
+    small = [_cim(draw) for _ in range(CIM)] + [_mac(draw) for _ in range(MAC)]
+    return [*small, *map(_large, LARGE)]
 
 
 def _cim(draw: Random) -> Configuration:
@@ -78,6 +109,16 @@ def _mac(draw: Random) -> Configuration:
     return _behind(draw, shape)
 
 
+def _large(shape: dict[str, Any]) -> Configuration:
+    """The accelerator of a small network, but for its `shape`."""
+    values = {**Configuration.defaults(), "multiplier_bits": 16, "accumulator_bits": 22, "bias_bits": 22, **shape}
+    if values["engine"] == "mac":
+        precisions = precisions_of("8x8,4x4")
+        values |= {"precisions": precisions, "cell_bits": 8, "activation_bits": 8, "converter": "exact"}
+    values["word"] = max(values["lanes"], 64)
+    return Configuration(**values)
+
+
 def _behind(draw: Random, shape: dict[str, Any]) -> Configuration:
     """An accelerator around `shape`: what follows is drawn in ranges that networks lead to."""
     mantissa, residual, pooling = draw.choice((4, 8, 12, 16)), draw.random() < 0.3, draw.random() < 0.4
@@ -107,8 +148,8 @@ def _behind(draw: Random, shape: dict[str, Any]) -> Configuration:
         "pooling": pooling,
         "requantizing": draw.random() < 0.4,
         "frames": draw.choice((1, 4, 32)),
-        "input_words": draw.choice((8, 16, 32)),
-        "feature_words": draw.choice((16, 64, 128)),
+        "input_words": draw.choice((4, 8, 16)),
+        "feature_words": draw.choice((8, 16, 32)),
         "stored_words": draw.choice((16, 64)) if residual else 1,
         "pool_words": draw.choice((4, 16)) if pooling else 1,
         "weight_tiles": draw.choice((3, 6, 12)),

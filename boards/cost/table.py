@@ -19,14 +19,14 @@ from quadrille.hw.engine import Configuration
 from ..targets import CellLibrary, find_target
 from .components import parts_of
 from .measurement import MEASURED, Design, design_of, gate_area, measure_components, measure_whole
-from .samples import SAMPLES, is_held_out, sampled
+from .samples import SAMPLES, WHOLE_SAMPLES, is_held_out, is_synthesized, sampled
 
 __all__ = ["FOLDER", "WHOLE", "Row", "Table", "Task", "Work"]
 
 FOLDER = Path(__file__).parent
 WHOLE = "accelerator"
 """The component that is all of them, synthesized as one."""
-FITTED_WHOLES = (0, 3, 12)
+FITTED_WHOLES = (0, 12)
 """Samples beside those that are held out whose whole is measured too, for what components have in common."""
 
 
@@ -128,8 +128,9 @@ class Task:
 class Work:
     """What `table` lacks of the samples `numbers` for `targets`; a synthesis may take `timeout` seconds.
 
-    Of a kind of component as many as `most` samples are synthesized, the first in the order of `numbers`. What the
-    table has of equal Verilog it is given under the new keys too.
+    Of a kind of component as many as `most` small samples are synthesized, the first in the order of `numbers`, beside
+    those of large samples; of small ones that are held out, the whole, but where `wholes` are left out. What the table
+    has of equal Verilog it is given under the new keys too.
     """
 
     targets: Sequence[str]
@@ -137,6 +138,7 @@ class Work:
     timeout: float
     numbers: Sequence[int] = tuple(range(SAMPLES))
     most: int = 4
+    wholes: bool = True
 
     def __post_init__(self) -> None:
         for name in self.targets:
@@ -144,7 +146,10 @@ class Work:
             if isinstance(target, CellLibrary):
                 self.table.gates[name] = gate_area(target)
         self.known = {(row.target, row.component, row.digest): row.figures for row in self.table.rows.values()}
-        self.table.samples = sampled()
+        before, self.table.samples = self.table.samples, sampled()
+        # Of samples that are others now, rows are kept where the Verilog of the component turns out to be the same.
+        same = {number for number, sample in enumerate(self.table.samples) if before[number : number + 1] == [sample]}
+        self.table.rows = {key: row for key, row in self.table.rows.items() if row.sample in same}
         self.rows: list[tuple[str, int, str]] = []
 
     def tasks(self) -> Iterator[Task]:
@@ -153,15 +158,17 @@ class Work:
         for number in self.numbers:
             sample = self.table.samples[number]
             parts = {part.module: part.model for part in parts_of(sample)}
+            small, apart = number < WHOLE_SAMPLES, is_held_out(number)
             design = design_of(sample, parts)
-            digests = {} if is_held_out(number) else {name: design.digest(name) for name in parts}
-            if is_held_out(number) or number in FITTED_WHOLES:
+            digests = {} if small and apart else {name: design.digest(name) for name in parts}
+            if self.wholes and small and (apart or number in FITTED_WHOLES):
                 digests[WHOLE] = design.digest(None)
             for target in self.targets:
-                found = {name: self.known.get((target, name, digest)) for name, digest in digests.items()}
+                wanted = {name: each for name, each in digests.items() if is_synthesized(number, sample, name, target)}
+                found = {name: self.known.get((target, name, digest)) for name, digest in wanted.items()}
                 missing: list[str] = []
                 for name, figures in found.items():
-                    if name != WHOLE:
+                    if small and name != WHOLE:
                         enough = taken[target, parts[name]] >= self.most
                         taken[target, parts[name]] += not enough or figures is not None
                         if enough and figures is None:

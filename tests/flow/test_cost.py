@@ -13,7 +13,8 @@ from quadrille.algo.spec import InvalidInput, Network
 from quadrille.boards.cost import TARGETS, cost_of
 from quadrille.flow.command_line import cli
 from quadrille.flow.console import play
-from quadrille.flow.cost import PICTURE, CostEstimate, cost
+from quadrille.flow.cost import PICTURE, cost
+from quadrille.flow.cost_result import CostEstimate
 from quadrille.flow.generation import configuration_of, generate
 
 SHAPE: dict[str, Any] = {"rows": 40, "columns": 16, "macros": 1, "settings": {"lanes": 4, "frames": 8}}

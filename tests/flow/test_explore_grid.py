@@ -32,6 +32,12 @@ def test_front_is_what_nothing_beats(values: list[tuple[int, int, int]], accurat
         assert record["point"] == min(each["point"] for each in records if key(each) == key(dict(record)))
 
 
+def test_energy_is_an_axis_where_it_is_asked_for() -> None:
+    records = [{"cycles": 1, "area": 1, "energy": 9.0}, {"cycles": 2, "area": 2, "energy": 5.0}]
+    assert front_of(records) == records[:1]
+    assert front_of(records, ("cycles", "area", "energy")) == records
+
+
 def test_arithmetic_is_the_networks_own_wherever_it_is_the_same(small_network: Network) -> None:
     def variant(**given: Any) -> Variant:
         return variant_of(small_network, replace(Point(0, "cim", None, 40, 8, 1, 4, None), **given))

@@ -114,7 +114,8 @@ def test_page_before_verification(folder: Path) -> None:
     page = report(folder)
     text = page.path.read_text()
     assert page.bytes == len(text.encode())
-    assert Outline(text).headings == ["Network", "Array occupancy", "Schedule", "Hardware", "Files"]
+    assert Outline(text).headings == ["Network", "Array occupancy", "Schedule", "Cost", "Hardware", "Files"]
+    assert "fitted to" in text and "block RAM" in text and "NAND2" in text
     assert "Not verified yet" in text
 
 
