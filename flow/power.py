@@ -6,7 +6,9 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from quadrille.algo.spec import InvalidInput
 
@@ -16,7 +18,11 @@ from .results import plain
 
 if TYPE_CHECKING:
     from quadrille.boards.asic.liberty import Library
+    from quadrille.boards.asic.power import MappedNetlist
+    from quadrille.boards.asic.saif import Switching
+    from quadrille.sim.accelerator import Accelerator
     from quadrille.sim.manifest import Manifest
+    from quadrille.sim.schedule import Schedule
 
 __all__ = ["IMAGES", "power_of"]
 
@@ -24,8 +30,19 @@ IMAGES = 50
 """Images that are run unless told otherwise."""
 
 FILES = ("power.json", "power.png", "switching.saif")
+COMPILED = 50_000
+"""Cycles from which on a netlist is compiled before it runs: until then compiling takes longer than they do without."""
 SCENARIO = "flow"
 """Of a testbench, the scenario that is played: beats as fast as they are taken."""
+
+
+class Played(NamedTuple):
+    """What was run, of an accelerator how many images, and what switched, as SAIF too."""
+
+    data: str
+    switching: Switching
+    saif: bytes
+    images: int | None = None
 
 
 def power_of(
@@ -55,7 +72,6 @@ def power_of(
         If the simulation cannot be built.
     """
     from quadrille.boards.asic.power import LEFT_OUT, power, read_netlist
-    from quadrille.boards.asic.saif import read_saif
     from quadrille.hw.export import publish
     from quadrille.sim.manifest import read_manifest
 
@@ -66,28 +82,24 @@ def power_of(
         raise InvalidInput(f"Design must be a netlist with a clock that export --asic wrote, and {folder} holds none")
     cells = _library(mapping, [Path(path) for path in liberty])
     publish(folder, {})  # says that the folder cannot be written before the work, not after it
-    with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
-        counted = Path(name) / "switching.saif"
-        if (folder / "program.json").is_file():
-            data, images = _run_images(manifest, images, counted, progress)
-        else:
-            if images is not None:
-                raise InvalidInput(f"Images must be given for an accelerator, and {manifest.top} is none")
-            data = _play_testbench(folder, counted, progress)
-        progress("power, reading what switched")
-        switching = read_saif(counted, manifest.top)
-        saif = counted.read_bytes()
-    progress("power, weighing it with the library")
+    progress("power, reading the netlist")
     boxes = [path for path in (folder / "memories.blackbox.v",) if path.is_file()]
     mapped = read_netlist(folder / manifest.verilog, manifest.top, cells, boxes)
-    cycles = switching.changes[manifest.clock] // 2
-    found = power(mapped, switching, cells.voltage, cycles)
+    if (folder / "program.json").is_file():
+        played = _run_images(manifest, mapped, images, progress)
+    else:
+        if images is not None:
+            raise InvalidInput(f"Images must be given for an accelerator, and {manifest.top} is none")
+        played = _play_testbench(folder, manifest.top, progress)
+    progress("power, weighing what switched with the library")
+    images, cycles = played.images, played.switching.changes[manifest.clock] // 2
+    found = power(mapped, played.switching, cells.voltage, cycles)
     period = period or _period(folder) or mapped.critical_path
     total = found.total
     result = NetlistPower(
         top=manifest.top,
         library=str(mapping.get("library", "")),
-        data=data,
+        data=played.data,
         images=images,
         cycles=cycles,
         period=period,
@@ -104,8 +116,8 @@ def power_of(
         folder=folder,
         files=tuple(folder / name for name in FILES),
     )
-    text = json.dumps(plain(result), indent=1) + "\n"
-    publish(folder, dict(zip(FILES, (text, power_picture(result), saif), strict=True)))
+    text = json.dumps(plain(result), indent=2) + "\n"
+    publish(folder, dict(zip(FILES, (text, power_picture(result), played.saif), strict=True)))
     return result
 
 
@@ -132,31 +144,70 @@ def _period(folder: Path) -> float | None:
         return None
 
 
-def _run_images(manifest: Manifest, images: int | None, counted: Path, progress: Report) -> tuple[str, int]:
-    """Run images on the netlist; what they are, and how many."""
+def _run_images(manifest: Manifest, mapped: MappedNetlist, images: int | None, progress: Report) -> Played:
+    """Run images on the netlist, which must give what its network gives."""
     from quadrille.algo.integer.execution import check_images
+    from quadrille.boards.asic.saif import saif_text
     from quadrille.sim.accelerator import read_accelerator
-    from quadrille.sim.comparison import simulate
-    from quadrille.sim.model import Model
     from quadrille.sim.schedule import Schedule
 
-    from .verification import held_out
+    from .generation import configuration_of
+    from .netlist_run import run_netlist
+    from .verification import held_out, predicted_cycles
 
     accelerator = read_accelerator(manifest.folder)
     name, pictures, _ = held_out(accelerator.network, IMAGES if images is None else images)
     pictures = check_images(accelerator.network.input, pictures)
-    schedule = Schedule.constant(len(pictures), 0, accelerator.frames, switches=accelerator.switches)
-    with Model(
-        accelerator.manifest, trace="saif", progress=lambda message: progress(f"simulation, {message}")
-    ) as model:
-        progress("simulation, running")
-        simulate(accelerator, model, pictures, schedule, wave=counted)
     count = len(pictures)
-    return f"{count} random images" if name == "random" else f"{count} images of {name}", count
+    schedule = Schedule.constant(count, 0, accelerator.frames, switches=accelerator.switches)
+    cycles = predicted_cycles(accelerator.modes, configuration_of(manifest.folder), [schedule])
+    if mapped.netlist.latches or cycles > COMPILED:
+        words, switching, saif = _compiled(accelerator, pictures, schedule, progress)
+    else:
+        switching, words = run_netlist(
+            accelerator, mapped, pictures, schedule, lambda share: progress("simulation", round(share * count), count)
+        )
+        saif = saif_text(switching, manifest.top).encode()
+    _check_results(accelerator, accelerator.results(words, schedule), pictures)
+    data = f"{count} random images" if name == "random" else f"{count} images of {name}"
+    return Played(data, switching, saif, count)
 
 
-def _play_testbench(folder: Path, counted: Path, progress: Report) -> str:
-    """Play a scenario of the block's testbench on the netlist; what was played."""
+def _compiled(
+    accelerator: Accelerator, pictures: NDArray[Any], schedule: Schedule, progress: Report
+) -> tuple[NDArray[Any], Switching, bytes]:
+    """Words that left and what switched in a netlist that Verilator compiles, which is worth it where it runs long."""
+    from quadrille.boards.asic.saif import read_saif
+    from quadrille.sim.comparison import simulate
+    from quadrille.sim.model import Model
+
+    with (
+        tempfile.TemporaryDirectory(prefix="quadrille-") as name,
+        Model(accelerator.manifest, trace="saif", progress=lambda text: progress(f"simulation, {text}")) as model,
+    ):
+        counted = Path(name) / "switching.saif"
+        progress("simulation, running")
+        run = simulate(accelerator, model, pictures, schedule, wave=counted)
+        words = run.streams["o"].fields["data"].view("<u8")
+        return words, read_saif(counted, accelerator.manifest.top), counted.read_bytes()
+
+
+def _check_results(accelerator: Accelerator, results: NDArray[Any], pictures: NDArray[Any]) -> None:
+    from quadrille.algo.integer.execution import Executor
+
+    network = accelerator.network
+    expected = Executor(network).run(pictures)[network.result.name]
+    wrong = (results != expected).reshape(len(pictures), -1).any(axis=1)
+    if wrong.any():
+        raise InvalidInput(
+            f"Netlist {accelerator.manifest.top} must give what {network.name} gives, and does not for image"
+            f" {int(wrong.argmax())}"
+        )
+
+
+def _play_testbench(folder: Path, top: str, progress: Report) -> Played:
+    """Play a scenario of the block's testbench on the netlist."""
+    from quadrille.boards.asic.saif import read_saif
     from quadrille.tb.manifest import Manifest
     from quadrille.tb.regression import DEFAULT_SEED, module_of
     from quadrille.tb.runner import build, simulate
@@ -172,5 +223,6 @@ def _play_testbench(folder: Path, counted: Path, progress: Report) -> str:
         for outcome in outcomes:
             if outcome.reason is not None:
                 raise InvalidInput(f"Netlist {manifest.label} must pass its testbench, and does not: {outcome.reason}")
-        counted.write_bytes((place / "dump.saif").read_bytes())
-    return f"scenario {SCENARIO} of {module.rpartition('.')[2]}"
+        counted = place / "dump.saif"
+        data = f"scenario {SCENARIO} of {module.rpartition('.')[2]}"
+        return Played(data, read_saif(counted, top), counted.read_bytes())

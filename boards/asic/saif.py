@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from quadrille.algo.spec import InvalidInput
 
-__all__ = ["Switching", "read_saif"]
+__all__ = ["Switching", "read_saif", "saif_text"]
 
 TOKEN = re.compile(r'"[^"]*"|[()]|(?:\\.|[^\s()"])+')
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -19,11 +19,27 @@ COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 class Switching:
     """How often nets of an instance changed, by path below it, with dots between names: `lanes.sum[3]`.
 
-    `duration` is in the unit of the file.
+    `duration` is in the unit of the file, and so is `high`, for how long nets were 1, where that is known.
     """
 
     duration: int
     changes: Mapping[str, int]
+    high: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """The nets of an instance as SAIF tells them, and the instances within it."""
+
+    nets: list[str] = field(default_factory=list)
+    inner: dict[str, _Scope] = field(default_factory=dict)
+
+    def lines(self, name: str) -> Iterator[str]:
+        yield f"(INSTANCE {name}"
+        yield from ["(NET", *self.nets, ")"]
+        for inside, scope in self.inner.items():
+            yield from scope.lines(inside)
+        yield ")"
 
 
 def read_saif(path: Path, instance: str) -> Switching:
@@ -76,3 +92,18 @@ def read_saif(path: Path, instance: str) -> Switching:
 def _plain(name: str) -> str:
     """A name without the backslashes before its brackets."""
     return name.replace("\\", "")
+
+
+def saif_text(switching: Switching, top: str) -> str:
+    """The text of a SAIF file with the `switching` of the instance `top`; its unit of time is 1 ns."""
+    whole = _Scope()
+    for name, changes in switching.changes.items():
+        *path, net = name.split(".")
+        scope = whole
+        for inside in path:
+            scope = scope.inner.setdefault(inside, _Scope())
+        high = switching.high.get(name, 0)
+        escaped = net.replace("[", "\\[").replace("]", "\\]")
+        scope.nets.append(f"({escaped} (T0 {switching.duration - high}) (T1 {high}) (TX 0) (TC {changes}))")
+    head = ["(SAIFILE", '(SAIFVERSION "2.0")', '(DIRECTION "backward")', "(DIVIDER / )", "(TIMESCALE 1 ns)"]
+    return "\n".join([*head, f"(DURATION {switching.duration})", *whole.lines(top), ")", ""])

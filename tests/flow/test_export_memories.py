@@ -16,9 +16,14 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.boards.asic.levels import Simulation
+from quadrille.boards.asic.liberty import Library
+from quadrille.boards.asic.power import read_netlist
 from quadrille.flow.export_asic import export_asic
 from quadrille.hw.export import export
+from quadrille.sim.manifest import read_manifest
 from quadrille.sim.model import Model
+from quadrille.sim.payload import pack, unpack_bits
 
 LIBRARY = [Path(__file__).parents[1] / "boards" / name for name in ("small.lib", "gates.lib")]
 """Two files: gates and a flip-flop, and a clock gate and constants."""
@@ -102,6 +107,30 @@ def test_memories_either_way(tmp_path: Path, size: tuple[int, int], memories: st
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
     assert np.any(expected["old"] != expected["new"])
+    if size == LARGE:
+        uncompiled(folder, beats, expected)
+
+
+def uncompiled(folder: Path, beats: dict[str, Any], expected: dict[str, Any]) -> None:
+    """The same without a compiler, where the memories are black boxes."""
+    mapped = read_netlist(folder / "store.v", "store", Library(LIBRARY), [folder / "memories.blackbox.v"])
+    simulation = Simulation(mapped, "clk")
+    manifest = read_manifest(folder)
+    (given,), (taken,) = manifest.inputs, manifest.outputs
+    payloads = unpack_bits(pack(given, beats), given.width)
+    simulation.write(str(given.valid), 1)
+    found: dict[str, list[Any]] = {field.name: [] for field in taken.fields}
+    for payload in [*payloads, payloads[-1]]:
+        simulation.write(str(given.payload), payload)
+        simulation.settle()
+        if simulation.read(str(taken.valid))[0]:
+            bits = simulation.read(str(taken.payload))
+            for field in taken.fields:
+                found[field.name].append(bits[field.offset : field.offset + field.width])
+        simulation.edge()
+    for name, bits in found.items():
+        words = np.packbits(np.array(bits), axis=1, bitorder="little").view("<u8")
+        np.testing.assert_array_equal(words.reshape(-1), expected[name].view("<u8").reshape(-1), err_msg=name)
 
 
 class Begun(wiring.Component):

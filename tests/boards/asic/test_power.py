@@ -16,11 +16,12 @@ from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards.asic.activity import activity, energy
+from quadrille.boards.asic.levels import Simulation
 from quadrille.boards.asic.liberty import Library
 from quadrille.boards.asic.netlist import Bit
 from quadrille.boards.asic.power import ModulePower, Power, power, read_netlist
 from quadrille.boards.asic.replay import Traffic, replay
-from quadrille.boards.asic.saif import Switching, read_saif
+from quadrille.boards.asic.saif import Switching, read_saif, saif_text
 from quadrille.flow.export_asic import export_asic
 from quadrille.hw.export import export
 from quadrille.sim.model import Model
@@ -96,6 +97,7 @@ class Counted:
         first, whole = (self.run(folder, {name: each[:n] for name, each in beats.items()}) for n in (1, CYCLES))
         self.switching = Switching(0, {name: whole[name] - first[name] for name in whole})
         payloads = [load | (a & 15) << 1 | b << 5 for load, a, b in zip(*beats.values(), strict=True)]
+        self.payloads = payloads
         if holds:
             self.found = replay(self.mapped.netlist, traffic(payloads), 1)
         else:
@@ -145,6 +147,27 @@ def test_every_net_switches_as_in_python(counted: Callable[[bool], Counted], hol
             seen.add(net)
     assert seen >= each.found.settled.keys() - clocks - {"0", "1", "x"}
     assert sum(each.found.settled.values()) > 10 * CYCLES
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("holds", [False, True], ids=["running", "gated"])
+def test_uncompiled_every_net_switches_alike(counted: Callable[[bool], Counted], holds: bool, tmp_path: Path) -> None:
+    each = counted(holds)
+    simulation = Simulation(each.mapped, "clk")
+    for cycle, payload in enumerate(each.payloads):
+        simulation.write("i__payload", [payload >> bit & 1 for bit in range(8)])
+        simulation.settle()
+        simulation.edge(counts=cycle > 0)
+    found = simulation.switching
+    gated = {name for name, net in each.mapped.names.items() if net in each.mapped.netlist.clock_gates}
+    assert found.changes.keys() >= each.switching.changes.keys()
+    for name, count in each.switching.changes.items():
+        # The last cycle has no edge in a waveform, and the first none that counts here.
+        assert found.changes[name] == pytest.approx(count, abs=4 if name in gated else 0), name
+        assert 0 <= found.high[name] <= found.duration
+    (tmp_path / "a.saif").write_text(saif_text(found, "sum"))
+    again = read_saif(tmp_path / "a.saif", "sum")
+    assert again.changes == found.changes and again.duration == found.duration
 
 
 @pytest.mark.verilator
