@@ -188,7 +188,7 @@ class Accelerator(Block):
         program = self.images.get(Target.PROGRAM, ())
         (windows,) = self.images.get(Target.START, (1,))
         m.submodules.loader = loader = Loader(self.configuration, parts.writes, len(program), windows)
-        connect(m, buffered(m, flipped(self.i), "words", self.configuration.buffers > 1), loader.i)
+        connect(m, flipped(self.i), loader.i)
         ports = {
             Target.CONVERTER: parts.converter.i_table,
             Target.MANTISSAS: parts.dequantizer.i_mantissas,

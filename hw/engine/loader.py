@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
+
+from quadrille.hw.base.streams import StreamBuffer
 
 from .configuration import Configuration
 from .targets import PORT_BITS, Target
@@ -16,6 +19,24 @@ from .targets import PORT_BITS, Target
 __all__ = ["HEADER", "Loader", "row_words"]
 
 HEADER = StructLayout({"target": unsigned(8), "address": unsigned(24), "count": unsigned(32)})
+
+
+@dataclass(frozen=True)
+class Words:
+    """The data words, and of each that is a header: whether it brings `frames`, `starts` the program, `chooses` a mode,
+    `counts` anything at all, and whether its target is `known`."""
+
+    valid: Value
+    ready: Value
+    payload: Value
+    frames: Value
+    starts: Value
+    chooses: Value
+    counts: Value
+    known: Value
+
+
+HEADS = ("frames", "starts", "chooses", "counts", "known")
 
 
 def row_words(width: int) -> int:
@@ -99,10 +120,11 @@ class Loader(wiring.Component):
         m = Module()
         header: Any = Signal(HEADER)
         arriving: Any = self.header
+        self.words = words = self.elaborate_words(m)
         remaining = Signal(32)
         length = Signal.like(self.length, init=self.initial_length)
         windows = Signal.like(self.windows, init=self.initial_windows)
-        m.d.comb += [arriving.as_value().eq(self.i.payload), self.length.eq(length), self.windows.eq(windows)]
+        m.d.comb += [arriving.as_value().eq(words.payload), self.length.eq(length), self.windows.eq(windows)]
         m.d.sync += [self.filled.eq(self.filled & ~self.release), self.start.eq(0)]
         busy = self.busy
         if self.configuration.buffers:
@@ -115,34 +137,33 @@ class Loader(wiring.Component):
 
         with m.FSM() as fsm:
             with m.State("header"):
-                chooses = (arriving.target == Target.MODE) | (arriving.target == Target.SEED)
                 m.d.comb += [
-                    self.i.ready.eq((arriving.target == Target.FRAMES) | chooses | ~busy),
-                    self.accepted.eq(self.i.valid & self.i.ready & (arriving.count != 0)),
+                    words.ready.eq(words.frames | words.chooses | ~busy),
+                    self.accepted.eq(words.valid & words.ready & words.counts),
                 ]
                 m.d.sync += [header.eq(arriving), remaining.eq(arriving.count)]
-                with m.If(self.accepted & ~chooses):
-                    with m.If(arriving.target == Target.START):
+                with m.If(self.accepted & ~words.chooses):
+                    with m.If(words.starts):
                         m.d.sync += [length.eq(arriving.count), windows.eq(arriving.address), self.start.eq(1)]
-                    with m.Elif(arriving.target == Target.FRAMES):
+                    with m.Elif(words.frames):
                         start_frame()
                         m.next = "frames"
                     with m.Else():
                         m.next = "rows"
 
             with m.State("rows"):
-                m.d.comb += [self.i.ready.eq(1), self.collecting.eq(self.i.valid)]
-                with m.If(self.i.valid & last_word):
+                m.d.comb += [words.ready.eq(1), self.collecting.eq(words.valid)]
+                with m.If(words.valid & last_word):
                     m.d.sync += [remaining.eq(remaining - 1), header.address.eq(header.address + 1)]
                     with m.If(remaining == 1):
                         m.next = "header"
 
             with m.State("frames"):
                 m.d.comb += [
-                    self.i.ready.eq(~self.filled.bit_select(self.half, 1)),
-                    self.fills.eq(Mux(self.i.ready, Mux(self.half, 0b10, 0b01), 0)),
+                    words.ready.eq(~self.filled.bit_select(self.half, 1)),
+                    self.fills.eq(Mux(words.ready, Mux(self.half, 0b10, 0b01), 0)),
                 ]
-                with m.If(self.i.valid & self.i.ready):
+                with m.If(words.valid & words.ready):
                     m.d.comb += self.word_valid.eq(1)
                     self.next_word(m, header.address)
                     with m.If(self.frame_ends):
@@ -158,9 +179,35 @@ class Loader(wiring.Component):
             self.status.waiting.eq(self.filled[0] + self.filled[1]),
             self.status.length.eq(length),
             self.status.between.eq(fsm.ongoing("header")),
-            self.status.unknown.eq(self.accepted & ~self.known(arriving.target)),
+            self.status.unknown.eq(self.accepted & ~words.known),
         ]
         return m
+
+    def elaborate_words(self, m: Module) -> Words:
+        """The data words; for a fast clock behind a buffer, where what a header says has been read off already."""
+        if self.configuration.buffers < 2:
+            return Words(self.i.valid, self.i.ready, self.i.payload, **self.heads(self.header))
+        layout = StructLayout({"word": PORT_BITS, **dict.fromkeys(HEADS, 1)})
+        m.submodules.words = buffer = StreamBuffer(layout)
+        source: Any = buffer.i.payload
+        m.d.comb += [
+            buffer.i.valid.eq(self.i.valid),
+            self.i.ready.eq(buffer.i.ready),
+            source.word.eq(self.i.payload),
+            *(source[name].eq(value) for name, value in self.heads(View(HEADER, self.i.payload)).items()),
+        ]
+        there: Any = buffer.o.payload
+        return Words(buffer.o.valid, buffer.o.ready, there.word, **{name: there[name] for name in HEADS})
+
+    def heads(self, header: Any) -> dict[str, Value]:
+        """What the word `header` says, by the names of `HEADS`."""
+        return {
+            "frames": header.target == Target.FRAMES,
+            "starts": header.target == Target.START,
+            "chooses": (header.target == Target.MODE) | (header.target == Target.SEED),
+            "counts": header.count != 0,
+            "known": self.known(header.target),
+        }
 
     def known(self, target: Any) -> Any:
         """Whether packets with that number mean something to this accelerator."""
@@ -182,7 +229,7 @@ class Loader(wiring.Component):
         m.d.sync += [complete.eq(0), address.eq(header.address)]
         with m.If(self.collecting):
             m.d.sync += [
-                collected.eq(Cat(collected[PORT_BITS:], self.i.payload)),
+                collected.eq(Cat(collected[PORT_BITS:], self.words.payload)),
                 index.eq(Mux(last_word, 0, index + 1)),
             ]
         with m.Switch(header.target):
@@ -207,7 +254,7 @@ class Loader(wiring.Component):
         self.frame_ends = Signal()
         address = Signal.like(self.word_address)
         word = Signal(24)
-        m.d.comb += [self.word.eq(self.i.payload), self.word_address.eq(address)]
+        m.d.comb += [self.word.eq(self.words.payload), self.word_address.eq(address)]
 
         def start() -> None:
             m.d.sync += [word.eq(0), address.eq(Mux(self.half, self.configuration.half_words, 0))]
