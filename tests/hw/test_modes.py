@@ -14,6 +14,7 @@ import pytest
 from quadrille.algo.spec import Dequantize, Flatten, InvalidInput, Modes, Network
 from quadrille.algo.spec.random_mode import draws
 from quadrille.hw.engine import Target, compile_network
+from quadrille.hw.engine.cut_replay import CutReplay
 from quadrille.hw.engine.replay import Replay
 from quadrille.hw.engine.timing import Batch
 from quadrille.hw.export import design_files
@@ -171,14 +172,15 @@ def test_cycles_that_repeat_are_those_of_every_batch(name):
     _, program, _ = make_case(name)
     timing = program.timing
     draw, every = Random(1), range(len(timing.modes))
-    replay = Replay(timing)
+    kind = CutReplay if timing.buffers else Replay
+    replay = kind(timing)
     batches = [Batch(draw.choice((1, timing.frames)), draw.choice(every), int(n == 0)) for n in range(99)]
     for batch in batches:
         replay.batch(batch.images, batch.mode, batch.packets)
     assert timing.run(batches) == replay.output + 1
     for mode in range(len(timing.modes)):
         for images in (1, 9, 30):
-            replay = Replay(timing)
+            replay = kind(timing)
             for number, count in enumerate(timing.batches(images)):
                 replay.batch(count, mode, int(number == 0))
             assert timing.cycles(images, mode) == replay.output + 1
