@@ -286,17 +286,25 @@ def configuration_of(folder: Path) -> Configuration:
     Raises
     ------
     InvalidInput
-        If there is no such manifest, or it is not that of an accelerator.
+        If there is no such manifest, or it is not that of an accelerator as it is generated today.
     """
     from quadrille.hw.engine import Configuration
 
     path = folder / f"{TOP}.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        return Configuration.from_record(manifest["parameters"])
+        parameters = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+        different = ", ".join(sorted(set(parameters) ^ set(Configuration.defaults())))
+        if different:
+            raise InvalidInput(
+                f"Accelerator in {folder} must be generated anew: its parameters are those of another version, which "
+                f"differs in {different}"
+            )
+        return Configuration.from_record(parameters)
     except OSError as error:
         raise InvalidInput(f"Accelerator's manifest must be readable, and {path} is not: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InvalidInput):
+            raise
         raise InvalidInput(f"Accelerator's manifest must be as it was generated, and {path} is not: {error}") from None
 
 

@@ -119,10 +119,12 @@ class Model:
         Raises
         ------
         InvalidInput
-            If the stimulus does not fit the design.
+            If the stimulus does not fit the design, or the model is closed.
         SimulationFault
             If an output is short of beats when a limit is reached, or breaks a rule.
         """
+        if not self._simulation:
+            raise InvalidInput("Simulation must be open to run, and is closed")
         rows = {name: pack(self.manifest.input(name), beats) for name, beats in inputs.items()}
         for name, beats in outputs.items():
             if beats < 0:

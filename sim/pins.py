@@ -89,7 +89,15 @@ class PinModel:
         self._library.quadrille_pins_reset(self._design)
 
     def cycle(self, **inputs: int) -> dict[str, int]:
-        """Play one cycle with these inputs, others at 0; what all pins show in it, before the edge that ends it."""
+        """Play one cycle with these inputs, others at 0; what all pins show in it, before the edge that ends it.
+
+        Raises
+        ------
+        InvalidInput
+            If a value does not fit its pin, or the model is closed.
+        """
+        if not self._design:
+            raise InvalidInput("Simulation must be open to play a cycle, and is closed")
         self._pins.set(inputs)
         self._library.quadrille_pins_settle(self._design)
         shown = self._pins.values()

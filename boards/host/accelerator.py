@@ -63,6 +63,10 @@ class Accelerator:
         """
         return cls(address)
 
+    def __repr__(self) -> str:
+        loaded = "nothing" if self._loaded is None else f"{self._loaded.network.name!r} of {self._loaded.folder}"
+        return f"<Accelerator at {self.address} with {loaded} loaded>"
+
     def __enter__(self) -> Accelerator:
         return self
 
@@ -70,7 +74,8 @@ class Accelerator:
         self.close()
 
     def close(self) -> None:
-        """Give the line up; the accelerator keeps what it has."""
+        """Give the line up; the accelerator keeps what it has. `reopen` takes it up again."""
+        self._loaded = None
         self._line.close()
 
     def reopen(self) -> None:
@@ -82,7 +87,6 @@ class Accelerator:
             As `open` and `load`.
         """
         self.close()
-        self._loaded = None
         self._connect()
         if self._source is not None:
             self.load(self._source)
@@ -101,11 +105,11 @@ class Accelerator:
         LinkFailed
             If the line goes, or the accelerator is another one.
         """
-        self._loaded = None
         folder = self._folder_of(network)
         program = program_folder(folder if network is None else network, folder)
         loaded = read_accelerator(program)
         self._check(loaded)
+        self._loaded = None
         self._link.restart(edge_registers.CONTROL, edge_registers.SOFT_RESET)
         self._link.exchange(loaded.program, 0)
         self._loaded, self._folder = loaded, program

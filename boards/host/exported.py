@@ -103,5 +103,5 @@ def call(arguments: list[str]) -> None:
     environment = {**os.environ, "AMARANTH_USE_YOSYS": "builtin"}
     done = subprocess.run([sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, env=environment)
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split()).removeprefix("Error: ")
+        said = " ".join((done.stderr or done.stdout).split()).removeprefix("quadrille: ")
         raise InvalidInput(f"Command quadrille {arguments[0]} must do what the driver needs, and says: {said}")

@@ -120,7 +120,7 @@ def parse_address(address: str) -> tuple[str, str, dict[str, str]]:
     InvalidInput
         If it is none.
     """
-    scheme, colon, rest = address.partition(":")
+    scheme, colon, rest = str(address).partition(":")
     place, _, query = rest.partition("?")
     if scheme not in OPTIONS or not colon or not place:
         raise InvalidInput(

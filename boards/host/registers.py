@@ -37,6 +37,10 @@ class Registers:
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
+    def keys(self) -> Iterator[str]:
+        """Their names; `dict(registers)` reads all."""
+        return iter(self)
+
     def __len__(self) -> int:
         return len(self._entries)
 

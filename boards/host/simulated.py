@@ -9,7 +9,7 @@ from quadrille.algo.spec.serial_frames import FLAG
 from quadrille.sim.manifest import Manifest
 from quadrille.sim.serial_line import SerialModel
 
-from .lines import Line
+from .lines import Line, LinkFailed
 
 __all__ = ["FaultyLine", "SimulatedLine"]
 
@@ -23,6 +23,11 @@ class SimulatedLine:
     Attributes
     ----------
     model : the simulation
+
+    Raises
+    ------
+    LinkFailed
+        From `read` and `write`, once it is closed.
     """
 
     latency = 0.0
@@ -31,18 +36,27 @@ class SimulatedLine:
     def __init__(self, design: Path | str | Manifest) -> None:
         self.model = SerialModel(design)
         self.byte_seconds = self.model.cycles_per_byte / CLOCK_HZ
+        self.is_open = True
 
     def write(self, data: bytes) -> None:
         """Queue bytes."""
+        self.check_open()
         self.model.write(data)
 
     def read(self, seconds: float) -> bytes:
         """Simulate until a frame begins or ends, or so many seconds of the accelerator's time have passed."""
+        self.check_open()
         return self.model.read(round(seconds * CLOCK_HZ), stop=FLAG)
 
     def close(self) -> None:
         """End the simulation."""
+        self.is_open = False
         self.model.close()
+
+    def check_open(self) -> None:
+        """Refuse to go on with a simulation that has ended."""
+        if not self.is_open:
+            raise LinkFailed("Simulated line must be open, and is closed")
 
 
 class FaultyLine:

@@ -132,9 +132,22 @@ def test_another_network_comes_to_the_same_hardware(network_path: Path, make_per
 def test_hardware_to_be_kept_must_be_there(network_path: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"^Accelerator's manifest must be readable, and .* is not: No such file"):
         generate(network_path, tmp_path / "hw", accelerator=tmp_path)
-    (tmp_path / "accelerator.json").write_text('{"parameters": {"rows": 3}}')
+    (tmp_path / "accelerator.json").write_text('{"parameters": 3}')
     with pytest.raises(InvalidInput, match=r"^Accelerator's manifest must be as it was generated, and .* is not: "):
         generate(network_path, tmp_path / "hw", accelerator=tmp_path)
+
+
+def test_hardware_to_be_kept_must_be_of_today(network_path: Path, tmp_path: Path) -> None:
+    folder = generate(network_path, tmp_path / "hw", rows=40, columns=16).folder
+    manifest = json.loads((folder / "accelerator.json").read_text())
+    del manifest["parameters"]["lanes"]
+    manifest["parameters"]["groups"] = 3
+    (folder / "accelerator.json").write_text(json.dumps(manifest))
+    message = (
+        r"^Accelerator in .* must be generated anew: its parameters are those of another version, which differs in "
+    )
+    with pytest.raises(InvalidInput, match=f"{message} in groups, lanes$"):
+        generate(network_path, tmp_path / "second", accelerator=folder)
 
 
 def test_baked_hardware_has_nothing_to_load(network_path: Path, tmp_path: Path) -> None:

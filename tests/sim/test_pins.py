@@ -54,6 +54,8 @@ def test_pins_are_played_cycle_by_cycle(counter: Path) -> None:
     model.reset()
     assert model.cycle()["class"] == 0
     model.close()
+    with pytest.raises(InvalidInput, match=r"^Simulation must be open to play a cycle, and is closed$"):
+        model.cycle()
 
 
 def test_values_must_fit_and_pins_must_be_inputs(counter: Path) -> None:
@@ -67,3 +69,5 @@ def test_values_must_fit_and_pins_must_be_inputs(counter: Path) -> None:
 def test_streams_are_no_condition(counter: Path) -> None:
     with Model(counter) as model:
         assert model.run({}, {}).pins["interrupt"] == 0
+    with pytest.raises(InvalidInput, match=r"^Simulation must be open to run, and is closed$"):
+        model.run({}, {})

@@ -173,6 +173,23 @@ def test_a_serial_port_goes_in_mid_run(hardware: Path, port: type, tmp_path: Pat
     cable.pull()
 
 
+def test_a_closed_accelerator_can_be_reopened(hardware: Path, digits: NDArray[np.int64]) -> None:
+    accelerator = Accelerator.open(f"sim:{hardware}")
+    accelerator.load()
+    assert repr(accelerator) == f"<Accelerator at sim:{hardware} with {network(6).name!r} of {hardware} loaded>"
+    with pytest.raises(InvalidInput, match=r"^Network file .*nowhere: must be a file, and does not exist$"):
+        accelerator.load(hardware / "nowhere")  # what was loaded stays
+    results = accelerator.run(digits[:5])
+    accelerator.close()
+    with pytest.raises(InvalidInput, match=r"^Accelerator must be loaded before it runs, and is not$"):
+        accelerator.run(digits[:5])
+    with pytest.raises(LinkFailed, match=r"^Simulated line must be open, and is closed$"):
+        dict(accelerator.registers)
+    accelerator.reopen()
+    assert np.array_equal(accelerator.run(digits[:5]), results)
+    assert dict(accelerator.registers)["results_sent"] == 5
+
+
 @pytest.mark.slow
 def test_another_network_on_the_same_hardware(accelerator: Accelerator, digits: NDArray[np.int64]) -> None:
     other = network(7)
