@@ -293,11 +293,11 @@ def configuration_of(folder: Path) -> Configuration:
     path = folder / f"{TOP}.json"
     try:
         parameters = json.loads(path.read_text(encoding="utf-8"))["parameters"]
-        different = ", ".join(sorted(set(parameters) ^ set(Configuration.defaults())))
+        different = sorted(set(parameters) ^ set(Configuration.defaults()))
         if different:
             raise InvalidInput(
-                f"Accelerator in {folder} must be generated anew: its parameters are those of another version, which "
-                f"differs in {different}"
+                f"Accelerator in {folder} must be generated anew: its parameters are those of another version, "
+                f"which differs in {different[0]}"
             )
         return Configuration.from_record(parameters)
     except OSError as error:
