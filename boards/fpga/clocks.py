@@ -95,10 +95,8 @@ class Pll:
                 multiply = round(hz * factor / source_hz)
                 if multiply not in self.multiplies:
                     continue
-                if self.feedback_of_output:
-                    clock = Clock(source_hz, divide, multiply * output_divide, output_divide, self)
-                else:
-                    clock = Clock(source_hz, divide, multiply, output_divide, self)
+                whole = multiply * output_divide if self.feedback_of_output else multiply
+                clock = Clock(source_hz, divide, whole, output_divide, self)
                 if _within(clock.oscillator_hz, self.oscillator_hz):
                     yield clock
 

@@ -102,6 +102,8 @@ class Device:
         return needs
 
 
+DP16KD, RAMB18 = BlockRam("DP16KD", 18 * 1024), BlockRam("RAMB18", 18 * 1024)
+
 DEVICES: Mapping[str, Device] = {
     device.name: device
     for device in (
@@ -111,7 +113,7 @@ DEVICES: Mapping[str, Device] = {
             luts=24_288,
             flip_flops=24_288,
             block_rams=56,
-            block_ram=BlockRam("DP16KD", 18 * 1024),
+            block_ram=DP16KD,
             multipliers=28,
             nextpnr=("--25k",),
             source="Lattice FPGA-DS-02012, table 1.1",
@@ -122,7 +124,7 @@ DEVICES: Mapping[str, Device] = {
             luts=83_640,
             flip_flops=83_640,
             block_rams=208,
-            block_ram=BlockRam("DP16KD", 18 * 1024),
+            block_ram=DP16KD,
             multipliers=156,
             nextpnr=("--85k",),
             source="Lattice FPGA-DS-02012, table 1.1",
@@ -145,7 +147,7 @@ DEVICES: Mapping[str, Device] = {
             luts=63_400,
             flip_flops=126_800,
             block_rams=270,
-            block_ram=BlockRam("RAMB18", 18 * 1024),
+            block_ram=RAMB18,
             multipliers=240,
             source="AMD DS180, Artix-7 table",
         ),
@@ -155,7 +157,7 @@ DEVICES: Mapping[str, Device] = {
             luts=230_400,
             flip_flops=460_800,
             block_rams=624,
-            block_ram=BlockRam("RAMB18", 18 * 1024),
+            block_ram=RAMB18,
             multipliers=1_728,
             source="AMD DS891, Zynq UltraScale+ EV table",
         ),
@@ -165,7 +167,7 @@ DEVICES: Mapping[str, Device] = {
             luts=1_303_680,
             flip_flops=2_607_360,
             block_rams=4_032,
-            block_ram=BlockRam("RAMB18", 18 * 1024),
+            block_ram=RAMB18,
             multipliers=9_024,
             source="AMD DS890, Virtex UltraScale+ HBM table",
         ),
