@@ -37,7 +37,8 @@ def top(g: Geometry) -> Part:
     window = c.window_rows * c.activation_bits if array else c.banks * c.rows
     steps = c.lanes * 2 * g.partial_bits + g.reference_bits + g.table_address + g.position
     results = c.lanes * c.result_bits + g.position + g.route + g.destination
-    return Part("", "top", {"buffers": 2 * c.buffers * (window + g.tag + steps + results), "one": 1})
+    beats = (c.buffers > 0) * (window + g.tag + steps + results) + (c.buffers > 1) * PORT_BITS
+    return Part("", "top", {"buffers": 2 * beats, "one": 1})
 
 
 def table(module: str, depth: int, width: int) -> Part:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES, elements_of
 from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS
-from quadrille.hw.base.columns import ACCUMULATION
+from quadrille.hw.base.columns import ACCUMULATION, gate_levels
 from quadrille.hw.base.compress import COMPRESSORS
 
 from .geometry import Geometry, Tree, accumulator, tree
@@ -31,7 +31,7 @@ def macros(g: Geometry) -> Iterator[Part]:
     c = g.of
     kind = COMPRESSORS[g.compressor]
     heap = tuple((weight, c.rows) for weight in range(c.cell_bits))
-    whole = tree(heap, g.partial_bits, g.compressor, c.cuts, not kind.registered, ACCUMULATION)
+    whole = tree(heap, g.partial_bits, g.compressor, c.cuts, gate_levels(kind, c.row_enables), ACCUMULATION)
     reference = tree(((0, c.rows),), None, g.compressor)
     if kind.ternary:
         accumulating, words = g.partial_bits, g.partial_bits
@@ -56,7 +56,7 @@ def macros(g: Geometry) -> Iterator[Part]:
                 "cut words": (whole.cut_words + cells * kind.registered) * g.columns,
                 "rows": c.rows * c.weight_planes,
                 "reference adders": reference.size + 2 * g.reference_bits,
-                "registers": c.rows + control + g.reference_bits * (1 + stages),
+                "registers": (1 + 2 * c.row_enables) * c.rows + control + g.reference_bits * (1 + stages),
                 "one": 1,
             },
         )
