@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from .components import parts_of
 from .estimate import Estimator, cost_of
-from .models import fit
+from .models import Model, fit
 from .samples import is_held_out
 from .table import WHOLE, Table
 
-__all__ = ["MEAN", "WORST", "errors_of", "held_out", "left_out", "per_cell_errors", "resource_of"]
+__all__ = ["MEAN", "WORST", "component_errors", "errors_of", "held_out", "left_out", "per_cell_errors", "resource_of"]
 
 MEAN, WORST = 0.10, 0.20
 """What is asked of held-out samples: the mean error, and the largest."""
@@ -39,6 +39,16 @@ def errors_of(table: Table, target: str, samples: Iterable[int]) -> Iterator[tup
         yield number, true, said, said / true - 1
 
 
+def component_errors(table: Table, target: str) -> Iterator[tuple[int, str, float]]:
+    """Of components of large samples that were never fitted the number of the sample, the module, and the error."""
+    resource, estimator = resource_of(target, table), _apart(fit(table)[target])
+    for number, sample in enumerate(table.samples):
+        for part in parts_of(sample) if is_held_out(number) else ():
+            row = table.rows.get((target, number, part.module))
+            if row is not None:
+                yield number, part.module, getattr(estimator.estimate(part), resource) / row.figures[resource] - 1
+
+
 def left_out(table: Table, target: str) -> Iterator[tuple[int, float, float]]:
     """Of each sample whose components are all in the table the error of their sum, by models that are fitted to the
     other samples alone; and the error of so much for each cell, as the others have it."""
@@ -53,8 +63,7 @@ def left_out(table: Table, target: str) -> Iterator[tuple[int, float, float]]:
     for number, true in sums.items():
         others = [row for row in table.rows.values() if row.target == target and row.sample != number]
         model = fit(Table(others, table.samples, table.gates))[target]
-        # The sum of components is not a whole: what they have in common does not matter here.
-        estimator = Estimator(model._replace(together=dict.fromkeys(model.together, 1.0)))
+        estimator = _apart(model)
         said = sum(getattr(estimator.estimate(part), resource) for part in parts_of(table.samples[number]))
         shares = [value / _cells(table, each) for each, value in sums.items() if each != number]
         yield number, said / true - 1, sum(shares) / len(shares) * _cells(table, number) / true - 1
@@ -71,6 +80,11 @@ def per_cell_errors(table: Table, target: str, samples: Iterable[int]) -> Iterat
     share = sum(value / cells for value, cells in fitted) / max(1, len(fitted))
     for number in samples:
         yield number, share * _cells(table, number) / table.rows[target, number, WHOLE].figures[resource] - 1
+
+
+def _apart(model: Model) -> Estimator:
+    """Of components that are no part of a whole: what they have in common does not matter."""
+    return Estimator(model._replace(together=dict.fromkeys(model.together, 1.0)))
 
 
 def _cells(table: Table, number: int) -> float:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards.cost import TARGETS, cost_of
 from quadrille.boards.cost.components import parts_of
-from quadrille.boards.cost.errors import MEAN, WORST, errors_of, held_out, left_out
+from quadrille.boards.cost.errors import MEAN, WORST, component_errors, errors_of, held_out, left_out
 from quadrille.boards.cost.memories import BLOCKS
 from quadrille.boards.cost.models import LIKE, features_of, fit, models_text, place, solve
 from quadrille.boards.cost.samples import sampled
@@ -39,6 +39,16 @@ def test_held_out_accelerators_are_near(target: str) -> None:
     errors = [error for _, _, _, error in errors_of(TABLE, target, held_out(TABLE, target))]
     if not errors:
         pytest.skip(f"the table has no held-out accelerator of {target} yet")
+    assert np.mean(np.abs(errors)) <= MEAN
+    assert np.max(np.abs(errors)) <= WORST
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_large_components_that_no_fit_has_seen_are_near(target: str) -> None:
+    """Macros up to 128 x 32, 256 x 16 and 64 x 64, and what grows with them."""
+    errors = [error for _, _, error in component_errors(TABLE, target)]
+    if not errors:
+        pytest.skip(f"the table has no held-out components of {target} yet")
     assert np.mean(np.abs(errors)) <= MEAN
     assert np.max(np.abs(errors)) <= WORST
 
