@@ -34,7 +34,7 @@ CARRIED = (
     "function.json",
 )
 """What stands beside some designs and whoever simulates them wants."""
-VERSION = 3
+VERSION = 4
 """Of what is made of the same inputs: another one makes every folder anew."""
 
 
@@ -179,6 +179,7 @@ def _files(
 ) -> dict[str, str | bytes]:
     """Everything but the report: contents by name."""
     from quadrille.boards.asic.cell_models import cell_models
+    from quadrille.boards.asic.macro_compilers import compiler_files
     from quadrille.boards.asic.mapping import PORT_LOAD, driving_cell
     from quadrille.boards.asic.memories import blackbox_text, model_text
     from quadrille.boards.asic.openroad import openroad_files
@@ -227,6 +228,7 @@ def _files(
         + "\n",
         f"{top}.sdc": sdc,
         **layout,
+        **compiler_files(mapped.memories, target.name),
         **{name: (source / name).read_bytes() for name in carried},
         TABLES: f"{result}\n",
         AREA: area_picture(result),

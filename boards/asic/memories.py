@@ -14,6 +14,7 @@ __all__ = [
     "blackbox_text",
     "memory_of",
     "model_text",
+    "module_header",
     "starts_with_contents",
 ]
 
@@ -107,7 +108,7 @@ class Memory:
         pins["w_mask"] = ("input", shape.mask_width)
         mask = "" if shape.mask_width == 1 else ".w_mask(w_mask), "
         lines = [
-            *_header(self.adapter, pins),
+            *module_header(self.adapter, pins),
             f"  wire [{shape.bits - 1}:0] stored;",
             f"  {shape.name} store (.clk(clk), .w_en(|w_mask), {mask}.w_addr(w_addr), .w_data(w_data),",
             "    .r_en(r_en), .r_addr(r_addr), .r_data(stored));",
@@ -172,7 +173,9 @@ def starts_with_contents(cell: Mapping[str, Any]) -> bool:
 
 def blackbox_text(shapes: Iterable[MemoryShape]) -> str:
     """Declarations without contents, for a synthesizer or a layout tool."""
-    modules = ["\n".join(["(* blackbox *)", *_header(shape.name, shape.ports), "endmodule", ""]) for shape in shapes]
+    modules = [
+        "\n".join(["(* blackbox *)", *module_header(shape.name, shape.ports), "endmodule", ""]) for shape in shapes
+    ]
     return "\n".join(["// Memories: to be replaced by macros with these pins.", "", *modules])
 
 
@@ -194,7 +197,7 @@ def _model(shape: MemoryShape) -> str:
     ]
     return "\n".join(
         [
-            *_header(shape.name, shape.ports, registered=True),
+            *module_header(shape.name, shape.ports, registered=True),
             f"  reg [{shape.bits - 1}:0] memory [0:{shape.words - 1}];",
             "  always @(posedge clk) begin",
             "    if (r_en) begin",
@@ -212,7 +215,8 @@ def _model(shape: MemoryShape) -> str:
     )
 
 
-def _header(name: str, pins: Mapping[str, tuple[str, int]], *, registered: bool = False) -> list[str]:
+def module_header(name: str, pins: Mapping[str, tuple[str, int]], *, registered: bool = False) -> list[str]:
+    """The lines that begin a module with those pins, by direction and width; outputs may be `registered`."""
     kind = {"input": "input", "output": "output reg" if registered else "output"}
     declared = [
         f"{kind[direction]} {f'[{width - 1}:0] ' if width > 1 else ''}{pin}" for pin, (direction, width) in pins.items()

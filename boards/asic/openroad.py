@@ -110,7 +110,8 @@ def _configuration(
         lines += [
             "",
             "# Memories are black boxes, and the flow stops until each has a macro: let a memory compiler make them",
-            "# with the pins of memories.blackbox.v, and name LEF, Liberty and GDS of these modules here.",
+            "# with the pins of memories.blackbox.v, and name LEF, Liberty and GDS of these modules here. For OpenRAM",
+            "# configurations, and wrappers with such pins around its macros, stand in memories/openram.",
             *(f"#   {shape.name}: {count} of them" for shape, count in memories.items()),
             "#export ADDITIONAL_LEFS = " + " ".join(f"$(HERE){shape.name}.lef" for shape in memories),
             "#export ADDITIONAL_LIBS = " + " ".join(f"$(HERE){shape.name}.lib" for shape in memories),
