@@ -102,7 +102,7 @@ def measure(folder: Path | None) -> dict[str, float | str]:
 
     from quadrille.algo.integer.network_file import read_network, write_network
     from quadrille.flow import generate
-    from quadrille.flow.generation import configuration_of
+    from quadrille.flow.configurations import configuration_of
     from quadrille.flow.verification import predicted_cycles
     from quadrille.sim.verification import verify
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from quadrille.algo.spec import InvalidInput
 
-from .generation import SETTINGS, configuration_of
+from .configurations import SETTINGS, configuration_of
 
 if TYPE_CHECKING:
     from quadrille.boards.fpga.devices import Device

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from quadrille.algo.spec import InvalidInput, Modes
 
+from .configurations import TOP, checked_settings, configuration_of
 from .cost_result import CostEstimate, target_cost
-from .generation import TOP, checked_settings, configuration_of
 from .inspection import network_file
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def cost(
                 raise InvalidInput(f"Option {name} must be left out for an accelerator that is there, and is {value}")
         configuration, timing = on_accelerator(modes, configuration_of(folder))
     else:
-        named = {name: value for name, value in (("engine", engine), ("unit", unit)) if value is not None}
-        chosen = checked_settings({**(settings or {}), **named})
+        chosen = checked_settings(settings, engine=engine, unit=unit)
         configuration, timing = sized(modes, rows=rows, columns=columns, macros=macros or 1, **chosen)
     cycles = [timing.cycles_per_image(number) for number in range(len(modes.names))]
     run = {"cycles": cycles[0], "events": events_of(timing), "period": 1e9 / clock}

@@ -7,7 +7,7 @@ from typing import Any
 
 from quadrille.algo.spec import InvalidInput
 
-from .generation import configuration_of
+from .configurations import configuration_of
 
 __all__ = ["edge_files"]
 

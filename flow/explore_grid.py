@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from quadrille.algo.spec import Conv2d, InvalidInput, Linear, Network
 
-from .generation import checked_settings
+from .configurations import checked_settings
 
 __all__ = ["EXACT", "Grid", "Point", "Variant", "variant_of"]
 

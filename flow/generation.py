@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from quadrille.algo.spec import DEFAULT_MODE, InvalidInput, Modes, Network, as_thresholds, retile
 
+from .configurations import TOP, checked_settings, configuration_of
 from .inspection import network_file
 from .progress import Report, silent
 from .rendering import pictures_beside
@@ -18,32 +19,10 @@ from .results import Result, digest, listed, plain, size
 
 if TYPE_CHECKING:
     from quadrille.boards.fpga.clock_choice import Choice
-    from quadrille.hw.engine import Configuration
 
-__all__ = ["SETTINGS", "TOP", "Generation", "generate"]
+__all__ = ["TOP", "Generation", "generate"]
 
 T = TypeVar("T")
-
-TOP = "accelerator"
-SETTINGS = (
-    "engine",
-    "unit",
-    "banks",
-    "lanes",
-    "word",
-    "frames",
-    "weight_planes",
-    "cuts",
-    "compressor",
-    "memory_cuts",
-    "lane_cuts",
-    "walk_cuts",
-    "patch_cuts",
-    "buffers",
-    "activation_cuts",
-    "converter",
-)
-"""What can be chosen beside the shape of the macros; everything else follows from the network."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +152,7 @@ def generate(
         rewritten = tuple(dict.fromkeys(choice.name for choice in choices if choice.cheaper))
     if retiled or thresholds:
         contents = contents_of(loaded)
-    named = {name: value for name, value in (("engine", engine), ("unit", unit)) if value is not None}
-    chosen = checked_settings({**(settings or {}), **named})
+    chosen = checked_settings(settings, engine=engine, unit=unit)
     progress("mapping", 0, 3)
     started = time.perf_counter()
     shape = {"rows": rows, "columns": columns, "macros": macros}
@@ -278,51 +256,3 @@ def contents_of(modes: Modes) -> bytes:
     from quadrille.algo.integer.network_file import modes_bytes, network_bytes
 
     return network_bytes(modes.default) if modes.names == (DEFAULT_MODE,) else modes_bytes(modes)
-
-
-def configuration_of(folder: Path) -> Configuration:
-    """The configuration of the accelerator in `folder`, from its manifest.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such manifest, or it is not that of an accelerator as it is generated today.
-    """
-    from quadrille.hw.engine import Configuration
-
-    path = folder / f"{TOP}.json"
-    try:
-        parameters = json.loads(path.read_text(encoding="utf-8"))["parameters"]
-        different = sorted(set(parameters) ^ set(Configuration.defaults()))
-        if different:
-            raise InvalidInput(
-                f"Accelerator in {folder} must be generated anew: its parameters are those of another version, "
-                f"which differs in {different[0]}"
-            )
-        return Configuration.from_record(parameters)
-    except OSError as error:
-        raise InvalidInput(f"Accelerator's manifest must be readable, and {path} is not: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"Accelerator's manifest must be as it was generated, and {path} is not: {error}") from None
-
-
-def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
-    """`settings`, as values or as written on a command line, as the engine takes them.
-
-    Raises
-    ------
-    InvalidInput
-        If one is not in SETTINGS or its value is impossible.
-    """
-    from quadrille.hw.engine.parameters import PARAMETERS
-
-    known = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in SETTINGS}
-    for name in settings:
-        if name not in known:
-            raise InvalidInput(f"Setting of an accelerator must be one of {', '.join(SETTINGS)}, not {name!r}")
-    chosen = {name: known[name].parse(TOP, str(value)) for name, value in settings.items()}
-    if "unit" in chosen and chosen.get("engine") != "mac":
-        raise InvalidInput(f"Unit must be given for engine mac alone, not for engine {chosen.get('engine', 'cim')}")
-    return chosen

@@ -195,7 +195,7 @@ def _mode(name: str, network: Network) -> ModeDescription:
 
 def configuration_beside(folder: Path) -> Configuration | None:
     """The configuration of the accelerator in `folder`; None if there is none."""
-    from .generation import TOP, configuration_of
+    from .configurations import TOP, configuration_of
 
     return configuration_of(folder) if (folder / f"{TOP}.json").is_file() else None
 

@@ -101,7 +101,7 @@ def lay_out(
     from quadrille.hw.engine import compile_network
     from quadrille.hw.export import publish
 
-    from .generation import checked_settings
+    from .configurations import checked_settings
 
     if configuration is None:
         chosen = checked_settings(settings or {})

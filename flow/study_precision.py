@@ -75,7 +75,8 @@ def study_precision(
     from quadrille.hw.engine.sizing import Sizing
     from quadrille.hw.export import publish
 
-    from .generation import checked_settings, network_file
+    from .configurations import checked_settings
+    from .inspection import network_file
 
     source, folder = network_file(network), Path(folder)
     modes = read_modes(source)
@@ -90,8 +91,7 @@ def study_precision(
     if not 1 <= count <= len(data.held_out_images):
         most = len(data.held_out_images)
         raise InvalidInput(f"Images of the study must be from 1 to the {most} held out of {data.name}, not {count}")
-    named = {name: value for name, value in (("engine", engine), ("unit", unit)) if value is not None}
-    chosen = checked_settings({**(settings or {}), **named})
+    chosen = checked_settings(settings, engine=engine, unit=unit)
     size = Sizing(modes).size(rows=rows, columns=columns, macros=1 if macros is None else macros, **chosen)
     shape = ("engine", *(("unit",) if size.configuration.engine == "mac" else ()), "rows", "columns", "macros")
     options = {

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quadrille.algo.spec import DEFAULT_MODE, InvalidInput, Modes, Network
 
+from .configurations import TOP, configuration_of
 from .executors import InTurn, executor, workers_of
-from .generation import TOP, configuration_of
 from .progress import Report, silent
 from .rendering import RENDERED, fidelities, qualities, rendered, renders
 from .results import Result, percent, plain, read_json, size

@@ -12,10 +12,11 @@ from quadrille.algo.integer import write_network
 from quadrille.algo.spec import InvalidInput, Network
 from quadrille.boards.cost import TARGETS, cost_of
 from quadrille.flow.command_line import cli
+from quadrille.flow.configurations import configuration_of
 from quadrille.flow.console import play
 from quadrille.flow.cost import PICTURE, cost
 from quadrille.flow.cost_result import CostEstimate
-from quadrille.flow.generation import configuration_of, generate
+from quadrille.flow.generation import generate
 
 SHAPE: dict[str, Any] = {"rows": 40, "columns": 16, "macros": 1, "settings": {"lanes": 4, "frames": 8}}
 
