@@ -72,8 +72,8 @@ def explore(
     ------
     InvalidInput
         If the network cannot be read or has several modes, there is no cost model for the target, or none of energy
-        where that is asked for, there are not so many images, `folder` has another exploration to go on with or cannot
-        be written.
+        where that is asked for, there are not so many images, no point can be built, `folder` has another exploration
+        to go on with or cannot be written.
     MissingTool
         As `executor`.
     """
@@ -111,6 +111,8 @@ def explore(
         workers = workers_of(pool)
     records = [work.record(point, source) for point in grid.points()]
     costed = [record for record in records if "skipped" not in record]
+    if not costed:
+        raise InvalidInput(f"Grid must have a point that can be built, and has none: {records[0]['skipped']}")
     asked = (*USUAL, "energy") if energy else USUAL
     front = front_of(costed, asked)
     publish(

@@ -63,9 +63,9 @@ def study_activation(
     folder = Path(folder)
     wanted = {"bits": options.bits, "fraction": options.fraction, "error": options.error}
     records = read_records(folder, wanted, choices={}, records=[])
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     work = ActivationWork(options, folder, records, on_run or (lambda line: None))
     with executor(jobs, scheduler) as pool:
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
         if isinstance(pool, InTurn):
             runs = [(name, target) for target in work.targets for name in options.functions]
             for done, (name, target) in enumerate(runs):

@@ -94,9 +94,9 @@ def study(
     folder = Path(folder)
     _check(options)
     records = _recorded(folder, options)
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     work = _Work(options, folder, records, progress, on_run, train or train_grain, sweep or sweep_network)
     with executor(jobs, scheduler) as pool:
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
         if isinstance(pool, InTurn):
             for seed, grain in options.runs:
                 work.run(seed, grain)

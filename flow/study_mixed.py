@@ -84,10 +84,10 @@ def study_mixed(
         "target": chosen.pruning.compression,
     }
     records = read_records(folder, options, runs=[])
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     planned = [(method, seed) for seed in range(seeds) for method in methods]
     done = {(each["method"], each["seed"]) for each in records["runs"]}
     with executor(jobs, scheduler) as pool:
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
         # Where nothing else works, progress can be told of within a training.
         work = _Work(recipe, data, options["epochs"], folder, progress if isinstance(pool, InTurn) else silent)
         tasks = (

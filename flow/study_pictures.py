@@ -82,8 +82,8 @@ def study_pictures(
     folder = Path(folder)
     shapes = {name: study_picture(options, name).shape for name in options.pictures}  # refuses a missing one now
     records = _recorded(folder, options)
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     with executor(jobs, scheduler) as pool:
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
         work = _Work(options, folder, records, pool, progress, on_run)
         work.search()
         chosen = best_settings(records["search"])

@@ -105,8 +105,8 @@ def study_precision(
     records = read_records(folder, options, modes=[], trainings=[])
     missing = [mode for mode in modes.names if all(record["mode"] != mode for record in records["modes"])]
     compared = comparison(modes, folder, count, trainings) if seeds else None
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     with executor(jobs, scheduler) as pool:
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
         tasks = ((mode, (modes.network(mode), data.name, count)) for mode in missing)
         for mode, share in as_done(pool, mode_accuracy, tasks):
             number = modes.index(mode)

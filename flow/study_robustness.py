@@ -99,11 +99,11 @@ def study_robustness(
         "rounds": rounds,
     }
     records = read_records(folder, options, runs=[])
-    publish(folder, {})  # says that the folder cannot be written before the work, not after it
     total = seeds * len(methods)
     done = {(each["method"], each["seed"]) for each in records["runs"]}
     missing = [(method, seed) for seed in range(seeds) for method in methods if (method, seed) not in done]
     with executor(jobs, scheduler) as pool:
+        publish(folder, {})  # says that the folder cannot be written before the work, not after it
         # Where nothing else works, progress can be told of within a training.
         work = _Work(chosen, data, options, folder, progress if isinstance(pool, InTurn) else silent)
         tasks = (((method, seed), (method, seed, len(records["runs"]), total)) for method, seed in missing)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quadrille.algo.integer import write_network
 from quadrille.algo.spec import InvalidInput, Network
+from quadrille.flow.explore import explore
 from quadrille.flow.explore_front import front_of
 from quadrille.flow.explore_grid import Grid, Point, Variant, variant_of
 
@@ -60,3 +64,11 @@ def test_arithmetic_is_the_networks_own_wherever_it_is_the_same(small_network: N
 def test_grids_are_checked(lists: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         Grid(**{"rows": (8,), "columns": (8,), **lists})
+
+
+def test_a_grid_without_a_point_is_refused(make_perceptron: Callable[..., Network], tmp_path: Path) -> None:
+    path = write_network(make_perceptron(), tmp_path / "network.safetensors")
+    message = r"^Grid must have a point that can be built, and has none: Lanes must be at most the 8 columns of "
+    with pytest.raises(InvalidInput, match=message):
+        explore(path, tmp_path / "out", Grid(rows=(40, 64), columns=(8,), lanes=(16,)), target="ultrascale+", images=5)
+    assert not list((tmp_path / "out").glob("*.csv"))

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from quadrille.algo.nn.study import StudyOptions
+from quadrille.algo.spec import InvalidInput
 from quadrille.flow.modes_training import train_modes
 from quadrille.flow.robustness_tables import METHODS
 from quadrille.flow.study_activation import ActivationOptions, study_activation
@@ -96,6 +99,14 @@ def test_activation_cost_by_two_processes(tmp_path: Path) -> None:
     assert len(shared.records) == len(told) == 2
     again = study_activation(options, tmp_path / "shared", jobs=2, on_run=told.append)
     assert again.records == shared.records and len(told) == 2
+
+
+def test_work_that_nobody_does_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"^Number of jobs must be a positive integer, not 0$"):
+        study(StudyOptions(**TINY), tmp_path / "a", jobs=0)
+    with pytest.raises(InvalidInput, match=r"^Number of jobs must be a positive integer, not 0$"):
+        study_mixed("msq-digits", tmp_path / "b", seeds=1, epochs=2, jobs=0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_checkpoints_stay_on_the_machine_of_their_folder(tmp_path: Path) -> None:
