@@ -54,7 +54,7 @@ SAMPLES: Mapping[str, tuple[Mapping[str, Any] | None, Mapping[str, Any]]] = {
     ),
 }
 """By name what `random_network` makes, or none: digits, with data of theirs; and what `generate` is asked for."""
-IMAGES = 24
+IMAGES = 12
 
 
 def measured(name: str, target: str, timeout: float) -> EnergyRow:

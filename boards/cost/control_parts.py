@@ -89,17 +89,17 @@ def patches(g: Geometry) -> Part:
     rows = c.banks * c.window_rows
     planes = c.activation_bits
     turn = (max(c.word, c.window_rows, 2) - 1).bit_length()
-    turned = planes * c.banks << turn
+    size = planes * c.banks << turn
     array = c.engine == "mac"
     read = 4 + c.banks * ((c.word - 1).bit_length() + count_bits(c.word) + 2 * g.row) + g.tag
-    cuts = (planes * c.word, turned + rows, turned + rows)[: c.patch_cuts]
+    cuts = (planes * c.word, size + rows, size + rows)[: c.patch_cuts]
     return Part(
         "patches",
         "patch reader for windows" if array else "patch reader",
         {
             "patches": planes * rows,
             "words": planes * c.word,
-            "turned": turned * turn,
+            "turned": planes * c.banks * _turned(c.word, c.window_rows, turn),
             "slid": planes * rows * g.row * (c.kernel_size > 1),
             "wanted": rows * g.row,
             "pointers": g.element,
@@ -111,6 +111,16 @@ def patches(g: Geometry) -> Part:
             "one": 1,
         },
     )
+
+
+def _turned(word: int, rows: int, turn: int) -> int:
+    """Multiplexers that turn `word` bits within 2**`turn` places, a power of two after the other, of which the first
+    `rows` are wanted: those whose inputs are not all 0, and on which something depends."""
+    size, found = 1 << turn, 0
+    for step in range(turn):
+        filled, wanted = word + (2 << step) - 1, rows + size - (2 << step)
+        found += min(size, filled, wanted)
+    return found
 
 
 def sequencer(g: Geometry) -> Part:

@@ -31,6 +31,9 @@ DELAY = 6000
 """Picoseconds that ABC may take on a family whose look-up tables it maps for delay: in a whole accelerator the longest
 path is about that, and a component that is shorter by itself must not pay for a speed that nobody asks of it."""
 
+CONSTANTS = ("proc", *("opt_expr", "opt_clean", "opt_hier") * 3)
+"""Commands that let what is constant be known across borders, as it is where these are dissolved."""
+
 Figures = dict[str, float]
 
 
@@ -79,7 +82,8 @@ def measure_components(
 ) -> dict[str, Figures]:
     """What components of a design take of `target`, each without those within it, by MEASURED.
 
-    Others are black boxes, but for those that `wanted` ones are within.
+    Others are black boxes, but for those that `wanted` ones are within, and the macros in front of the reader, which
+    decide which of its bits are constant.
 
     Raises
     ------
@@ -89,6 +93,8 @@ def measure_components(
         If pyosys is not installed.
     """
     kept = [each for each in design.components if each in wanted or not each or set(design.children(each)) & {*wanted}]
+    if "reader" in wanted:
+        kept += [each for each in design.components if each.startswith("macro") and each not in kept]
     hidden = [each for each in design.components if each not in kept]
     with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
         folder = Path(name)
@@ -102,12 +108,12 @@ def measure_components(
             found = _mapped(folder, reading, target, [each for each in kept if each], timeout)
             return {each: figures for each, figures in found.items() if each in wanted}
         delay = f"scratchpad -set abc9.D {DELAY}"
-        modules = _synthesized(folder, [*reading, delay], target, timeout)["modules"]
+        modules = _synthesized(folder, [*reading, *CONSTANTS, delay], target, timeout)["modules"]
     figures: dict[str, Figures] = {}
-    for each in kept:
+    for each in wanted:
         module = modules[f"\\{TOP}.{each}" if each else f"\\{TOP}"]
         figures[each] = _counted(module.get("num_cells_by_type", {}), target)
-    return {each: figures[each] for each in wanted}
+    return figures
 
 
 def measure_whole(design: Design, target: Fpga | CellLibrary, *, timeout: float = 1800.0) -> Figures:
