@@ -4,7 +4,8 @@ from .accelerator import Accelerator
 from .activation import ActivationUnit
 from .compilation import compile_network
 from .configuration import Configuration
-from .mapping import Plan, plan
+from .mapping import Plan
+from .planning import plan
 from .pooling import PoolingUnit
 from .program import Program
 from .requantizer import Requantizer

@@ -14,9 +14,10 @@ from .conversions import Converters
 from .delays import Delays, delays_of
 from .fitting import check_given, check_named, needed_by_all
 from .layers import Layer, layers_of
-from .mapping import Plan, plan, precision_of, rows_of
+from .mapping import Plan, precision_of, rows_of
 from .once import Known, Once, anew
 from .placement import power_of_two
+from .planning import plan
 from .targets import elements_per_data_word
 from .tiles import WeightTiles
 from .timing import Stage, Timing, stages_of

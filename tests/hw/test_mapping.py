@@ -11,8 +11,9 @@ from quadrille.algo.spec import (
     InvalidInput,
     Network,
 )
-from quadrille.hw.engine.mapping import PADDING, Channels, plan
+from quadrille.hw.engine.mapping import PADDING, Channels
 from quadrille.hw.engine.placement import Buffer, Place, allocate
+from quadrille.hw.engine.planning import plan
 from quadrille.tb.networks import random_convolutional_network, random_linear_network
 
 SHAPES = [
