@@ -175,7 +175,7 @@ def table(cache: Path) -> list[Row]:
         ratio = f"{sliced.cell_operations / plain.cell_operations:.1f} x plain"
         asked = {128: "at least 15 x; ", 256: "at least 60 G cells/s; "}.get(columns, "")
         table.append((f"simulation, {ROWS}x{columns}", speed, asked + ratio))
-        if columns in (64, 256):
+        if columns in (64, 128, 256):
             other = measure(partial(CimMacro, rows=ROWS, columns=columns, compressor="lut6"), columns, cache)
             share = f"{other.cycles_per_second / sliced.cycles_per_second:.2f} x full adders"
             speed = f"{other.cycles_per_second / 1e6:.2f} M cycles/s, {other.cell_operations / 1e9:.1f} G cells/s"

@@ -88,7 +88,7 @@ class AsicExport(Kept):
             ),
             ("latches", f"{self.latches:,}"),
             *([("memories", f"{boxes} black boxes, {bits:,} bits, not in the area")] if boxes else []),
-            ("leakage", f"{self.leakage / 1e3:,.1f} uW"),
+            ("leakage", f"{self.leakage / 1e3:,.1f} uW" if self.leakage >= 1e3 else f"{self.leakage:.1f} nW"),
             ("clock period", f"{self.reached:.3f} ns before layout, without wires{wanted}"),
             *([("unchanged", "nothing that matters is new since this was made")] if self.unchanged else []),
             *([("files", f"{self.folder}/ {' '.join(places)}")] if places else []),

@@ -34,7 +34,7 @@ CARRIED = (
     "function.json",
 )
 """What stands beside some designs and whoever simulates them wants."""
-VERSION = 4
+VERSION = 5
 """Of what is made of the same inputs: another one makes every folder anew."""
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from quadrille.sim.manifest import Manifest
     from quadrille.sim.schedule import Schedule
 
-__all__ = ["IMAGES", "power_of"]
+__all__ = ["IMAGES", "check_results", "power_of"]
 
 IMAGES = 50
 """Images that are run unless told otherwise."""
@@ -168,7 +168,7 @@ def _run_images(manifest: Manifest, mapped: MappedNetlist, images: int | None, p
             accelerator, mapped, pictures, schedule, lambda share: progress("simulation", round(share * count), count)
         )
         saif = saif_text(switching, manifest.top).encode()
-    _check_results(accelerator, accelerator.results(words, schedule), pictures)
+    check_results(accelerator, accelerator.results(words, schedule), pictures)
     data = f"{count} random images" if name == "random" else f"{count} images of {name}"
     return Played(data, switching, saif, count)
 
@@ -192,7 +192,14 @@ def _compiled(
         return words, read_saif(counted, accelerator.manifest.top), counted.read_bytes()
 
 
-def _check_results(accelerator: Accelerator, results: NDArray[Any], pictures: NDArray[Any]) -> None:
+def check_results(accelerator: Accelerator, results: NDArray[Any], pictures: NDArray[Any]) -> None:
+    """Refuse `results` that are not those of the accelerator's network for `pictures`.
+
+    Raises
+    ------
+    InvalidInput
+        If there is one that differs.
+    """
     from quadrille.algo.integer.execution import Executor
 
     network = accelerator.network

@@ -39,7 +39,6 @@ class NetlistPower(Result):
     """
 
     title: ClassVar[str] = "Power"
-    headings: ClassVar[tuple[str, ...]] = ("module", "mW", "", "clock", "switching", "internal", "leakage", "pJ/image")
 
     top: str
     library: str
@@ -75,9 +74,15 @@ class NetlistPower(Result):
             ("files", listed(self.folder, self.files)),
         ]
 
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Of the table of the modules."""
+        each = "pJ/image" if self.images else "pJ/cycle"
+        return ("module", "mW", "", "clock", "switching", "internal", "leakage", each)
+
     def rows(self) -> list[list[str]]:
         """The table of the modules: mW, and shares of it."""
-        per_image = self.cycles / self.images if self.images else 0.0
+        cycles = self.cycles / self.images if self.images else 1.0
         found: list[list[str]] = []
         for module in self.modules:
             power = module.power(self.period)
@@ -88,7 +93,7 @@ class NetlistPower(Result):
                     f"{power:.4f}",
                     f"{100 * power / self.power if self.power else 0:.1f} %",
                     *(f"{each:.4f}" for each in (*milliwatts, module.leakage * 1e-6)),
-                    f"{power * self.period * per_image:,.1f}" if self.images else "",
+                    f"{module.energy(self.period) * 1e-3 * cycles:,.{1 if self.images else 3}f}",
                 ]
             )
         return found

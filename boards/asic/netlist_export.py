@@ -17,6 +17,7 @@ from ..targets import CellLibrary
 from .cell_functions import buffer_of, check_complete, ties_of
 from .elaboration import elaborate, elaborated
 from .hierarchy import ModuleCost, flattened, module_costs
+from .idle import drop_idle
 from .latch_cells import store_in_latches
 from .liberty import Library
 from .mapping import Mapping as CellMapping
@@ -143,6 +144,7 @@ def map_design(
             run_yosys(commands, noun, timeout)
             modules: dict[str, dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))["modules"]
             _check_mapped(modules, target)
+            drop_idle(modules, top, mapping.library)
             progress("timing")
             found = _measured(top, named(modules, mapping.library), mapping.library, clock_period, clock, latches)
     return replace(found, nand_area=nand_area, rtl=rtl_text, memories=design.shapes, largest_memory=design.largest)
@@ -182,7 +184,7 @@ def _finishing(library: Library, dont_use: Sequence[str]) -> list[str]:
     apart = "" if buffer is None else f"insbuf -buf {' '.join(buffer)}"
     return [
         "delete t:$scopeinfo",
-        "opt_clean",
+        "opt_clean -purge",  # other names of a net too, or each would get a buffer
         "setundef -zero",
         *(command for command in (tied, apart) if command),
         "opt_clean",

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.boards.asic.liberty import open_library
+from quadrille.boards.asic.power import read_netlist
 from quadrille.flow.asic_report import AsicExport
 from quadrille.flow.blocks import component
 from quadrille.flow.command_line import cli
@@ -68,6 +70,14 @@ def test_a_netlist_is_a_folder_like_its_source(netlist: AsicExport, macro: Path)
         assert "export DESIGN_NAME = cim_macro" in configuration and f"export PLATFORM = {platform}" in configuration
         assert "create_clock" in (folder / "openroad" / platform / "constraint.sdc").read_text()
     assert (folder / "openroad" / "cim_macro.v").read_text() == (macro / "cim_macro.v").read_text()
+
+
+def test_every_cell_has_a_reader(netlist: AsicExport) -> None:
+    found = read_netlist(netlist.folder / "cim_macro.v", "cim_macro", open_library(LIBRARY)).netlist
+    read = {net for instance in found.instances for _, net in instance.pins("input")}
+    read |= {net for nets in found.outputs.values() for net in nets}
+    idle = [each.name for each in found.instances if not any(net in read for _, net in each.pins("output"))]
+    assert idle == []
 
 
 def test_nothing_new_nothing_made(netlist: AsicExport, macro: Path, tmp_path: Path) -> None:
