@@ -17,7 +17,8 @@ from .page import report
 from .progress import shown
 from .results import read_json
 from .training import train
-from .verification import Verification, verify
+from .verification import verify
+from .verification_result import Verification
 
 __all__ = ["demo", "main"]
 

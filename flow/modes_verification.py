@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from .progress import Report, silent
 from .results import Result, percent, plain
 from .tables import table_html, table_text
-from .verification import Verification, verify
+from .verification import verify
+from .verification_result import Verification
 
 __all__ = ["ALL", "ModesVerification", "verify_modes"]
 
