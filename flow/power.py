@@ -126,13 +126,15 @@ def _library(mapping: dict[str, Any], files: Sequence[Path]) -> Library:
     from quadrille.boards.asic.liberty import open_library
     from quadrille.boards.targets import LIBRARIES, library
 
-    name = mapping.get("library")
     if files:
         return open_library(files)
+    name, wanted = mapping.get("library"), ", ".join(mapping.get("liberty", ()))
     if name not in LIBRARIES:
-        wanted = ", ".join(mapping.get("liberty", ()))
         raise InvalidInput(f"Liberty files of the netlist must be given, {wanted}, as library {name!r} is not known")
-    return open_library(library(str(name)).files)
+    try:
+        return open_library(library(str(name)).files)
+    except InvalidInput as missing:
+        raise InvalidInput(f"Liberty files of the netlist must be given, {wanted}, or be found: {missing}") from None
 
 
 def _period(folder: Path) -> float | None:

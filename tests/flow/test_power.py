@@ -72,7 +72,7 @@ def test_a_block_plays_its_testbench(macro: Path, capsys: pytest.CaptureFixture[
         (macro / path).unlink()
 
 
-def test_what_is_refused(macro: Path, tmp_path: Path) -> None:
+def test_what_is_refused(macro: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         InvalidInput, match=r"^Design must be a netlist with a clock that export --asic wrote, and .*design holds none$"
     ):
@@ -81,6 +81,16 @@ def test_what_is_refused(macro: Path, tmp_path: Path) -> None:
         InvalidInput, match=r"^Liberty files of the netlist must be given, small\.lib, as library 'small' is not known$"
     ):
         power_of(macro)
+    known = json.loads((macro / "cim_macro.json").read_text())
+    known["mapping"]["library"] = "nangate45"
+    for path in macro.glob("*.v*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "cim_macro.json").write_text(json.dumps(known))
+    monkeypatch.delenv("QUADRILLE_DATA", raising=False)
+    with pytest.raises(
+        InvalidInput, match=r"^Liberty files of the netlist must be given, small\.lib, or be found: .* is not set$"
+    ):
+        power_of(tmp_path)
     with pytest.raises(InvalidInput, match=r"^Images must be given for an accelerator, and cim_macro is none$"):
         power_of(macro, images=5, liberty=[SMALL])
 
