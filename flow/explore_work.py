@@ -17,9 +17,7 @@ from .results import digest
 if TYPE_CHECKING:
     from quadrille.hw.engine.sizing import Size, Sizing
 
-__all__ = ["CHUNK", "clocked", "cost_points", "make_variant"]
-
-CHUNK = 1000  # images that are executed at a time
+__all__ = ["clocked", "cost_points", "make_variant"]
 
 
 def make_variant(
@@ -30,6 +28,8 @@ def make_variant(
     `training` are images to calibrate with; without `labels` there is no accuracy. Why there is no such network, if
     there is none.
     """
+    from quadrille.algo.integer import accuracy
+
     network, changed = network_of(contents), ()
     if variant != Variant():
         from quadrille.algo.integer.network_file import network_bytes
@@ -41,19 +41,7 @@ def make_variant(
             return str(error)
         network = Network(network.name, network.nodes, {**network.notes, "converters": variant.name})
         contents = network_bytes(network)
-    return contents, changed, None if labels is None else accuracy_of(network, held_out, labels)
-
-
-def accuracy_of(network: Network, images: Any, labels: Any) -> float:
-    """The share of `images` that the integers of `network` put in their class."""
-    from quadrille.algo.integer import Executor
-
-    executor, result = Executor(network), network.result.name
-    right = 0
-    for at in range(0, len(images), CHUNK):
-        answers = executor.run(images[at : at + CHUNK], keep=[result])[result]
-        right += int((answers.reshape(-1) == labels[at : at + CHUNK]).sum())
-    return right / len(images)
+    return contents, changed, None if labels is None else accuracy(network, held_out, labels)
 
 
 def cost_points(
