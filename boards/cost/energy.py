@@ -17,13 +17,16 @@ from .components import parts_of
 from .energy_table import EnergyRow, EnergyTable
 from .estimate import Estimator
 from .events import EVENTS, group_of
-from .models import dot, solve
+from .models import dot, solve, solve_factors
 from .parts import Part
 
 __all__ = ["Energy", "EnergyModel", "energy_models", "energy_of", "errors_of", "fit_energy"]
 
 PICO = 1e-3
 """Of a nanowatt for a nanosecond, in femtojoules, and of a femtojoule in picojoules."""
+
+SHARES = {"registers by cycle": 0.5, "registers by event": 0.5, "words by cycle": 1.0, "area by event": 1.0}
+"""As the hardware is written, before anything is measured: of the clock of a flip-flop, and of what area switches."""
 
 Features = dict[str, float]
 
@@ -73,26 +76,24 @@ def energy_of(
 def features_of(part: Part, estimator: Estimator, cycles: float, events: Mapping[str, float]) -> Features:
     """What the energy of a component is counted in.
 
-    Registers are clocked in every cycle, unless they share an enable: then with their events. Words of memories and
-    cells that are made of flip-flops have a gated clock each. Logic switches with events, and so do the multiplexers
-    behind stored bits.
+    Registers are clocked in every cycle, or with an event where they share an enable; so are those behind memories that
+    are made of flip-flops. Words of such memories and rows of cells have a gated clock each. All else switches with the
+    events.
     """
-    logic = estimator.estimate(part._replace(memories=()))
-    placed = [estimator.placed(memory) for memory in part.memories]
-    bits = sum(each.features.get("stored bits", 0.0) for each in placed)
-    words = sum(each.features.get("words", 0.0) for each in placed)
-    registers = logic.flip_flops
+    whole, logic = estimator.estimate(part), estimator.estimate(part._replace(memories=()))
+    placed = [estimator.placed(memory).features for memory in part.memories]
+    words = sum(each.get("words", 0.0) for each in placed)
+    registers = logic.flip_flops + sum(each.get("read bits", 0.0) for each in placed)
     group = group_of(part.module)
     if group == "macro":
-        cells = part.features.get("cells", 0.0)
-        registers, words = max(0.0, registers - cells), words + part.features.get("rows", 0.0)
-    found = {"registers by cycle": cycles * registers, "words by cycle": cycles * words}
-    for event in EVENTS[group]:
-        count = events.get(event, 0.0)
-        found[f"registers by {event}"] = count * registers
-        found[f"area by {event}"] = count * logic.area
-        found[f"bits by {event}"] = count * bits
-    return found
+        registers, words = max(0.0, registers - part.features.get("cells", 0.0)), part.features.get("rows", 0.0)
+    events_here = EVENTS[group]
+    return {
+        "registers by cycle": cycles * registers,
+        "words by cycle": cycles * words,
+        f"registers by {events_here[0]}": events.get(events_here[0], 0.0) * registers,
+        **{f"area by {event}": events.get(event, 0.0) * whole.area for event in events_here},
+    }
 
 
 @cache
@@ -106,18 +107,20 @@ def fit_energy(target: str, table: EnergyTable) -> EnergyModel:
     """The model of a library, by the rows of `table` that are not held out."""
     rows = [row for row in table.fitted if row.target == target]
     estimator = Estimator.of(target)
-    groups: dict[str, list[tuple[Features, float]]] = {group: [] for group in EVENTS}
-    for row in rows:
-        for group, features in _grouped(row, estimator).items():
-            figures = row.groups.get(group, {})
-            groups[group].append((features, (figures.get("clock", 0.0) + figures.get("data", 0.0)) / PICO))
-    # What a feature takes in the mean of all groups, whatever the event, is where those of each start from.
-    pooled = [(_pooled(features), value) for found in groups.values() for features, value in found]
-    common = solve([features for features, _ in pooled], [value for _, value in pooled], {})
-    coefficients: dict[str, Mapping[str, float]] = {}
-    for group, found in groups.items():
-        prior = {name: common.get(_whatever(name), 0.0) for features, _ in found for name in features}
-        coefficients[group] = solve([features for features, _ in found], [value for _, value in found], prior)
+    coefficients: dict[str, dict[str, float]] = {group: {} for group in EVENTS}
+    for part in ("clock", "data"):
+        found = [
+            (group, {name: value for name, value in features.items() if name.startswith("area") == (part == "data")})
+            for row in rows
+            for group, features in _grouped(row, estimator).items()
+        ]
+        values = [row.groups.get(group, {}).get(part, 0.0) / PICO for row in rows for group in _grouped(row, estimator)]
+        # What it takes in the mean of all groups is where each starts from.
+        unit = solve([{"": _pooled(features)} for _, features in found], values, {}).get("", 0.0)
+        for group, own in coefficients.items():
+            chosen = [(features, value) for (name, features), value in zip(found, values, strict=True) if name == group]
+            prior = {name: unit * SHARES[_whatever(name)] for features, _ in chosen for name in features}
+            own.update(solve_factors([features for features, _ in chosen], [value for _, value in chosen], prior))
     area = sum(row.area for row in rows)
     return EnergyModel(target, coefficients, sum(row.leakage for row in rows) / area, len(rows))
 
@@ -137,12 +140,9 @@ def _whatever(name: str) -> str:
     return name if name.endswith(" by cycle") else f"{name.partition(' by ')[0]} by event"
 
 
-def _pooled(features: Mapping[str, float]) -> Features:
-    """Features of whichever event, together."""
-    found: Features = {}
-    for name, value in features.items():
-        found[_whatever(name)] = found.get(_whatever(name), 0.0) + value
-    return found
+def _pooled(features: Mapping[str, float]) -> float:
+    """Features of whichever event, together, as SHARES count them."""
+    return sum(SHARES[_whatever(name)] * value for name, value in features.items())
 
 
 def errors_of(table: EnergyTable, rows: Iterable[EnergyRow]) -> list[tuple[str, float, float]]:

@@ -12,22 +12,22 @@ __all__ = ["EVENTS", "events_of", "group_of"]
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "top": ("steps",),
     "loader": ("input words",),
-    "inputs": ("input words", "reads"),
+    "inputs": ("reads", "input words"),
     "features": ("reads", "slots"),
-    "patches": ("reads", "planes"),
+    "patches": ("reads",),
     "sequencer": ("instructions",),
     "program": ("instructions",),
     "tiles": ("instructions",),
     "modes": ("instructions",),
     "weight_loader": ("weight rows",),
     "weights": ("weight rows",),
-    "macro": ("planes", "windows"),
+    "macro": ("planes", "weight rows"),
     "reader": ("steps",),
     "converter": ("steps",),
     "dequantizer": ("steps",),
     "path": ("slots",),
 }
-"""By group of components what it does something at."""
+"""By group of components what it does something at, first what lets its registers take something."""
 
 
 def group_of(module: str) -> str:

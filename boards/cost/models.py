@@ -31,10 +31,14 @@ __all__ = [
     "place",
     "soft_products",
     "solve",
+    "solve_factors",
 ]
 
 RIDGE = 0.01
 """Of the squared relative error of a row, what a coefficient costs that differs from STRUCTURE's by a typical row."""
+
+FACTOR_RIDGE = 0.02
+"""Of the squared relative error of a row, what a coefficient costs that is twice what it was before, or none."""
 
 LIKE = {"ecp5": "ultrascale+"}
 """Families that have the numbers of another as long as there is no synthesis of theirs; memories are their own."""
@@ -227,6 +231,25 @@ def solve(
     held = np.array([prior.get(name, 0.0) for name in names]) * norms
     numbers = _not_negative(rows, np.concatenate([target, np.sqrt(RIDGE) * held])) / norms
     return {name: float(f"{number:.4g}") for name, number in zip(names, numbers, strict=True) if number > 0}
+
+
+def solve_factors(
+    features: Sequence[Mapping[str, float]], values: Sequence[float], prior: Mapping[str, float]
+) -> dict[str, float]:
+    """As `solve`, but what a number costs that differs from the `prior` goes by the factor between them.
+
+    For few rows, in which some features hardly occur: these stay where they were.
+    """
+    names = [name for name, number in sorted(prior.items()) if number > 0]
+    if not values:
+        return {name: prior[name] for name in names}
+    typical = np.array(values, dtype=float)
+    weights = 1.0 / (typical + 0.05 * typical.mean() + 1.0)
+    matrix = np.array([[each.get(name, 0.0) * prior[name] for name in names] for each in features]) * weights[:, None]
+    strength = np.sqrt(FACTOR_RIDGE)
+    rows = np.vstack([matrix, strength * np.eye(len(names))])
+    factors = _not_negative(rows, np.concatenate([typical * weights, np.full(len(names), strength)]))
+    return {name: float(f"{number * prior[name]:.4g}") for name, number in zip(names, factors, strict=True)}
 
 
 def _not_negative(matrix: Any, target: Any) -> Any:
