@@ -10,6 +10,7 @@ from quadrille.algo.spec import InvalidInput
 from quadrille.boards.asic.levels import Simulation
 from quadrille.boards.asic.liberty import Library
 from quadrille.boards.asic.power import MappedNetlist, read_netlist
+from quadrille.boards.asic.saif import saif_text
 
 LATCH = "module top(input g, d, output q); LATCH held (.G(g), .D(d), .Q(q)); endmodule\n"
 BOX = "(* blackbox *) module box(input a, output b); endmodule\n"
@@ -42,6 +43,7 @@ def test_cells_follow_those_before_them(tmp_path: Path, small_library: Path) -> 
     found = simulation.switching
     assert found.changes == {"clk": 8, "a": 2, "b": 1, "c": 1, "between": 3}
     assert found.duration == 40 and found.high == {"clk": 20, "a": 20, "b": 40, "c": 30, "between": 20}
+    assert "(c (T0 10) (T1 30) (TX 0) (TC 1))" in saif_text(found, "top").splitlines()
 
 
 def test_what_is_refused(tmp_path: Path, small_library: Path) -> None:
