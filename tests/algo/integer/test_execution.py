@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quadrille.algo.integer import Executor, array_of, execute, execution
+from quadrille.algo.integer import Executor, accuracy, array_of, execute, execution
 from quadrille.algo.integer.execution import argmax, executes
 from quadrille.algo.spec import NODE_KINDS, Dequantize, InvalidInput, Linear, Network, Node, RowSum
 
@@ -100,6 +100,13 @@ def test_no_images(make_network):
     tensors = execute(make_network(), np.zeros((0, 12), dtype=int))
     assert tensors["class"].shape == (0,)
     assert tensors["linear0"].shape == (0, 3, 1, 9)
+
+
+def test_accuracy_is_the_share_of_right_classes(make_network):
+    images = np.random.default_rng(3).integers(0, 16, (20, 12))
+    classes = execute(make_network(), images)["class"]
+    labels = np.where(np.arange(20) < 13, classes, classes + 1)
+    assert accuracy(make_network(), images, labels) == 13 / 20
 
 
 def test_results_do_not_share_the_images(make_network):
