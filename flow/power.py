@@ -61,13 +61,17 @@ def power_of(
     which need not be named where that is one known by name. `power.json`, `power.png` and `switching.saif` are written
     into `folder`.
 
+    Nothing is compiled where an accelerator runs for less than some ten thousand cycles: numpy evaluates its cells (see
+    `boards.asic.levels`), and Verilator those of longer runs and of other blocks.
+
     For energies by component: `power_of(folder, images=16)` has `modules`, each with its `place`, and what it takes of
     a cycle, `energy(period)` in fJ.
 
     Raises
     ------
     InvalidInput
-        If the folder holds no netlist or its library is not there, or there are not so many images.
+        If the folder holds no netlist or its library is not there, there are not so many images, or what comes out is
+        not what it must be.
     MissingTool, BuildFailed
         If the simulation cannot be built.
     """
