@@ -1,17 +1,19 @@
 """The registers that an accelerator needs for a clock, by a model fitted to designs that were placed and routed.
 
 The delay between two registers of a macro is `base + level * levels + growth * log2(cells)`: logic, and wires that
-become longer as the macro grows. That of all else is the one of its step (`hw.engine.cuts.STEPS`), taken to be the same
-at every size. What is promised leaves room for the greatest error that the model makes on its own table, and for the
-placer's luck.
+become longer as the macro grows. That of all else is `base of the step + growth * log2(cells)`, for each of
+`hw.engine.cuts.STEPS`: its logic hardly depends on the size, and its wires grow as those of the macro beside it. What
+is promised leaves room for the greatest error that the model makes on its own table, and for the placer's luck, by
+which runs of the table differ that differ in nothing but the seed.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from math import inf, log2
+from math import log2
 
 import numpy as np
 
@@ -19,12 +21,10 @@ from quadrille.algo.spec import InvalidInput
 from quadrille.hw.engine import Configuration
 from quadrille.hw.engine.cuts import CUTS, MACRO_CUTS, STEPS, macro_levels, step_of
 
-from .clock_runs import Clocked, configuration_of, read_table
+from .clock_runs import Clocked, Run, configuration_of, read_table
 
 __all__ = ["FAMILIES", "Choice", "ClockModel", "choose_cuts"]
 
-LUCK = 0.05
-"""By how much of the delay the same design differs from one seed of the placer to another."""
 FAMILIES = ("ecp5",)
 """Those that there is a table of place-and-route runs for."""
 
@@ -44,61 +44,89 @@ class ClockModel:
         self.table = tuple(table)
         self.steps = sorted({each.run.step for each in table if each.run.design == "accelerator"})
         rows = [self._features(each) for each in table]
-        delays = np.array([1e9 / each.clock_hz for each in table])
-        self.coefficients = np.linalg.lstsq(np.array(rows), delays, rcond=None)[0]
+        self.delays = np.array([1e9 / each.clock_hz for each in table])
+        self.coefficients = np.linalg.lstsq(np.array(rows), self.delays, rcond=None)[0]
 
     def _features(self, each: Clocked) -> list[float]:
         configuration, run = configuration_of(each.run), each.run
-        growth = log2(_cells(configuration))
-        steps = [float(run.design == "accelerator" and run.step == step) for step in self.steps]
         macro = run.design == "macro"
-        return [float(macro), float(macro) * macro_levels(configuration, run.cuts), float(macro) * growth, *steps]
+        steps = [float(not macro and run.step == step) for step in self.steps]
+        levels = float(macro_levels(configuration, run.cuts)) if macro else 0.0
+        return [float(macro), levels, log2(_cells(configuration)), *steps]
 
-    def macro_delay(self, configuration: Configuration, cuts: int) -> float:
+    def macro_delay(self, configuration: Configuration) -> float:
         """Of a macro, in ns."""
         base, level, growth = self.coefficients[:3]
-        return float(base + level * macro_levels(configuration, cuts) + growth * log2(_cells(configuration)))
+        levels = macro_levels(configuration, configuration.cuts)
+        return float(base + level * levels + growth * log2(_cells(configuration)))
 
-    def step_delay(self, step: int) -> float:
-        """Of all but the macros, in ns."""
-        return float(self.coefficients[3 + self.steps.index(step)])
-
-    @cached_property
-    def error(self) -> float:
-        """The greatest share by which a run of the table is slower than the model says, at least `LUCK`."""
-        said = np.array([self._features(each) for each in self.table]) @ self.coefficients
-        delays = np.array([1e9 / each.clock_hz for each in self.table])
-        return float(max(LUCK, *(delays / said - 1)))
-
-    def clock(self, configuration: Configuration) -> float | None:
-        """Hz that are expected of `configuration`, None if it is cut as no run of the table is."""
+    def step_delay(self, configuration: Configuration) -> float | None:
+        """Of all but the macros, in ns; None if no run of the table is cut so."""
         step = step_of(configuration)
         if step not in self.steps:
             return None
-        delay = max(self.macro_delay(configuration, configuration.cuts), self.step_delay(step))
-        return 1e9 / delay / (1 + self.error)
+        base = self.coefficients[3 + self.steps.index(step)]
+        return float(base + self.coefficients[2] * log2(_cells(configuration)))
 
-    def choose(self, configuration: Configuration, clock_hz: float) -> Choice:
-        """The fewest cuts that reach a clock.
+    @cached_property
+    def luck(self) -> float:
+        """The greatest share by which a run is slower than the mean of those that differ from it in the seed alone."""
+        alike: dict[Run, list[float]] = defaultdict(list)
+        for each, delay in zip(self.table, self.delays, strict=True):
+            alike[replace(each.run, seed=0)].append(delay)
+        return float(max(max(found) / np.mean(found) - 1 for found in alike.values()))
+
+    @cached_property
+    def error(self) -> float:
+        """The greatest share by which a run of the table is slower than the model says, at least `luck`."""
+        said = np.array([self._features(each) for each in self.table]) @ self.coefficients
+        return float(max(self.luck, *(self.delays / said - 1)))
+
+    def clock(self, configuration: Configuration) -> float | None:
+        """Hz that are expected of `configuration`, None if it is cut as no run of the table is."""
+        others = self.step_delay(configuration)
+        if others is None:
+            return None
+        return 1e9 / max(self.macro_delay(configuration), others) / (1 + self.error)
+
+    def macro_cuts(self, configuration: Configuration, clock_hz: float) -> int:
+        """The fewest cuts with which the macro alone reaches a clock.
 
         Raises
         ------
         InvalidInput
             If none do: the clock that can be reached is named.
         """
-        macros = [1e9 / self.macro_delay(configuration, cuts) / (1 + self.error) for cuts in MACRO_CUTS]
-        others = [1e9 / self.step_delay(step) / (1 + self.error) for step in self.steps]
-        best = min(max(macros), max(others, default=inf))
-        if best < clock_hz:
-            raise InvalidInput(
-                f"Clock of this accelerator must be at most {best / 1e6:.0f} MHz on an ECP5, not {clock_hz / 1e6:g}"
-            )
-        cuts = next(n for n, clock in zip(MACRO_CUTS, macros, strict=True) if clock >= clock_hz)
-        # Where no whole accelerator has been measured, all that is not a macro is cut as much as it can be.
-        measured = zip(self.steps, others, strict=True)
-        step = next((n for n, clock in measured if clock >= clock_hz), len(STEPS) - 1)
-        settings = {"cuts": cuts, **STEPS[step]}
-        return Choice(settings, self.clock(replace(configuration, **settings)) or macros[cuts])
+        clocks = {
+            cuts: 1e9 / self.macro_delay(replace(configuration, cuts=cuts)) / (1 + self.error) for cuts in MACRO_CUTS
+        }
+        for cuts, reached in clocks.items():
+            if reached >= clock_hz:
+                return cuts
+        raise InvalidInput(_missed("macro", max(clocks.values()), clock_hz))
+
+    def choose(self, configuration: Configuration, clock_hz: float) -> Choice:
+        """The first step, and the fewest cuts of the macro, that reach a clock.
+
+        Raises
+        ------
+        InvalidInput
+            If none do: the clock that can be reached is named.
+        """
+        best = 0.0
+        for step in self.steps:
+            for cuts in MACRO_CUTS:
+                settings = {"cuts": cuts, **STEPS[step]}
+                reached = self.clock(replace(configuration, **settings)) or 0.0
+                if reached >= clock_hz:
+                    return Choice(settings, reached)
+                best = max(best, reached)
+        raise InvalidInput(_missed("accelerator", best, clock_hz))
+
+
+def _missed(noun: str, best: float, clock_hz: float) -> str:
+    # Rounded down: what is named is reached.
+    return f"Clock of this {noun} must be at most {int(best / 1e6)} MHz on an ECP5, not {clock_hz / 1e6:g}"
 
 
 def _cells(configuration: Configuration) -> int:

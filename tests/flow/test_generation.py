@@ -45,11 +45,11 @@ def test_folder_is_whole_and_the_same_again(network_path: Path, small_network: N
 
 def test_registers_are_chosen_for_a_clock(network_path: Path, tmp_path: Path) -> None:
     slow = generate(network_path, tmp_path / "slow", **SHAPE, clock=1e6)
-    assert slow.parameters["cuts"] == 0 and slow.family == "ecp5"
+    assert slow.parameters["cuts"] == slow.parameters["buffers"] == 0 and slow.family == "ecp5"
     fastest = int(0.99 * choose(network_path, tmp_path / "none"))
     fast = generate(network_path, tmp_path / "fast", **SHAPE, clock=fastest)
     assert (fast.expected_hz or 0) >= fastest > (slow.expected_hz or 0)
-    assert fast.parameters["cuts"] > 0 and fast.parameters["buffers"] == 2
+    assert fast.parameters["memory_cuts"] == 1 and fast.parameters["buffers"] == 2
     assert f"{fastest / 1e6:g} MHz on ecp5 with cuts {fast.parameters['cuts']}, memory_cuts 1" in str(fast)
     assert "MHz on ecp5" not in str(generate(network_path, tmp_path / "plain", **SHAPE))
 
