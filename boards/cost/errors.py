@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from .components import parts_of
 from .estimate import Estimator, cost_of
-from .models import Model, fit
+from .models import LIKE, Model, fit
 from .samples import is_held_out
 from .table import WHOLE, Table
 
@@ -61,7 +61,11 @@ def left_out(table: Table, target: str) -> Iterator[tuple[int, float, float]]:
     if len(sums) < 2:
         return
     for number, true in sums.items():
-        others = [row for row in table.rows.values() if row.target == target and row.sample != number]
+        others = [
+            row
+            for row in table.rows.values()
+            if row.target == LIKE.get(target) or (row.target == target and row.sample != number)
+        ]
         model = fit(Table(others, table.samples, table.gates))[target]
         estimator = _apart(model)
         said = sum(getattr(estimator.estimate(part), resource) for part in parts_of(table.samples[number]))

@@ -112,7 +112,10 @@ class Estimator:
 
     def __init__(self, model: Model):
         self.target, self.gate = model.target, model.gate
-        self.basis = f"numbers of {model.like}, not its own" if model.like else f"fitted to {model.rows} syntheses"
+        self.basis = f"fitted to {model.rows} syntheses"
+        if model.like:
+            scaled = f"scaled to {model.rows} syntheses" if model.rows else "not its own"
+            self.basis = f"numbers of {model.like}, {scaled}"
         self.blocks = BLOCKS.get(model.target)
         first, second = self.resources = tuple(model.together)
         self.kinds = {

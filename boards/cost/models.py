@@ -19,6 +19,7 @@ from .parts import Memory, Part
 from .samples import is_held_out
 from .structure import MEMORY, STRUCTURE
 from .table import FOLDER, WHOLE, Row, Table
+from .transfer import scaled
 
 __all__ = [
     "MEMORY",
@@ -41,7 +42,9 @@ FACTOR_RIDGE = 0.02
 """Of the squared relative error of a row, what a coefficient costs that is twice what it was before, or none."""
 
 LIKE = {"ecp5": "ultrascale+"}
-"""Families that have the numbers of another as long as there is no synthesis of theirs; memories are their own."""
+"""Families that have the numbers of another, scaled to their own syntheses as long as these are few (FEW), and as they
+are without any; memories are their own."""
+FEW = 60
 BARE = {"table", "activation memory"}
 """Models of components that are nothing but memories."""
 
@@ -52,8 +55,8 @@ class Model(NamedTuple):
     """What is known of a target.
 
     `coefficients[model][resource][feature]`; `together[resource]` is what a whole takes of the sum of its components,
-    whose borders are dissolved; `gate` is the area of a NAND; `rows` are the syntheses that it is fitted to. Without
-    any it has the numbers of the target that it is `like`.
+    whose borders are dissolved; `gate` is the area of a NAND; `rows` are the syntheses that it is fitted to. With few
+    it has the numbers of the target that it is `like`, scaled to them, and without any as they are.
     """
 
     target: str
@@ -104,11 +107,11 @@ def models() -> Mapping[str, Model]:
 
 def fit(table: Table) -> dict[str, Model]:
     """Models of every target in `table`, by its rows that are not held out."""
-    targets = sorted({row.target for row in table.rows.values()})
-    found = {target: _fit(target, table) for target in targets}
+    rows = Counter(row.target for row in table.rows.values() if not is_held_out(row.sample))
+    found = {target: _fit(target, table) for target in sorted(rows) if target not in LIKE or rows[target] > FEW}
     for target, other in LIKE.items():
         if target not in found and other in found:
-            found[target] = found[other]._replace(target=target, rows=0, like=other)
+            found[target] = _like(target, found[other], table)
     return found
 
 
@@ -150,6 +153,27 @@ def _fit(target: str, table: Table) -> Model:
         for name, numbers in found.items():
             coefficients.setdefault(name, {})[resource] = numbers
     return Model(target, coefficients, _together(target, rows, table.samples), table.gates.get(target, 0.0), len(rows))
+
+
+def _like(target: str, other: Model, table: Table) -> Model:
+    """The model of another target, scaled to the components of this one."""
+    rows = [row for row in table.rows.values() if row.target == target and not is_held_out(row.sample)]
+    parts = {number: {part.module: part for part in parts_of(sample)} for number, sample in enumerate(table.samples)}
+    pairs = [(parts[row.sample][row.component], row) for row in rows if row.component != WHOLE]
+    coefficients: dict[str, dict[str, dict[str, float]]] = {}
+    for resource in resources_of(target):
+        own = {kind: numbers[resource] for kind, numbers in other.coefficients.items()}
+        compared = [
+            (
+                part.model,
+                dot(own[part.model], features_of(target, part)) + dot(own[MEMORY], around_memories(target, part)),
+                row.figures[resource],
+            )
+            for part, row in pairs
+        ]
+        for kind, numbers in scaled(own, compared).items():
+            coefficients.setdefault(kind, {})[resource] = numbers
+    return other._replace(target=target, coefficients=coefficients, rows=len(pairs), like=other.target)
 
 
 def features_of(target: str, part: Part) -> dict[str, float]:

@@ -51,7 +51,7 @@ def test_table_is_written_as_it_was_read(tmp_path) -> None:
 def test_held_out_netlists_are_near() -> None:
     """Of accelerators that no fit has seen, exported and simulated as a whole: the numbers of the issue."""
     errors = errors_of(TABLE, TABLE.held_out)
-    assert errors
+    assert len(errors) >= 2
     for name, energy, area in errors:
         assert abs(energy) <= WITHIN, name
         assert abs(area) <= WORST, name

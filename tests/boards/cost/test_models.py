@@ -14,6 +14,7 @@ from quadrille.boards.cost.models import LIKE, features_of, fit, models_text, pl
 from quadrille.boards.cost.samples import sampled
 from quadrille.boards.cost.structure import MEMORY, STRUCTURE
 from quadrille.boards.cost.table import FOLDER, WHOLE, Table
+from quadrille.boards.cost.transfer import scaled
 
 TABLE = Table.read()
 
@@ -117,3 +118,14 @@ def test_solve_goes_nowhere_without_need() -> None:
 def test_unknown_target_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"^Target of a cost must be one with a table, .*, not 'mosis'$"):
         cost_of(sampled()[0], "mosis")
+
+
+def test_few_syntheses_scale_the_numbers_of_another_target() -> None:
+    numbers = {"a": {"x": 2.0, "one": 10.0}, "b": {"x": 1.0}}
+    assert scaled(numbers, []) == numbers
+    found = scaled(numbers, [("a", 100.0, 150.0), ("a", 100.0, 150.0)])
+    assert found == {"a": {"x": 3.0, "one": 15.0}, "b": {"x": 1.5}}
+    # A kind by itself weighs more than all together, and one that hardly takes anything says nothing.
+    found = scaled(numbers, [("a", 1000.0, 1000.0), ("b", 1000.0, 2000.0)])
+    assert found["a"]["x"] == pytest.approx(2.0 * 1.1154, rel=1e-3)
+    assert scaled(numbers, [("a", 1000.0, 1000.0), ("b", 1.0, 50.0)])["b"]["x"] == pytest.approx(1.05, rel=0.01)
