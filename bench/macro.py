@@ -103,32 +103,54 @@ def runtime_seconds(cache: Path) -> float:
     return seconds
 
 
-def measure(component: Callable[[], wiring.Component], columns: int, cache: Path) -> Figures:
-    """Export, build anew, start from the cache, simulate the best of five runs, and check the last sums."""
-    with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
-        design = Path(name) / "design"
-        with cache_in(cache):
-            verilog_seconds, design = timed(lambda: export(component(), design, "macro"))
-            build_seconds, _ = timed(lambda: Model(design))
-            start_seconds, model = timed(lambda: Model(design))
-        beats, expected = stimulus(model, columns)
-        best, run = 0.0, None
+@dataclass
+class Measured:
+    """A macro that is built, and its best run until now."""
+
+    component: Callable[[], wiring.Component]
+    columns: int
+    cache: Path
+    best: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Export, build anew, and start from the cache."""
+        with tempfile.TemporaryDirectory(prefix="quadrille-") as name, cache_in(self.cache):
+            design = Path(name) / "design"
+            self.verilog_seconds, design = timed(lambda: export(self.component(), design, "macro"))
+            self.build_seconds, _ = timed(lambda: Model(design))
+            self.start_seconds, self.model = timed(lambda: Model(design))
+            self.size = (design / "macro.v").stat().st_size
+        self.beats, self.expected = stimulus(self.model, self.columns)
+
+    def run(self) -> None:
+        """Simulate, and check the last sums."""
         # Rows of weights go in beside the first vectors: of a short run only the last vector is sure to meet them all.
-        for _ in range(5):
-            start = time.thread_time()
-            run = model.run(beats, {"o": VECTORS})
-            best = max(best, run.total_cycles / (time.thread_time() - start))
-        assert run is not None
+        start = time.thread_time()
+        run = self.model.run(self.beats, {"o": VECTORS})
+        self.best = max(self.best, run.total_cycles / (time.thread_time() - start))
         fields = run.streams["o"].fields
         if "carry" in fields:
             bits = (ROWS * ((1 << PLANES) - 1)).bit_length()
-            got = sum(columns_of(fields[part][-1], columns) for part in ("sum", "carry")) % (1 << bits)
+            got = sum(columns_of(fields[part][-1], self.columns) for part in ("sum", "carry")) % (1 << bits)
         else:
             got = fields["sum"][-1]
-        if not np.array_equal(got, expected):
-            raise RuntimeError(f"Macro of {columns} columns must give {expected}, not {got}")
-        size = (design / "macro.v").stat().st_size
-    return Figures(columns, verilog_seconds, size, build_seconds, start_seconds, best)
+        if not np.array_equal(got, self.expected):
+            raise RuntimeError(f"Macro of {self.columns} columns must give {self.expected}, not {got}")
+
+    @property
+    def figures(self) -> Figures:
+        """What came of all of it."""
+        seconds = (self.build_seconds, self.start_seconds)
+        return Figures(self.columns, self.verilog_seconds, self.size, *seconds, self.best)
+
+
+def measure(columns: int, cache: Path, *components: Callable[[], wiring.Component]) -> list[Figures]:
+    """Five runs of each macro, in turn: whatever slows the machine meanwhile slows all of them."""
+    measured = [Measured(component, columns, cache) for component in components]
+    for _ in range(5):
+        for each in measured:
+            each.run()
+    return [each.figures for each in measured]
 
 
 def resources(component: wiring.Component) -> Resources:
@@ -168,18 +190,20 @@ def rows() -> list[Row]:
 def table(cache: Path) -> list[Row]:
     """The rows, with models cached in `cache`, which is empty."""
     table: list[Row] = [("Verilator's runtime, once", f"{runtime_seconds(cache):.1f} s", "")]
-    plain = measure(lambda: PlainMacro(rows=ROWS, columns=128), 128, cache)
+    (plain,) = measure(128, cache, lambda: PlainMacro(rows=ROWS, columns=128))
     for columns in (64, 128, 256, 512):
-        sliced = measure(partial(CimMacro, rows=ROWS, columns=columns), columns, cache)
+        kinds = [*COMPRESSORS] if columns <= 256 else [*COMPRESSORS][:1]
+        sliced, *others = measure(
+            columns, cache, *(partial(CimMacro, rows=ROWS, columns=columns, compressor=kind) for kind in kinds)
+        )
         speed = f"{sliced.cycles_per_second / 1e6:.2f} M cycles/s, {sliced.cell_operations / 1e9:.1f} G cells/s"
         ratio = f"{sliced.cell_operations / plain.cell_operations:.1f} x plain"
         asked = {128: "at least 15 x; ", 256: "at least 60 G cells/s; "}.get(columns, "")
         table.append((f"simulation, {ROWS}x{columns}", speed, asked + ratio))
-        if columns in (64, 128, 256):
-            other = measure(partial(CimMacro, rows=ROWS, columns=columns, compressor="lut6"), columns, cache)
+        for kind, other in zip(kinds[1:], others, strict=True):
             share = f"{other.cycles_per_second / sliced.cycles_per_second:.2f} x full adders"
             speed = f"{other.cycles_per_second / 1e6:.2f} M cycles/s, {other.cell_operations / 1e9:.1f} G cells/s"
-            table.append((f"simulation, {ROWS}x{columns}, lut6", speed, f"at least 0.75 x; {share}"))
+            table.append((f"simulation, {ROWS}x{columns}, {kind}", speed, f"at least 0.75 x; {share}"))
         if columns == 128:
             table += comparison(sliced, plain)
     table.append(
