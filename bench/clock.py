@@ -1,9 +1,9 @@
-"""The clock that chosen cuts reach on an ECP5, beside that without any; and the table that the choice is made from.
+"""The clock of a macro with cuts on an ECP5, beside that without any; and the table that cuts are chosen from.
 
-    python bench/clock.py [--rows 64] [--columns 32] [--clock 100e6] [--seeds 1,2,3]
+    python bench/clock.py [--rows 64] [--columns 32] [--cuts 5] [--seeds 1,2]
     python bench/clock.py --table [--again]
 
-The first chooses the cuts of a macro for a clock and places and routes it with and without them: minutes. The second
+The first places and routes a macro with cuts, by each seed, and without: minutes each. The second
 measures the runs of `boards.fpga.clock_runs` that the table has not, with --again all of them: about half an hour.
 """
 
@@ -55,13 +55,12 @@ def show_table() -> None:
     print(f"\nThe slowest against the model: {100 * model.error:.0f} %; among seeds: {100 * model.luck:.0f} %")
 
 
-def compare(rows: int, columns: int, clock_hz: float, seeds: Sequence[int]) -> None:
-    """A macro with the cuts that are chosen for a clock, by several seeds of the placer, and without."""
-    fast = Run("macro", rows, columns, 0, step=FAST)
-    cuts = ClockModel(read_table()).macro_cuts(configuration_of(fast), clock_hz)
-    print(f"macro {rows} x {columns} for {clock_hz / 1e6:g} MHz: {cuts} cuts", flush=True)
+def compare(rows: int, columns: int, cuts: int, seeds: Sequence[int]) -> None:
+    """A macro with cuts, by several seeds of the placer, and without."""
+    fast = Run("macro", rows, columns, cuts, step=FAST)
+    print(f"macro {rows} x {columns}, {cuts} cuts", flush=True)
     for seed in seeds:
-        print(f"seed {seed}: {measure(replace(fast, cuts=cuts, seed=seed))[0].clock_hz / 1e6:.1f} MHz", flush=True)
+        print(f"seed {seed}: {measure(replace(fast, seed=seed))[0].clock_hz / 1e6:.1f} MHz", flush=True)
     print(f"without cuts: {measure(Run('macro', rows, columns, 0))[0].clock_hz / 1e6:.1f} MHz")
 
 
@@ -72,14 +71,14 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="with --table, measure all of it")
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--columns", type=int, default=32)
-    parser.add_argument("--clock", type=float, default=100e6, help="Hz")
-    parser.add_argument("--seeds", default="1,2,3", help="of the placer, with commas")
+    parser.add_argument("--cuts", type=int, default=5)
+    parser.add_argument("--seeds", default="1,2", help="of the placer, with commas")
     options = parser.parse_args()
     if options.table:
         make_table(options.again)
         show_table()
     else:
-        compare(options.rows, options.columns, options.clock, [int(seed) for seed in options.seeds.split(",")])
+        compare(options.rows, options.columns, options.cuts, [int(seed) for seed in options.seeds.split(",")])
 
 
 if __name__ == "__main__":

@@ -89,22 +89,6 @@ class ClockModel:
             return None
         return 1e9 / max(self.macro_delay(configuration), others) / (1 + self.error)
 
-    def macro_cuts(self, configuration: Configuration, clock_hz: float) -> int:
-        """The fewest cuts with which the macro alone reaches a clock.
-
-        Raises
-        ------
-        InvalidInput
-            If none do: the clock that can be reached is named.
-        """
-        clocks = {
-            cuts: 1e9 / self.macro_delay(replace(configuration, cuts=cuts)) / (1 + self.error) for cuts in MACRO_CUTS
-        }
-        for cuts, reached in clocks.items():
-            if reached >= clock_hz:
-                return cuts
-        raise InvalidInput(_missed("macro", max(clocks.values()), clock_hz))
-
     def choose(self, configuration: Configuration, clock_hz: float) -> Choice:
         """The first step, and the fewest cuts of the macro, that reach a clock.
 
@@ -121,12 +105,10 @@ class ClockModel:
                 if reached >= clock_hz:
                     return Choice(settings, reached)
                 best = max(best, reached)
-        raise InvalidInput(_missed("accelerator", best, clock_hz))
-
-
-def _missed(noun: str, best: float, clock_hz: float) -> str:
-    # Rounded down: what is named is reached.
-    return f"Clock of this {noun} must be at most {int(best / 1e6)} MHz on an ECP5, not {clock_hz / 1e6:g}"
+        # Rounded down: what is named is reached.
+        raise InvalidInput(
+            f"Clock of this accelerator must be at most {int(best / 1e6)} MHz on an ECP5, not {clock_hz / 1e6:g}"
+        )
 
 
 def _cells(configuration: Configuration) -> int:

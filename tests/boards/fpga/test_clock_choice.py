@@ -55,16 +55,6 @@ def test_a_larger_accelerator_is_promised_less(model: ClockModel) -> None:
     assert clocks == sorted(clocks, reverse=True) and clocks[-1] < 0.95 * clocks[0]
 
 
-def test_the_cuts_of_a_macro_alone(model: ClockModel) -> None:
-    configuration = configuration_of(Run("macro", 64, 32, 0, step=FAST))
-    cuts = model.macro_cuts(configuration, 120e6)
-    delays = [model.macro_delay(replace(configuration, cuts=each)) for each in (cuts, cuts - 1)]
-    assert delays[0] <= 1e9 / 120e6 < delays[1]
-    message = r"^Clock of this macro must be at most \d+ MHz on an ECP5, not 900$"
-    with pytest.raises(InvalidInput, match=message):
-        model.macro_cuts(configuration, 900e6)
-
-
 def test_seeds_show_the_luck_of_a_placer(model: ClockModel) -> None:
     run = RUNS[0]
     others = [
@@ -132,10 +122,8 @@ def test_every_cut_makes_the_longest_part_no_longer(rows: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_place_and_route_reaches_the_clock_of_a_macro(seed: int) -> None:
-    run = Run("macro", 64, 32, 0, step=FAST, seed=seed)
-    cuts = ClockModel(read_table()).macro_cuts(configuration_of(run), 100e6)
-    assert measure(replace(run, cuts=cuts))[0].clock_hz >= 100e6
+def test_a_macro_of_64_x_32_reaches_100_mhz(seed: int) -> None:
+    assert measure(Run("macro", 64, 32, 5, step=FAST, seed=seed))[0].clock_hz >= 100e6
 
 
 @pytest.mark.slow
