@@ -205,9 +205,24 @@ def test_exact_sums_are_cut_anew_and_keep_their_accuracy(tmp_path: Path) -> None
     assert [each["accuracy"] for each in found.variants] == [None]
 
 
+def test_energy_is_a_column_and_an_axis_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = write_network(random_network(3, sizes=(20, 19, 9), tile_rows=20, adc_bits=0), tmp_path / "n.safetensors")
+    grid = Grid(rows=(10, 20), columns=(8, 16), lanes=(2, 4))
+    for energy in (False, True):
+        found = explore(path, tmp_path / "out", grid, target="nangate45", energy=energy)
+        assert found.objectives == (("cycles", "area", "energy") if energy else ("cycles", "area"))
+        records = lines(found.folder, "points.csv")
+        assert all(float(record["energy"]) > 0 for record in records)
+        assert "energy" in str(found)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"energy": True},
+            r"^Target of an exploration by energy must have a table of energies, .*, not 'ultrascale\+'$",
+        ),
         ({"target": "abacus"}, r"^Target of the exploration must be one of .*, not 'abacus'$"),
         ({"clock": 0.0}, r"^Clock of the exploration must be a positive number of hertz, not 0$"),
         ({"images": 0}, r"^Number of images must be from 1 to the 450 held out of digits, not 0$"),
