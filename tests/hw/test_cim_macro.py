@@ -178,8 +178,7 @@ def test_timing(run_streams: Any, cuts: int, compressor: str) -> None:
 @pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
 def test_planes_exchange(seed: int | None, row_enables: bool, compressor: str) -> None:
     """While vectors use one plane, the other is written; the swap comes with the plane that is the first to use it."""
-    shape = {"rows": 4, "columns": 5, "activation_bits": 2, "planes": 2}
-    dut = CimMacro(**shape, compressor=compressor, row_enables=row_enables)
+    dut = CimMacro(rows=4, columns=5, activation_bits=2, planes=2, compressor=compressor, row_enables=row_enables)
     draw = np.random.default_rng(7)
     tiles = draw.integers(0, 2, (5, 4, 5))
     vectors = draw.integers(0, 4, (5, 3, 4))
