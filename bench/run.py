@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import activation
+import bitstream
 import cells
 import cocotb_macro
 import convolution
+import cost
 import digits
 import explore
 import mac
@@ -34,6 +36,8 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "a picture on RTL": rendering.rows,
     "the serial line": serial_line.rows,
     "explorations": explore.rows,
+    "a bitstream (minutes: it is placed and routed)": bitstream.rows,
+    "models of costs": cost.rows,
 }
 
 
