@@ -35,12 +35,19 @@ CASES: dict[str, tuple[dict[str, Settings], Settings]] = {
         },
         {"rows": 8, "columns": 12, "lanes": 4, "frames": 4},
     ),
-    "one weight plane, a mode of one tile, values leave, buffers": (
+    "one weight plane, a mode of one tile, values leave": (
         {
             "large": {"sizes": (6, 7, 9), "weight_bits": 2, "argmax": False, "result_bits": 16, "tile_rows": 4},
             "small": {"sizes": (6, 9), "argmax": False, "result_bits": 16},
         },
-        {"rows": 8, "columns": 10, "lanes": 4, "frames": 2, "weight_planes": 1, "buffers": 2},
+        {"rows": 8, "columns": 10, "lanes": 4, "frames": 2, "weight_planes": 1},
+    ),
+    "one weight plane, values leave, buffers": (
+        {
+            "large": {"sizes": (6, 7, 9), "argmax": False, "result_bits": 16, "tile_rows": 4},
+            "small": {"sizes": (6, 9), "argmax": False, "result_bits": 16},
+        },
+        {"rows": 8, "columns": 12, "lanes": 4, "frames": 2, "weight_planes": 1, "buffers": 2},
     ),
     "maps of 4 and 2 bits behind images of 8": (
         {
