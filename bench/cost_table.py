@@ -1,6 +1,6 @@
 """Synthesize the table that the models of `boards.cost` are fitted to; what is in it and has not changed is kept.
 
-    python bench/cost_table.py [--targets ultrascale+,ecp5,nangate45] [--jobs 1] [--timeout 1800] [--components]
+    python bench/cost_table.py [--targets ultrascale+,ecp5,nangate45] [--jobs 1] [--timeout 1800] [--components] [--anew]
 
 Half an hour of one core for each target where all is new. Cell libraries lie in QUADRILLE_DATA/liberty.
 """
@@ -27,11 +27,12 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds of a synthesis")
     parser.add_argument("--samples", default="", help="numbers of samples, with commas; all by default")
     parser.add_argument("--components", action="store_true", help="no accelerator as a whole")
+    parser.add_argument("--anew", action="store_true", help="also what has not changed")
     options = parser.parse_args()
     numbers = [int(number) for number in options.samples.split(",") if number]
     table, start = Table.read(), time.monotonic()
     chosen, wholes = numbers or tuple(range(SAMPLES)), not options.components
-    work = Work(options.targets.split(","), table, options.timeout, chosen, options.rows, wholes)
+    work = Work(options.targets.split(","), table, options.timeout, chosen, options.rows, wholes, options.anew)
     for done, (task, outcome) in enumerate(work.run(options.jobs), 1):
         said = str(outcome) if isinstance(outcome, InvalidInput) else f"{len(outcome)} rows"
         print(f"{time.monotonic() - start:6.0f} s  {done:3}  {task.name}: {said}", flush=True)

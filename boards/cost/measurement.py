@@ -82,8 +82,10 @@ def measure_components(
 ) -> dict[str, Figures]:
     """What components of a design take of `target`, each without those within it, by MEASURED.
 
-    Others are black boxes, but for those that `wanted` ones are within, and the macros in front of the reader, which
-    decide which of its bits are constant.
+    What is constant is known across borders, as it is in an export, of all components, wanted or not: what one takes
+    does not depend on which others are wanted. Of an FPGA others are black boxes from then on, but for those that
+    `wanted` ones are within; a cell library's design is mapped as a whole, for its borders are looked across until
+    there is nothing more to find.
 
     Raises
     ------
@@ -92,23 +94,21 @@ def measure_components(
     MissingTool
         If pyosys is not installed.
     """
-    kept = [each for each in design.components if each in wanted or not each or set(design.children(each)) & {*wanted}]
-    if "reader" in wanted:
-        kept += [each for each in design.components if each.startswith("macro") and each not in kept]
-    hidden = [each for each in design.components if each not in kept]
+    inner = [each for each in design.components if each]
     with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
         folder = Path(name)
+        if isinstance(target, CellLibrary):
+            found = _mapped(folder, [_read(design, folder)], target, inner, timeout)
+            return {each: figures for each, figures in found.items() if each in wanted}
         reading = [
             _read(design, folder),
-            *(f"blackbox {TOP}.{each}" for each in hidden),
             f"hierarchy -top {TOP}",
-            *(f"setattr -mod -set keep_hierarchy 1 {TOP}.{each}" for each in kept if each),
+            *(f"setattr -mod -set keep_hierarchy 1 {TOP}.{each}" for each in inner),
+            *CONSTANTS,
+            *(f"blackbox {TOP}.{each}" for each in inner if not {each, *design.children(each)} & {*wanted}),
+            f"scratchpad -set abc9.D {DELAY}",
         ]
-        if isinstance(target, CellLibrary):
-            found = _mapped(folder, reading, target, [each for each in kept if each], timeout)
-            return {each: figures for each, figures in found.items() if each in wanted}
-        delay = f"scratchpad -set abc9.D {DELAY}"
-        modules = _synthesized(folder, [*reading, *CONSTANTS, delay], target, timeout)["modules"]
+        modules = _synthesized(folder, reading, target, timeout)["modules"]
     figures: dict[str, Figures] = {}
     for each in wanted:
         module = modules[f"\\{TOP}.{each}" if each else f"\\{TOP}"]

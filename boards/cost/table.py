@@ -130,7 +130,7 @@ class Work:
 
     Of a kind of component as many as `most` small samples are synthesized, the first in the order of `numbers`, beside
     those of large samples; of small ones that are held out, the whole, but where `wholes` are left out. What the table
-    has of equal Verilog it is given under the new keys too.
+    has of equal Verilog it is given under the new keys too; not so `anew`, when the tools or their commands are others.
     """
 
     targets: Sequence[str]
@@ -139,13 +139,15 @@ class Work:
     numbers: Sequence[int] = tuple(range(SAMPLES))
     most: int = 4
     wholes: bool = True
+    anew: bool = False
 
     def __post_init__(self) -> None:
         for name in self.targets:
             target = find_target(name)
             if isinstance(target, CellLibrary):
                 self.table.gates[name] = gate_area(target)
-        self.known = {(row.target, row.component, row.digest): row.figures for row in self.table.rows.values()}
+        rows = () if self.anew else self.table.rows.values()
+        self.known = {(row.target, row.component, row.digest): row.figures for row in rows}
         before, self.table.samples = self.table.samples, sampled()
         # Of samples that are others now, rows are kept where the Verilog of the component turns out to be the same.
         same = {number for number, sample in enumerate(self.table.samples) if before[number : number + 1] == [sample]}
@@ -161,8 +163,11 @@ class Work:
             small, apart = number < WHOLE_SAMPLES, is_held_out(number)
             design = design_of(sample, parts)
             digests = {} if small and apart else {name: design.digest(name) for name in parts}
-            if self.wholes and small and (apart or number in FITTED_WHOLES):
-                digests[WHOLE] = design.digest(None)
+            if small and (apart or number in FITTED_WHOLES):
+                if self.wholes:
+                    digests[WHOLE] = design.digest(None)
+                else:
+                    self.rows += [(target, number, WHOLE) for target in self.targets]
             for target in self.targets:
                 wanted = {name: each for name, each in digests.items() if is_synthesized(number, sample, name, target)}
                 found = {name: self.known.get((target, name, digest)) for name, digest in wanted.items()}
