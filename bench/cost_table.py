@@ -1,6 +1,6 @@
 """Synthesize the table that the models of `boards.cost` are fitted to; what is in it and has not changed is kept.
 
-    python bench/cost_table.py [--targets ultrascale+,ecp5,nangate45] [--jobs 1] [--timeout 1800] [--components] [--anew]
+    python bench/cost_table.py [--targets ultrascale+,ecp5,nangate45] [--jobs 1] [--components] [--anew]
 
 Half an hour of one core for each target where all is new. Cell libraries lie in QUADRILLE_DATA/liberty.
 """

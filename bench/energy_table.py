@@ -1,4 +1,4 @@
-"""Measure the table that the energies of `boards.cost` are fitted to; what is in it and has not changed is kept.
+"""Measure the table that the energies of `boards.cost` are fitted to: the samples asked for anew, the others are kept.
 
     python bench/energy_table.py [--target nangate45] [--samples "digits 64x8,..."] [--timeout 1800]
 
@@ -84,7 +84,7 @@ def measured(name: str, target: str, timeout: float) -> EnergyRow:
 
 
 def main() -> None:
-    """Every sample that is not there yet."""
+    """Each sample, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--target", default="nangate45", help="a cell library")
     parser.add_argument("--samples", default=",".join(SAMPLES), help="names, with commas")

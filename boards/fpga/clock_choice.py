@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from math import log2
+from math import inf, log2
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def choose_cuts(configuration: Configuration, family: str, clock_hz: float) -> C
     """
     if family not in FAMILIES:
         raise InvalidInput(f"Family that cuts are chosen for must be one of {', '.join(FAMILIES)}, not {family!r}")
-    if not 0 < clock_hz < 1e10:
+    if not 0 < clock_hz < inf:
         raise InvalidInput(f"Clock must be a positive number of Hz, not {clock_hz:g}")
     if configuration.engine != "cim":
         raise InvalidInput(f"Engine that cuts are chosen for must be cim, not {configuration.engine}")
