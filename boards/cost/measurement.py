@@ -31,8 +31,8 @@ DELAY = 6000
 """Picoseconds that ABC may take on a family whose look-up tables it maps for delay: in a whole accelerator the longest
 path is about that, and a component that is shorter by itself must not pay for a speed that nobody asks of it."""
 
-CONSTANTS = ("proc", *("opt_expr", "opt_clean", "opt_hier") * 3)
-"""Commands that let what is constant be known across borders, as it is where these are dissolved."""
+CONSTANTS = ("proc", *("opt_expr", "opt_dff -nosdff", "opt_clean", "opt_hier") * 3)
+"""Commands that let what is constant, registers too, be known across borders, as it is where these are dissolved."""
 
 Figures = dict[str, float]
 
