@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
-from quadrille.hw.cim.macro import plane_layout, weight_row_layout
+from quadrille.hw.cim.layouts import plane_layout, weight_row_layout
 
 
 def balanced_sum(terms: list[Value]) -> Value:

@@ -58,6 +58,9 @@ CASES: tuple[Case, ...] = (
         {"rows": 20, "columns": 7, "activation_bits": 4, "planes": 2, "cuts": 2, "tag_bits": 3},
         {"rows": 20, "columns": 5, "signed": True, "planes": 2, "cuts": 1, "compressor": "lut6"},
         {"rows": 12, "columns": 6, "activation_bits": 3, "planes": 2, "cuts": 4, "row_enables": True},
+        {"rows": 9, "columns": 7, "activation_bits": 3, "gated_columns": 3},
+        {"rows": 20, "columns": 8, "planes": 2, "cuts": 2, "tag_bits": 3, "gated_columns": 2, "compressor": "lut6"},
+        {"rows": 12, "columns": 70, "signed": True, "planes": 2, "cuts": 3, "gated_columns": 66},
     ),
     *_cases(
         "column-reader",
@@ -144,6 +147,8 @@ CASES: tuple[Case, ...] = (
         {"units": 3, "columns": 5, "precisions": "8x8,4xs4,2x8", "planes": 2, "cuts": 1, "tag_bits": 5},
         {"unit": "fusion", "units": 2, "columns": 2, "precisions": "4x4,8x2", "tag_bits": 3},
         {"unit": "plain-8", "units": 2, "columns": 3, "precisions": "8x8,3xs5", "planes": 2},
+        {"units": 2, "columns": 5, "precisions": "8x8,4xs4", "planes": 2, "cuts": 2, "gated_columns": 2},
+        {"unit": "carry-save", "units": 1, "columns": 3, "precisions": "7x7,4xs4", "gated_columns": 2},
     ),
     *EDGES,
     *_functions("piecewise-quadratic", wave=1, warped_wave=5, pieces=4),

@@ -26,6 +26,7 @@ class PlaneTraffic(Traffic, Generic[WeightsT]):
     Attributes
     ----------
     planes, tagged : how many planes there are, and whether operations carry a tag
+    gated : the columns that share a clock gate, 0 if there are none
     active : the weights that the next operation meets, unless it exchanges the planes
     """
 
@@ -35,8 +36,10 @@ class PlaneTraffic(Traffic, Generic[WeightsT]):
         super().__init__(bench)
         self.planes: int = bench.parameter("planes")
         self.tagged = bool(bench.parameter("tag_bits"))
+        self.gated: int = bench.parameter("gated_columns")
         self._swap = False
         self._written: WeightsT | None = None
+        self._used = 0
 
     @abstractmethod
     def draw(self) -> tuple[WeightsT, Sequence[dict[str, Any]]]:
@@ -77,6 +80,16 @@ class PlaneTraffic(Traffic, Generic[WeightsT]):
             assert self._written is not None
             self.active = self._written
         return swap
+
+    def used(self, sums: numpy.ndarray) -> tuple[dict[str, int], list[int | None]]:
+        """What an operation says of the columns that it uses, often as before, and of its `sums` those."""
+        if not self.gated:
+            return {}, sums.tolist()
+        if self.random.random() < 0.6:
+            gates = -(-len(sums) // self.gated)
+            self._used = self.random.choice([0, (1 << gates) - 1, *(self.random.getrandbits(gates) for _ in range(6))])
+        read = [self._used >> column // self.gated & 1 for column in range(len(sums))]
+        return {"used": self._used}, [int(each) if there else None for each, there in zip(sums, read, strict=True)]
 
 
 def sliced(values: numpy.ndarray, bits: int) -> int:

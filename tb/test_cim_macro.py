@@ -50,12 +50,14 @@ class MacroTraffic(PlaneTraffic[tuple[numpy.ndarray, numpy.ndarray]]):
         else:
             vector = [self.random.randint(low, high) for _ in range(self.rows)]
         swap = self.exchange()
+        sums, reference = cim_macro(*self.active, numpy.array([vector]), **self.bench.manifest.parameters)
+        used, read = self.used(sums[0])
         tag_bits = self.bench.parameter("tag_bits")
         tag = 0
         for plane in reversed(range(bits)):
             word = sum((value >> plane & 1) << row for row, value in enumerate(vector))
             first = plane == bits - 1
-            beat = {"bits": word, "first": int(first), "last": int(plane == 0)}
+            beat = {"bits": word, "first": int(first), "last": int(plane == 0), **used}
             if self.signed:
                 beat["negative"] = int(first and negative)
             if self.planes == 2:
@@ -63,8 +65,7 @@ class MacroTraffic(PlaneTraffic[tuple[numpy.ndarray, numpy.ndarray]]):
             if self.tagged:
                 tag = beat["tag"] = self.random.getrandbits(tag_bits)
             self.bench.send("i", beat)
-        sums, reference = cim_macro(*self.active, numpy.array([vector]), **self.bench.manifest.parameters)
-        expected = {"sums": sums[0], "reference": reference[0]}
+        expected: dict[str, Any] = {"sums": read, "reference": reference[0]}
         self.bench.expect("o", expected | ({"tag": tag} if self.tagged else {}))
         return (self.bench.manifest.interval or self.activation_bits) * bits // self.activation_bits
 

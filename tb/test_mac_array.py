@@ -77,9 +77,10 @@ class ArrayTraffic(PlaneTraffic[tuple[int, numpy.ndarray]]):
             beat["swap"] = int(swap)
         if self.tagged:
             beat["tag"] = expected["tag"] = self.random.getrandbits(self.parameters["tag_bits"])
-        self.bench.send("i", beat)
         sums, reference = mac_array(cells, vector[None], number, **self.parameters)
-        self.bench.expect("o", expected | {"sums": sums[0], "reference": int(reference[0])})
+        used, read = self.used(sums[0])
+        self.bench.send("i", beat | used)
+        self.bench.expect("o", expected | {"sums": read, "reference": int(reference[0])})
         return UNIT_SCHEMES[self.unit].cycles(precision.mode)
 
 

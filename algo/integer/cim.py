@@ -56,6 +56,7 @@ def cim_macro(
     tag_bits: int = 0,
     compressor: str = "full-adders",
     row_enables: bool = False,
+    gated_columns: int = 0,
 ) -> tuple[IntArray, IntArray]:
     """`S[n, c] = sum_r cells[r, c] * x[n, r]` and `X[n] = sum_r reference[r] * x[n, r]`.
 
@@ -68,7 +69,7 @@ def cim_macro(
     InvalidInput
         If an array has another shape or values that do not fit their bits.
     """
-    del planes, cuts, tag_bits, compressor, row_enables
+    del planes, cuts, tag_bits, compressor, row_enables, gated_columns
     cells, reference = integers(cells, "Cells"), integers(reference, "Reference cells")
     activations = integers(activations, "Activations")
     check_shape("Cells", cells, (rows, columns))

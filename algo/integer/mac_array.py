@@ -26,6 +26,7 @@ def mac_array(
     planes: int = 1,
     cuts: int = 0,
     tag_bits: int = 0,
+    gated_columns: int = 0,
 ) -> tuple[IntArray, IntArray]:
     """`S[n, c] = sum_r (cells[r, c] >> s) * x[n, r]` and `X[n] = sum_r x[n, r]` in precision number `precision`.
 
@@ -37,7 +38,7 @@ def mac_array(
     InvalidInput
         If the array has no such precision, or an operand another shape or values that do not fit their bits.
     """
-    del planes, cuts, tag_bits
+    del planes, cuts, tag_bits, gated_columns
     if not 0 <= precision < len(precisions):
         raise InvalidInput(f"Precision must be one of the {len(precisions)} that the array has, not number {precision}")
     held = precisions[precision]

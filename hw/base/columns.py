@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from .compress import Compressor, Heap, compress, levels, spread
 from .word_cells import TernaryAdder
 
-__all__ = ["ColumnGroup", "gate_levels", "group_columns"]
+__all__ = ["ColumnGroup", "gate_levels", "gated_groups", "gates_of", "group_columns"]
 
 WIDE = 256
 NARROW = 64
@@ -40,6 +40,19 @@ def group_columns(columns: int) -> list[int]:
     wide, rest = divmod(columns, WIDE)
     narrow, last = divmod(rest, NARROW)
     return [WIDE] * wide + [NARROW] * narrow + [last] * (last > 0)
+
+
+def gates_of(columns: int, gated: int) -> int:
+    """How many clock gates there are where `gated` columns share one; none where that is 0."""
+    return -(-columns // gated) if gated else 0
+
+
+def gated_groups(columns: int, gated: int) -> list[tuple[int, int]]:
+    """How many columns share a row word, group by group, none reaching over `gated` columns; and the gate of each."""
+    if not gated:
+        return [(count, 0) for count in group_columns(columns)]
+    sizes = [min(gated, columns - start) for start in range(0, columns, gated)]
+    return [(count, gate) for gate, size in enumerate(sizes) for count in group_columns(size)]
 
 
 class ColumnGroup(wiring.Component):

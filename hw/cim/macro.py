@@ -11,29 +11,13 @@ from amaranth.lib.wiring import In, Out
 
 from quadrille.algo.spec import Interval, IntFormat
 from quadrille.hw.base import Block, Choice, Flag, Parameter, shape_of
-from quadrille.hw.base.columns import ColumnGroup, group_columns
+from quadrille.hw.base.columns import ColumnGroup, gated_groups, gates_of
 from quadrille.hw.base.compress import COMPRESSORS, popcount
 
-__all__ = ["CimMacro", "plane_layout", "weight_row_layout"]
+from .layouts import plane_layout, weight_row_layout
+from .weight_planes import elaborate_planes
 
-
-def plane_layout(*, rows: int, signed: bool, planes: int, tag_bits: int) -> StructLayout:
-    """One bit plane of an activation vector."""
-    return StructLayout(
-        {
-            "bits": rows,
-            "first": 1,
-            "last": 1,
-            **({"negative": 1} if signed else {}),
-            **({"swap": 1} if planes == 2 else {}),
-            **({"tag": tag_bits} if tag_bits else {}),
-        }
-    )
-
-
-def weight_row_layout(*, rows: int, columns: int, cell_bits: int) -> StructLayout:
-    """The cells of one row: bit j of the cell of column c at `j * columns + c`; and the reference cell."""
-    return StructLayout({"row": range(max(2, rows)), "reference": 1, "cells": columns * cell_bits})
+__all__ = ["CimMacro"]
 
 
 class CimMacro(Block):
@@ -47,11 +31,16 @@ class CimMacro(Block):
 
     Macros that stand side by side and see the same activations are simply more columns.
 
+    With `gated_columns`, registers stand still where no plane is under way, and those of so many columns, which can
+    have a gated clock of their own, where none is that uses these columns.
+
     Members
     -------
     i : stream of planes (`plane_layout`), most significant first. `first` starts a vector, `last` ends it; `negative`
         subtracts the plane; `swap` exchanges the weight planes before this plane is used; the `tag` of the last plane
-        comes out with the sums
+        comes out with the sums. Bit n of `used`, the same in all planes of a vector, says whether the sums of columns
+        `n * gated_columns` and those that follow will be read: else they are not computed, and what stands there means
+        nothing
     i_weights : stream of rows (`weight_row_layout`), into the inactive weight plane if there are two. A row written no
         later than a plane is accepted serves that plane
     o : stream {sum, carry, reference, tag}: word k of the sums at `k * columns`
@@ -79,6 +68,7 @@ class CimMacro(Block):
         Parameter("tag_bits", 0, 0, 64, "bits that travel along with a vector"),
         Choice("compressor", "full-adders", tuple(COMPRESSORS), "what the compressor tree is made of"),
         Flag("row_enables", False, "whether a flip-flop for each row says that it is written (with two weight planes)"),
+        Parameter("gated_columns", 0, 0, 1 << 16, "columns that share a clock gate; 0: none are gated"),
     )
 
     rows: int
@@ -91,6 +81,7 @@ class CimMacro(Block):
     tag_bits: int
     compressor: str
     row_enables: bool
+    gated_columns: int
 
     i: stream.Interface
     i_weights: stream.Interface
@@ -109,6 +100,7 @@ class CimMacro(Block):
         tag_bits: int = 0,
         compressor: str = "full-adders",
         row_enables: bool = False,
+        gated_columns: int = 0,
     ):
         self.take(
             rows=rows,
@@ -121,6 +113,7 @@ class CimMacro(Block):
             tag_bits=tag_bits,
             compressor=compressor,
             row_enables=row_enables,
+            gated_columns=gated_columns,
         )
         activation = IntFormat(activation_bits).interval
         if signed:
@@ -128,9 +121,10 @@ class CimMacro(Block):
         self.reference_format = activation.sum_of(rows).format
         self.partial_format = (activation * Interval(0, (1 << cell_bits) - 1)).sum_of(rows).format
         width = columns * self.partial_format.bits
+        plane = plane_layout(rows=rows, signed=signed, planes=planes, tag_bits=tag_bits, gates=self.gates)
         super().__init__(
             {
-                "i": In(stream.Signature(plane_layout(rows=rows, signed=signed, planes=planes, tag_bits=tag_bits))),
+                "i": In(stream.Signature(plane)),
                 "i_weights": In(stream.Signature(weight_row_layout(rows=rows, columns=columns, cell_bits=cell_bits))),
                 "o": Out(
                     stream.Signature(
@@ -153,6 +147,11 @@ class CimMacro(Block):
         return 2 + self.stages
 
     @property
+    def gates(self) -> int:
+        """Groups of columns whose clock can be gated."""
+        return gates_of(self.columns, self.gated_columns)
+
+    @property
     def stages(self) -> int:
         """Registers between a plane and the accumulators: the products', if the compressor has them, and the cuts."""
         return self.cuts + COMPRESSORS[self.compressor].registered
@@ -165,6 +164,7 @@ class CimMacro(Block):
     def elaborate(self, platform: object) -> Module:
         """Input register, reference column, groups of columns: all stand still while the sums wait."""
         m = Module()
+        gates = self.gates
         enable = Signal()
         valid = Signal(1 + self.stages)
         sums_valid = Signal()
@@ -176,9 +176,18 @@ class CimMacro(Block):
 
         # The plane is registered: an input path through the whole tree would be evaluated twice a cycle in simulation.
         plane: Any = Signal(self.i.payload.shape(), reset_less=True)
+
+        def within(stages: Value) -> Value:
+            """When what is behind `stages` moves: where clocks are gated, only if a plane is at one of them."""
+            return enable & stages.any() if gates else enable
+
+        payload = self.i.payload.as_value()
         with m.If(enable):
-            m.d.sync += [plane.eq(self.i.payload), valid.eq(Cat(self.i.valid, valid))]
-        write, row, active, references = self.elaborate_planes(m, enable)
+            m.d.sync += [
+                plane.eq(Mux(self.i.valid, payload, plane.as_value()) if gates else payload),
+                valid.eq(Cat(self.i.valid, valid)),
+            ]
+        write, row, active, references = elaborate_planes(self, m, enable)
         # One flip-flop for all cells is slow, and one more for each row slows a simulator down: only for a fast clock.
         decoded = self.planes == 2 and self.row_enables
         selected = decoded or (self.planes == 2 and self.cuts > 1)
@@ -189,13 +198,13 @@ class CimMacro(Block):
             following = active ^ (self.i.valid & self.i.payload.swap)
             # By gates: of a multiplexer with a zero synthesis makes a reset, whose wire goes everywhere and is late.
             chosen = [self.i.payload.bits & reads.replicate(self.rows) for reads in (~following, following)]
-            with m.If(enable):
+            with m.If(within(self.i.valid)):
                 m.d.sync += bits.eq(Cat(chosen))
             gated = (bits[: self.rows] & references[0]) | (bits[self.rows :] & references[1])
 
         def register(word: Value, name: str) -> Value:
             register = Signal(word.shape(), name=name, reset_less=True)
-            with m.If(enable):
+            with m.If(within(valid[:-1])):
                 m.d.sync += register.eq(word)
             return register
 
@@ -204,17 +213,19 @@ class CimMacro(Block):
             gated = register(gated, "reference_products")
         adders = compressor.adders
         count = popcount(m, gated, name="reference", adders=adders, cuts=self.cuts, register=register)
-        control: Any = plane
+        planes = [plane]
         for n in range(self.stages):
             delayed: Any = Signal(plane.shape(), name=f"plane_{n}", reset_less=True)
-            with m.If(enable):
-                m.d.sync += delayed.eq(control)
-            control = delayed
+            with m.If(within(valid[n])):
+                m.d.sync += delayed.eq(planes[n])
+            planes.append(delayed)
+        control = planes[-1]
         moves = Signal()
         m.d.comb += moves.eq(enable & valid[-1])
         with m.If(enable):
             m.d.sync += sums_valid.eq(valid[-1] & control.last)
 
+        sizes = gated_groups(self.columns, self.gated_columns)
         groups = [
             ColumnGroup(
                 rows=self.rows,
@@ -228,16 +239,18 @@ class CimMacro(Block):
                 selected=selected,
                 decoded=decoded,
             )
-            for count in group_columns(self.columns)
+            for count, _ in sizes
         ]
         start = 0
-        for number, group in enumerate(groups):
+        for number, (group, (_, gate)) in enumerate(zip(groups, sizes, strict=True)):
             m.submodules[f"columns_{number}"] = group
             chosen = slice(start, start + group.columns)
+            # The stages at which a plane is that uses the group; the last is before the sums.
+            uses = Cat(there & stage.used[gate] for there, stage in zip(valid, planes, strict=True)) if gates else valid
             m.d.comb += [
-                group.enable.eq(enable),
+                group.enable.eq(within(uses[:-1])),
                 group.bits.eq(bits),
-                group.moves.eq(moves),
+                group.moves.eq(enable & uses[-1] if gates else moves),
                 group.first.eq(control.first),
                 group.negative.eq(control.negative if self.signed else 0),
                 group.active.eq(active),
@@ -252,50 +265,6 @@ class CimMacro(Block):
     def slices(self, word: Value) -> list[Value]:
         """`word` cut into parts of one bit per column."""
         return [word[n : n + self.columns] for n in range(0, len(word), self.columns)]
-
-    def elaborate_planes(self, m: Module, enable: Value) -> tuple[Value, Any, Value, list[Signal]]:
-        """Whether a row is written, the row, the plane that computes, and the reference cells of each."""
-        row: Any = self.i_weights.payload
-        write, swap, active = Signal(), Signal(), Signal()
-        m.d.comb += write.eq(self.i_weights.valid & self.i_weights.ready)
-        references = [Signal(self.rows, name=f"references_{n}", reset_less=True) for n in range(self.planes)]
-        if self.planes == 2:
-            pending = Signal()
-            m.d.comb += [
-                pending.eq(self.i.valid & self.i.payload.swap),
-                swap.eq(enable & pending),
-                self.i_weights.ready.eq(~pending),
-            ]
-            with m.If(swap):
-                m.d.sync += active.eq(~active)
-            # Written a cycle later, into what is still the same plane: in time, as no plane is exchanged meanwhile.
-            held: Any = Signal(row.shape(), name="held_row", reset_less=True)
-            with m.If(write):
-                m.d.sync += held.eq(row)
-            write, row = self.elaborate_writes(m, write, row.row, active), held
-        else:
-            # A plane that waits in the input register must still meet the weights that it came for.
-            m.d.comb += self.i_weights.ready.eq(enable)
-        for n, cells in enumerate(references):
-            if len(write) > 1:
-                m.d.sync += [
-                    cells[r].eq(Mux(write[n * self.rows + r], row.reference, cells[r])) for r in range(self.rows)
-                ]
-                continue
-            with m.If(write if self.planes == 1 else write & (active != n)):
-                m.d.sync += cells.bit_select(row.row, 1).eq(row.reference)
-        return write, row, active, references
-
-    def elaborate_writes(self, m: Module, write: Value, row: Value, active: Value) -> Value:
-        """`write`, a cycle later; with `row_enables` for each row of either plane, without gates on the way to it."""
-        if not self.row_enables:
-            writes = Signal()
-            m.d.sync += writes.eq(write)
-            return writes
-        enables = [Signal(self.rows, name=f"row_enables_{n}") for n in range(2)]
-        for n, enable in enumerate(enables):
-            m.d.sync += enable.eq(Cat(write & (active != n) & (row == r) for r in range(self.rows)))
-        return Cat(enables)
 
     def elaborate_result(self, m: Module, moves: Value, control: Any, count: Value, groups: list[ColumnGroup]) -> None:
         """`X = 2*X + count`, the tag, and the words of all groups side by side."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value, signed, unsigned
+from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -20,6 +20,7 @@ from quadrille.hw.mac import MacArray
 from .configuration import Configuration
 from .features import FeatureMemory
 from .loader import Loader
+from .macros import connect_macros
 from .modes import ModeRegister
 from .parameters import PARAMETERS
 from .patches import PatchReader
@@ -135,7 +136,8 @@ class Accelerator(Block):
 
         # The datapath: planes, sums, column steps, codes, results.
         cut = self.configuration.buffers > 0
-        self.elaborate_macros(m, buffered(m, patches.o, "planes", cut and self.configuration.engine == "cim"))
+        planes = buffered(m, patches.o, "planes", cut and self.configuration.engine == "cim")
+        connect_macros(m, self.configuration, parts, planes)
         connect(m, buffered(m, reader.o, "steps", cut), converter.i)
         connect(m, buffered(m, converter.o, "codes", cut), dequantizer.i)
         connect(m, buffered(m, dequantizer.o, "slots", cut), path.i)
@@ -152,35 +154,6 @@ class Accelerator(Block):
         for name in path.taps:
             connect(m, getattr(path, name), flipped(getattr(self, name)))
         return m
-
-    def elaborate_macros(self, m: Module, planes: Any) -> None:
-        """The macros of all banks side by side, and their columns to the reader, a group of lanes from each in turn."""
-        configuration, macros, reader = self.configuration, self.parts.macros, self.parts.reader
-        # Planes of the rows of all banks one behind the other, or a window as an array takes it.
-        m.d.comb += [planes.ready.eq(macros[0].i.ready), reader.i.valid.eq(macros[0].o.valid)]
-        for bank, macro in enumerate(macros):
-            m.submodules["macro" if len(macros) == 1 else f"macro_{bank}"] = macro
-            plane: Any = macro.i.payload
-            m.d.comb += [macro.i.valid.eq(planes.valid), macro.o.ready.eq(reader.i.ready)]
-            for name in plane.shape().members:
-                field = getattr(planes.payload, name)
-                part = field.word_select(bank, configuration.rows) if name == "bits" else field
-                m.d.comb += Value.cast(getattr(plane, name)).eq(part)
-        sums: Any = reader.i.payload
-        if len(macros) == 1:
-            m.d.comb += sums.as_value().eq(macros[0].o.payload.as_value())
-            return
-        lanes, pitch = configuration.lanes, configuration.all_columns
-        for name in ("sum", "carry"):
-            words = [
-                getattr(macros[n % len(macros)].o.payload, name)[start : start + lanes]
-                for k in range(reader.partial_bits)
-                for n in range(configuration.read_columns // lanes)
-                for start in [k * pitch + n // len(macros) * lanes]
-            ]
-            m.d.comb += getattr(sums, name).eq(Cat(words))
-        m.d.comb += [sums.reference[bank].eq(macro.o.payload.reference) for bank, macro in enumerate(macros)]
-        m.d.comb += Cat(sums.steps, sums.address, sums.frame).eq(macros[0].o.payload.tag)
 
     def elaborate_port(self, m: Module) -> Loader:
         """The loader; its rows go to the tables of the datapath."""

@@ -13,11 +13,14 @@ from quadrille.algo.spec import Function, Interval, IntFormat, InvalidInput
 from quadrille.algo.spec.array_precision import ArrayPrecision, elements_of, precisions_of
 from quadrille.hw.base.block import recorded
 
-from .layouts import check_array, instruction_layout
+from .layouts import check_array, check_columns, instruction_layout
 from .parameters import PARAMETERS
 from .targets import PORT_BITS, elements_per_data_word
 
-__all__ = ["Configuration"]
+__all__ = ["LATER", "Configuration"]
+
+LATER = {"gated_columns": 0}
+"""Parameters that records may lack which were written before there were any, and what they were before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ class Configuration:
     weight_planes: int
     cuts: int
     compressor: str
+    gated_columns: int
     memory_cuts: int
     lane_cuts: int
     walk_cuts: int
@@ -90,8 +94,7 @@ class Configuration:
         if self.lanes > self.all_columns:
             raise InvalidInput(f"Lanes must be at most the {self.all_columns} columns of the macros, not {self.lanes}")
         check_array(vars(self), self.elements_per_word)
-        if self.engine == "mac":
-            self.check_mac()
+        check_columns(vars(self))
         if self.result_bits < self.activation_bits:
             raise InvalidInput(
                 f"Result width must be at least that of an activation, {self.activation_bits}, not {self.result_bits}"
@@ -100,13 +103,6 @@ class Configuration:
             raise InvalidInput(
                 f"Bias width must be at most that of the accumulator, {self.accumulator_bits}, not {self.bias_bits}"
             )
-
-    def check_mac(self) -> None:
-        """Refuse what an array of multiply-accumulate units has not."""
-        if self.converter != "exact":
-            raise InvalidInput(f"Converter of an engine of arrays must be exact, not {self.converter}")
-        if self.banks > 1:
-            raise InvalidInput(f"Banks of an engine of arrays must be 1, not {self.banks}")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -119,7 +115,7 @@ class Configuration:
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> Configuration:
-        """The configuration that `record` wrote.
+        """The configuration that `record` wrote, before there were the parameters of LATER or since.
 
         Raises
         ------
@@ -128,7 +124,7 @@ class Configuration:
         """
         functions = tuple(Function.from_record(record) for record in values.get("functions", ()))
         precisions = precisions_of(values.get("precisions", ""))
-        return cls(**{**values, "functions": functions, "precisions": precisions})
+        return cls(**{**LATER, **values, "functions": functions, "precisions": precisions})
 
     @classmethod
     def defaults(cls) -> dict[str, object]:

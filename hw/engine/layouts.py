@@ -10,7 +10,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 
 from quadrille.algo.spec import InvalidInput
 
-__all__ = ["check_array", "instruction_layout"]
+__all__ = ["check_array", "check_columns", "instruction_layout"]
 
 
 def instruction_layout(
@@ -93,3 +93,21 @@ def check_array(values: Mapping[str, Any], per_data_word: int) -> None:
         raise InvalidInput(
             f"Word of the activation memories must be at least {least} activations, not {values['word']}"
         )
+
+
+def check_columns(values: Mapping[str, Any]) -> None:
+    """Refuse gates of columns, by the names in `values`, that lanes do not fill, and what an engine of arrays has not.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the parameter.
+    """
+    if values["gated_columns"] % values["lanes"]:
+        raise InvalidInput(
+            f"Gated columns must be a multiple of the {values['lanes']} lanes, not {values['gated_columns']}"
+        )
+    if values["engine"] == "mac" and values["converter"] != "exact":
+        raise InvalidInput(f"Converter of an engine of arrays must be exact, not {values['converter']}")
+    if values["engine"] == "mac" and values["banks"] > 1:
+        raise InvalidInput(f"Banks of an engine of arrays must be 1, not {values['banks']}")

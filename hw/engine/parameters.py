@@ -28,6 +28,7 @@ PARAMETERS = (
     Parameter("weight_planes", 2, 1, 2, "2: a tile is written while the other computes"),
     Parameter("cuts", 1, 0, 8, "register cuts in the compressor tree (cim, and spatio-temporal units)"),
     Choice("compressor", "full-adders", tuple(COMPRESSORS), "what the compressor tree is made of (cim)"),
+    Parameter("gated_columns", 0, 0, 4096, "columns that share a clock gate, a multiple of lanes; 0: none are gated"),
     Parameter("memory_cuts", 0, 0, 1, "registers behind the memories of converter, dequantizer and value units"),
     Parameter("lane_cuts", 0, 0, 2, "further registers in each lane of converter, dequantizer and value units"),
     Parameter("walk_cuts", 0, 0, 2, "registers between the walk over taps and the words that a tap is read in"),

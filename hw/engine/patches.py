@@ -9,7 +9,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from quadrille.hw.cim.macro import plane_layout
+from quadrille.hw.cim.layouts import plane_layout
 from quadrille.hw.mac.array import window_layout
 
 from .configuration import Configuration

@@ -188,6 +188,7 @@ def _macros(configuration: Configuration) -> tuple[CimMacro | MacArray, ...]:
             planes=configuration.weight_planes,
             cuts=configuration.cuts,
             tag_bits=configuration.tag.size,
+            gated_columns=configuration.gated_columns,
         )
         return (array,)
     return tuple(
@@ -202,6 +203,7 @@ def _macros(configuration: Configuration) -> tuple[CimMacro | MacArray, ...]:
             tag_bits=configuration.tag.size if bank == 0 else 0,
             compressor=configuration.compressor,
             row_enables=configuration.row_enables,
+            gated_columns=configuration.gated_columns,
         )
         for bank in range(configuration.banks)
     )

@@ -14,6 +14,7 @@ from quadrille.algo.spec import Interval, InvalidInput
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES, ArrayPrecision, elements_of, precisions_of, text_of
 from quadrille.algo.spec.precision import Scheme
 from quadrille.hw.base import Block, Choice, Parameter, shape_of
+from quadrille.hw.base.columns import gates_of
 
 from .chunk_array import ChunkArray
 from .unit_array import UnitArray
@@ -51,13 +52,17 @@ class Precisions:
         return text_of(value)
 
 
-def window_layout(*, rows: int, bits: int, precisions: int, planes: int, tag_bits: int) -> StructLayout:
-    """A whole window: bit j of every row's activation at `j * rows`, and the precision that it is meant in."""
+def window_layout(*, rows: int, bits: int, precisions: int, planes: int, tag_bits: int, gates: int = 0) -> StructLayout:
+    """A whole window: bit j of every row's activation at `j * rows`, and the precision that it is meant in.
+
+    With clock `gates`, a bit for each says whether its columns are used.
+    """
     return StructLayout(
         {
             "elements": rows * bits,
             "precision": range(max(2, precisions)),
             **({"swap": 1} if planes == 2 else {}),
+            **({"used": gates} if gates else {}),
             **({"tag": tag_bits} if tag_bits else {}),
         }
     )
@@ -79,7 +84,9 @@ class MacArray(Block):
     Members
     -------
     i : stream of windows (`window_layout`); rows that the precision has not must hold 0, and so must rows whose weights
-        were not written. `swap` exchanges the weight planes before this window
+        were not written. `swap` exchanges the weight planes before this window. With `gated_columns`, bit n of `used`
+        says whether the sums of columns `n * gated_columns` and those that follow will be read: else their registers
+        stand still, and what they hold means nothing
     i_weights : stream of rows (`weights_layout`), into the inactive weight plane if there are two
     o : stream {sum, carry, reference, tag}: word k of the sums at `k * columns`; `S = (sum + carry) mod 2**K` in
         `partial_format`, X in `reference_format`
@@ -106,6 +113,7 @@ class MacArray(Block):
         Parameter("planes", 1, 1, 2, "weight planes: with 2, one is written while the other computes"),
         Parameter("cuts", 0, 0, 8, "register cuts in the compressor tree of spatio-temporal units"),
         Parameter("tag_bits", 0, 0, 64, "bits that travel along with a window"),
+        Parameter("gated_columns", 0, 0, 4096, "columns that share a clock gate; 0: none are gated"),
     )
 
     unit: str
@@ -116,6 +124,7 @@ class MacArray(Block):
     planes: int
     cuts: int
     tag_bits: int
+    gated_columns: int
 
     i: stream.Interface
     i_weights: stream.Interface
@@ -139,7 +148,12 @@ class MacArray(Block):
         self.reference_format = Interval.hull(*inputs).format
         width, count = self.columns * self.partial_format.bits, len(self.precisions)
         window = window_layout(
-            rows=self.rows, bits=self.activation_bits, precisions=count, planes=self.planes, tag_bits=self.tag_bits
+            rows=self.rows,
+            bits=self.activation_bits,
+            precisions=count,
+            planes=self.planes,
+            tag_bits=self.tag_bits,
+            gates=self.gates,
         )
         weights = weights_layout(rows=self.rows, columns=self.columns, bits=self.weight_bits, precisions=count)
         result = {"sum": width, "carry": width, "reference": shape_of(self.reference_format)}
@@ -167,6 +181,11 @@ class MacArray(Block):
     def scheme(self) -> Scheme:
         """How a unit takes operands in."""
         return UNIT_SCHEMES[self.unit]
+
+    @property
+    def gates(self) -> int:
+        """Groups of columns whose clock can be gated."""
+        return gates_of(self.columns, self.gated_columns)
 
     def rows_of(self, precision: ArrayPrecision) -> int:
         """Rows of the tallest window in `precision`."""

@@ -9,7 +9,7 @@ from amaranth.lib.data import StructLayout
 
 from quadrille.algo.spec.spatio_temporal import CHUNK_BITS, SUB_UNITS, Chunks
 from quadrille.hw.base import shape_of
-from quadrille.hw.base.columns import group_columns
+from quadrille.hw.base.columns import gated_groups
 from quadrille.hw.base.compress import popcount
 
 from .chunk_columns import ChunkColumns, Share, shares_of
@@ -52,6 +52,7 @@ class ChunkArray:
                 "negative": SUB_UNITS,
                 "arrangement": range(max(2, len(self.arrangements))),
                 "tag": array.tag_bits,
+                **({"used": array.gates} if array.gates else {}),
             }
         )
         at: Any = Signal(control)
@@ -61,8 +62,9 @@ class ChunkArray:
         # The bits of this cycle, registered: the tree must not hang on the choice of them.
         bits = [Signal(array.units, name=f"bits_{k}", reset_less=True) for k in range(SUB_UNITS)]
         reads = Signal()  # the weight plane that these bits meet
+        entering = [Mux(at.valid, now, bit) for bit, now in zip(bits, chosen, strict=True)] if array.gates else chosen
         with m.If(enable):
-            m.d.sync += [reads.eq(active), *(bit.eq(now) for bit, now in zip(bits, chosen, strict=True))]
+            m.d.sync += [reads.eq(active), *(bit.eq(now) for bit, now in zip(bits, entering, strict=True))]
         m.d.comb += array.swapped.eq(enable & (reads != active))
         stages = [at]
         for n in range(2 + array.cuts):
@@ -73,7 +75,7 @@ class ChunkArray:
         moving, summed = stages[-2], stages[-1]
         with m.If(enable):
             m.d.sync += array.o.valid.eq(summed.valid & summed.last)
-        self.elaborate_columns(m, enable, bits, reads, moving, summed)
+        self.elaborate_columns(m, enable, bits, reads, stages)
         self.elaborate_reference(m, enable, bits, stages[1], moving, summed)
         if array.tag_bits:
             tag = Signal(array.tag_bits, reset_less=True)
@@ -111,6 +113,11 @@ class ChunkArray:
             m.d.sync += bit.eq(Mux(bit == 0, full, bit - 1))
             with m.If(bit == 0):
                 m.d.sync += number.eq(number + 1)
+        if array.gates:
+            used = Signal(array.gates, reset_less=True)
+            m.d.comb += at.used.eq(used)
+            with m.If(takes):
+                m.d.sync += used.eq(payload.used)
         with m.If(takes):
             m.d.sync += [window.eq(payload.elements), precision.eq(payload.precision)]
             if array.tag_bits:
@@ -143,11 +150,10 @@ class ChunkArray:
         start = (offset + min(t, width - 1)) * self.array.rows + share.element * units
         return window[start : start + units]
 
-    def elaborate_columns(
-        self, m: Module, enable: Value, bits: list[Signal], reads: Value, moving: Any, summed: Any
-    ) -> None:
+    def elaborate_columns(self, m: Module, enable: Value, bits: list[Signal], reads: Value, stages: list[Any]) -> None:
         """The columns group by group, and the writing of their weights."""
         array = self.array
+        moving, summed = stages[-2:]
         row: Any = array.i_weights.payload
         write = Signal()
         m.d.comb += write.eq(array.i_weights.valid & array.i_weights.ready)
@@ -155,7 +161,7 @@ class ChunkArray:
         unit, takers = self.elaborate_write(m, write)
         places = [[self.shares[n][place][k].place for n, place in self.arrangements] for k in range(SUB_UNITS)]
         start, parts = 0, []
-        for number, count in enumerate(group_columns(array.columns)):
+        for number, (count, gate) in enumerate(gated_groups(array.columns, array.gated_columns)):
             columns: Any = ChunkColumns(array, count, places)
             m.submodules[f"columns_{number}"] = columns
             parts.append(columns)
@@ -163,14 +169,16 @@ class ChunkArray:
                 row.cells[j * array.columns + start : j * array.columns + start + count]
                 for j in range(array.weight_bits)
             ]
+            # The stages at which bits are that use these columns, from those that the tree adds on.
+            uses = [stage.valid & stage.used[gate] if array.gates else stage.valid for stage in stages[1:]]
             m.d.comb += [
-                columns.enable.eq(enable),
+                columns.enable.eq(enable & Cat(uses[:-2]).any() if array.gates else enable),
                 columns.active.eq(reads),
                 *(columns.bits[k].eq(bits[k]) for k in range(SUB_UNITS)),
-                columns.moves.eq(enable & moving.valid),
+                columns.moves.eq(enable & uses[-2]),
                 columns.first.eq(moving.starts),
                 columns.negative.eq(moving.negative),
-                columns.ends.eq(enable & summed.valid & summed.ends),
+                columns.ends.eq(enable & uses[-1] & summed.ends),
                 columns.first_pass.eq(summed.first_pass),
                 columns.arrangement.eq(summed.arrangement),
                 columns.write.eq(takers),

@@ -97,7 +97,7 @@ class UnitArray:
                 m.d.sync += [active.eq(active ^ payload.swap), swaps.eq(payload.swap)]
         lead.elaborate_sum(m, enable, replace(beat, words={"a": held.replicate(array.units), "b": beat.words["b"]}))
         m.d.comb += array.o.payload.reference.eq(lead.o.payload.sum)
-        self.elaborate_columns(m, enable, active, beat)
+        self.elaborate_columns(m, self.elaborate_enables(m, enable, takes, beat.busy), enable, active, beat)
         if array.tag_bits:
             tag = Signal(array.tag_bits, reset_less=True)
             with m.If(takes):
@@ -109,7 +109,23 @@ class UnitArray:
                 tag = later
             m.d.comb += array.o.payload.tag.eq(tag)
 
-    def elaborate_columns(self, m: Module, enable: Value, active: Value, beat: Any) -> None:
+    def elaborate_enables(self, m: Module, enable: Value, takes: Value, busy: Value) -> list[Value]:
+        """For each gated group of columns, when its units move: while a window is in them that uses these columns."""
+        array = self.array
+        if not array.gates:
+            return [enable]
+        used = Signal(array.gates, reset_less=True)
+        with m.If(takes):
+            m.d.sync += used.eq(array.i.payload.used)
+        stages: list[Value] = [Mux(busy, used, 0)]
+        for n in range(1, self.latency):
+            stage = Signal(array.gates, name=f"used_{n}")
+            with m.If(enable):
+                m.d.sync += stage.eq(stages[-1])
+            stages.append(stage)
+        return [enable & Cat(stage[gate] for stage in stages).any() for gate in range(array.gates)]
+
+    def elaborate_columns(self, m: Module, enables: list[Value], enable: Value, active: Value, beat: Any) -> None:
         """The weights, a word for each unit of each column, and the columns that they belong to."""
         array = self.array
         planes = self.elaborate_weights(m, enable, active)
@@ -120,7 +136,8 @@ class UnitArray:
             weights = words[0] if len(words) == 1 else Mux(active, words[1], words[0])
             unit, part = self.unit(), Module()
             m.submodules[f"column_{column}"] = part
-            unit.elaborate_sum(part, enable, replace(beat, words={"a": weights, "b": beat.words["b"]}))
+            moves = enables[column // array.gated_columns if array.gates else 0]
+            unit.elaborate_sum(part, moves, replace(beat, words={"a": weights, "b": beat.words["b"]}))
             sums.append(unit.o.payload.sum)
         bits = range(array.partial_format.bits)
         m.d.comb += array.o.payload.sum.eq(Cat(total[k] for k in bits for total in sums))

@@ -34,7 +34,9 @@ def weight_rows(dut: CimMacro, cells: Any, reference: Any) -> list[dict[str, int
     return beats
 
 
-def planes_of(dut: CimMacro, vector: Any, count: int, *, tag: int = 0, swap: int = 0) -> list[dict[str, int]]:
+def planes_of(
+    dut: CimMacro, vector: Any, count: int, *, tag: int = 0, swap: int = 0, used: int = 0
+) -> list[dict[str, int]]:
     """The bit planes of one vector, `count` of them, most significant first; negative values in two's complement."""
     beats = []
     negative = bool((vector < 0).any())
@@ -47,6 +49,7 @@ def planes_of(dut: CimMacro, vector: Any, count: int, *, tag: int = 0, swap: int
         beat |= {"negative": int(negative and k == count - 1)} if dut.signed else {}
         beat |= {"swap": int(swap and k == count - 1)} if dut.planes == 2 else {}
         beat |= {"tag": tag} if dut.tag_bits else {}
+        beat |= {"used": used} if dut.gates else {}
         beats.append(beat)
     return beats
 
@@ -84,14 +87,16 @@ def check(
     draw = np.random.default_rng(chance.randrange(1 << 30))
     cells = draw.integers(0, 1 << dut.cell_bits, (dut.rows, dut.columns))
     reference = draw.integers(0, 2, dut.rows)
-    activations, beats, tags = [], [], []
+    activations, beats, tags, read = [], [], [], []
     for _ in range(vectors):
         negative = dut.signed and chance.random() < 0.5
         low = -(1 << (dut.activation_bits - 1)) if negative else 0
         high = 1 << (dut.activation_bits - (1 if negative else 0))
         vector = draw.integers(low, high, dut.rows)
         tags.append(chance.randrange(1 << dut.tag_bits))
-        beats += planes_of(dut, vector, dut.activation_bits, tag=tags[-1], swap=int(not activations))
+        used = chance.getrandbits(dut.gates) if dut.gates else 0
+        beats += planes_of(dut, vector, dut.activation_bits, tag=tags[-1], swap=int(not activations), used=used)
+        read.append([not dut.gates or used >> c // dut.gated_columns & 1 for c in range(dut.columns)])
         activations.append(vector)
     rows = weight_rows(dut, cells, reference)
     result = run_streams(dut, {"i": beats}, {"o": vectors}, seed=seed, before=load(dut, rows))
@@ -99,7 +104,8 @@ def check(
     sums, references = cim_macro(cells, reference, np.array(activations), **names)
     for n, (_, payload) in enumerate(result["o"]):
         got, total = sums_of(dut, payload)
-        assert (got, total) == (sums[n].tolist(), int(references[n])), f"vector {n} of {names}"
+        expected = [there if seen else mine for there, mine, seen in zip(sums[n].tolist(), got, read[n], strict=True)]
+        assert (got, total) == (expected, int(references[n])), f"vector {n} of {names}"
         if dut.tag_bits:
             assert int(payload.tag) == tags[n]
 
@@ -135,6 +141,7 @@ def test_every_cell_and_activation(run_streams: Any, signed: bool, cell_bits: in
     tag_bits=st.integers(0, 3),
     compressor=st.sampled_from(sorted(COMPRESSORS)),
     row_enables=st.booleans(),
+    gated_columns=st.integers(0, 4),
     seed=st.none() | st.integers(0, 99),
 )
 @settings(
