@@ -57,7 +57,7 @@ class TargetCost:
     def energy(self) -> str:
         """What an image takes, for a reader."""
         if self.leakage is None:
-            return "not known: no netlists of this target have been measured"
+            return "not known: no such netlists of this target have been measured"
         left_out = "without memory macros, wires and the clock's tree"
         return f"{self.total[ENERGY]:,.0f} pJ an image, {self.leakage:,.0f} of them leakage; {left_out}"
 

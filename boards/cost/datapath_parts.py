@@ -40,7 +40,7 @@ def macros(g: Geometry) -> Iterator[Part]:
         accumulating, words = sums.size, sum(count for _, count in sums.left)
     stages = c.cuts + kind.registered
     cells = c.rows * c.cell_bits
-    control = (g.tag + 4) * (1 + stages)
+    control = (g.tag + 4 + g.gates) * (1 + stages)
     for bank in range(c.banks):
         yield Part(
             "macro" if c.banks == 1 else f"macro_{bank}",
@@ -74,7 +74,7 @@ def array(g: Geometry) -> Part:
     c = g.of
     units, columns, bits = c.rows, g.columns, g.partial_bits
     elements = max(elements_of(c.unit, precision) for precision in c.precisions)
-    window = c.rows * elements * c.activation_bits
+    window = c.rows * elements * c.activation_bits + g.gates * (3 + c.cuts)
     modes = len(c.precisions)
     if c.unit == "spatio-temporal":
         heap = tuple((weight, units) for weight in range(CHUNK_BITS))

@@ -59,9 +59,9 @@ def energy_of(
     configuration: Configuration, target: str, *, cycles: float, events: Mapping[str, float], period: float
 ) -> Energy | None:
     """The energy of an image of `cycles` cycles and `events` (see `events_of`), at a clock `period` in ns; None for
-    targets without a table."""
+    targets without a table, and for gated columns, which no netlist in it has."""
     model = energy_models().get(target)
-    if model is None:
+    if model is None or configuration.gated_columns:
         return None
     estimator = Estimator.of(target)
     found: dict[str, float] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from quadrille.hw.base.columns import gates_of
 from quadrille.hw.base.compress import COMPRESSORS, next_level, spread
 from quadrille.hw.engine import Configuration
 
@@ -74,6 +75,7 @@ class Geometry:
         c = configuration
         cim = c.engine == "cim"
         self.columns = c.columns * c.macros
+        self.gates = gates_of(self.columns, c.gated_columns)
         self.compressor = c.compressor
         self.lanes = c.lanes
         self.window_rows = c.window_rows

@@ -20,7 +20,7 @@ from .targets import PORT_BITS, elements_per_data_word
 __all__ = ["LATER", "Configuration"]
 
 LATER = {"gated_columns": 0}
-"""Parameters that records may lack which were written before there were any, and what they were before."""
+"""Parameters that records lack which are older, and what accelerators had before there were any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +110,13 @@ class Configuration:
         return {parameter.name: getattr(self, parameter.name) for parameter in PARAMETERS}
 
     def record(self) -> dict[str, Any]:
-        """Every parameter by name as JSON values: what a manifest holds."""
-        return recorded(PARAMETERS, self)
+        """Every parameter by name as JSON values, but those of LATER that are as before: what a manifest holds."""
+        values = recorded(PARAMETERS, self)
+        return {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> Configuration:
-        """The configuration that `record` wrote, before there were the parameters of LATER or since.
+        """The configuration that `record` wrote.
 
         Raises
         ------

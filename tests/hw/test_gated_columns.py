@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 from amaranth.sim import Simulator
 
 from quadrille.algo.spec import InvalidInput
+from quadrille.boards.cost import cost_of, energy_of
+from quadrille.boards.cost.samples import sampled
 from quadrille.hw.base.columns import ColumnGroup, gated_groups, gates_of
 from quadrille.hw.cim import CimMacro, macro
-from quadrille.hw.engine import Accelerator, compile_network
+from quadrille.hw.engine import Accelerator, Configuration, compile_network
 from quadrille.sim.verification import verify
 from quadrille.tb.networks import random_network
 
+SAMPLES = sampled()
 Settings = dict[str, Any]
 
 LINEAR: Settings = {"sizes": (20, 19, 18, 9), "tile_rows": 8}
@@ -139,3 +143,24 @@ def test_columns_that_are_not_used_stand_still(monkeypatch: pytest.MonkeyPatch, 
 def test_gates_are_of_whole_groups_of_lanes() -> None:
     with pytest.raises(InvalidInput, match=r"^Gated columns must be a multiple of the 32 lanes, not 48$"):
         Accelerator(gated_columns=48)
+
+
+def test_records_that_are_older_have_no_gates() -> None:
+    accelerators = [Accelerator(), Accelerator(gated_columns=32)]
+    plain, gated = (each.configuration for each in accelerators)
+    for each in accelerators:
+        each.inspected()
+        assert Configuration.from_record(each.parameter_values()) == each.configuration
+    assert "gated_columns" not in plain.record()
+    assert gated.record() == {**plain.record(), "gated_columns": 32}
+
+
+def test_cost_of_gates_is_that_of_the_bits_that_open_them() -> None:
+    configuration = replace(SAMPLES[0], gated_columns=SAMPLES[0].lanes)
+    target, run = "nangate45", {"cycles": 100.0, "events": {}, "period": 1.0}
+    plain, gated = (cost_of(each, target) for each in (SAMPLES[0], configuration))
+    macros = [name for name in plain.components if name.startswith("macro")]
+    bits = len(macros) * -(-configuration.all_columns // configuration.lanes) * (1 + configuration.cuts)
+    assert gated.flip_flops - plain.flip_flops == pytest.approx(bits, rel=0.3)
+    assert gated.area > plain.area
+    assert energy_of(SAMPLES[0], target, **run) and energy_of(configuration, target, **run) is None
