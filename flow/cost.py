@@ -98,12 +98,12 @@ def on_accelerator(modes: Modes, configuration: Configuration) -> tuple[Configur
     """An accelerator that is there, and the network's timing on it."""
     from quadrille.hw.engine.delays import delays_of
     from quadrille.hw.engine.once import anew
-    from quadrille.hw.engine.sizing import plans_on, weights_in
+    from quadrille.hw.engine.sizing import plans_on
     from quadrille.hw.engine.timing import Timing, stages_of
+    from quadrille.hw.engine.weight_memory import WeightMemory
 
     plans = plans_on(modes, configuration)
-    strips = weights_in(plans, configuration).strips
-    stages = stages_of(plans, configuration, [strip.rows for strip in strips])
+    stages = stages_of(plans, configuration, WeightMemory(plans, configuration).heights)
     return configuration, Timing.of(plans, configuration, delays_of(configuration, anew), stages)
 
 

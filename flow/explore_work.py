@@ -122,7 +122,10 @@ def resources_of(configuration: Any, target: str) -> Mapping[str, float]:
 def energies_of(size: Size, target: str, cycles: float, clock: float) -> Mapping[str, float]:
     """What an image takes in pJ, leakage at `clock` among it; nothing where that is not known."""
     from quadrille.boards.cost import energy_of, events_of
+    from quadrille.boards.cost.energy import energy_models
 
+    if target not in energy_models():
+        return {}
     found = energy_of(size.configuration, target, cycles=cycles, events=events_of(size.timing), period=1e9 / clock)
     return {} if found is None else {"energy": round(found.total, 1)}
 

@@ -158,6 +158,10 @@ class _Columns:
             return memoryview(bytes(self.conductance.values.flat.tolist())).cast("B", shape)
         span = set(self.weight.flat)
         digits = [{q: encoding.digit(q, index) for q in span} for index in range(encoding.slices)]
+        if self.cell_value_bits <= 8 and self.weight.itemsize == 1:
+            # What stands for a weight is looked up for all of them at once.
+            tables = (bytes(digit.get((byte ^ 128) - 128, 0) for byte in range(256)) for digit in digits)
+            return memoryview(b"".join(map(self.weight.data.translate, tables))).cast("B", shape)
         code = "B" if self.cell_value_bits <= 8 else "H"
         return (
             memoryview(array(code, (digit[q] for digit in digits for q in self.weight.flat)))

@@ -11,9 +11,10 @@ from .conversions import Converters
 from .encoding import encode_all
 from .fitting import check_fit, check_named, needed_by_all
 from .program import Program
-from .sizing import Sizing, for_array, plans_on, weights_in
+from .sizing import Sizing, for_array, plans_on
 from .tables import datapath
 from .targets import Target
+from .weight_memory import WeightMemory
 
 __all__ = ["compile_network"]
 
@@ -88,7 +89,7 @@ def compile_network(
         plans = plans_on(modes, configuration)
         converters = Converters(plans, configuration.converter_shift)
         check_fit(modes.default, needed_by_all(plans, converters, configuration.converter), configuration)
-        weights = weights_in(plans, configuration)
+        weights = WeightMemory(plans, configuration).tiles
     parts = datapath(configuration, {}).inspected()
     images = encode_all(plans, configuration, converters, parts, weights)
     down, across = plans[0].layers[-1].pooled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 from quadrille.algo.spec import (
@@ -70,7 +71,7 @@ class Layer:
     stored: str | None
     result: str
 
-    @property
+    @cached_property
     def windows(self) -> tuple[int, int]:
         """Windows down and across."""
         return self.window.output_size(self.shape[1], self.shape[2])
@@ -80,7 +81,7 @@ class Layer:
         """The nodes of residual unit, activation unit, pooling unit and requantizer, None where they do nothing."""
         return (self.shortcut.add if self.shortcut else None, self.activation, self.pool, self.requantize)
 
-    @property
+    @cached_property
     def function(self) -> Function | None:
         """What the activation unit applies; equal functions are equal whatever their nodes are called."""
         if self.activation is None:
@@ -88,7 +89,7 @@ class Layer:
         source = self.shortcut.add if self.shortcut else self.dequantize
         return replace(self.activation.function(source.format), name="activation")
 
-    @property
+    @cached_property
     def pooled(self) -> tuple[int, int]:
         """Down and across, after the pool."""
         return self.pool.window.output_size(*self.windows) if self.pool else self.windows

@@ -145,14 +145,18 @@ class Plan:
 
     def row_order(self, tile: Tile, bank: int) -> tuple[int, ...]:
         """The matrix row (channel of the group * taps + tap) on each used row of a bank: by column, tap, channel."""
-        height, width = self.layers[tile.layer].window.kernel
+        return self.rows_under(tile.layer, tile.channels[bank])
+
+    def rows_under(self, layer: int, channels: Channels) -> tuple[int, ...]:
+        """The matrix rows of `channels` of a layer, in the order in which they stand in a macro."""
+        height, width = self.layers[layer].window.kernel
         taps = height * width
         return tuple(
             channel * taps + tap
             for j in range(width)
             for i in range(height)
             for tap in [i * width + j]
-            for channel in tile.channels[bank].under(tap)
+            for channel in channels.under(tap)
         )
 
     def occupancy(self) -> tuple[TileUse, ...]:

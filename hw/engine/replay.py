@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -159,25 +160,33 @@ class Replay:
             self.load(stages[0])
         last_word = vacant + count * timing.input_words - 1
         self.header = last_word + 1
-        at = max(self.sequencer, last_word + 1) + 2  # the first cycle in state "wait"
-        for number, stage in enumerate(stages):
-            claimed = max(at, self.weights_ready)
-            if stage.barrier:
-                claimed = max(claimed, self.settled)
-            accepted = max(claimed + 1, self.walker_free)
-            loaded = (self.load_start, self.weights_ready)
-            self.job(accepted, stage, count)
-            if self.spans is not None:
-                self.spans.append(Span(number, stage.layer, *loaded, accepted, self.done + 1))
-            self.loader_free = claimed + 1 if timing.weight_planes == 1 else self.swapped
-            if number + 1 < len(stages):
-                self.load(stages[number + 1])
-            elif not timing.switches:
-                self.load(stages[0])
-            at = accepted + 2
-            self.sequencer = accepted + 1
+        self.instructions(max(self.sequencer, last_word + 1) + 2, stages, count)
         self.words_free[half] = self.walker_free + 1
         self.half = 1 - half
+
+    def instructions(self, at: int, stages: Sequence[Stage], count: int) -> None:
+        """The instructions `stages` for `count` images; `at` is the first cycle in which the sequencer waits."""
+        for number in range(len(stages)):
+            at = self.instruction(at, stages, number, count)
+
+    def instruction(self, at: int, stages: Sequence[Stage], number: int, count: int) -> int:
+        """One of them, waited for from cycle `at` on; from which cycle on the next one is."""
+        timing, stage = self.timing, stages[number]
+        claimed = max(at, self.weights_ready)
+        if stage.barrier:
+            claimed = max(claimed, self.settled)
+        accepted = max(claimed + 1, self.walker_free)
+        loaded = (self.load_start, self.weights_ready)
+        self.job(accepted, stage, count)
+        if self.spans is not None:
+            self.spans.append(Span(number, stage.layer, *loaded, accepted, self.done + 1))
+        self.loader_free = claimed + 1 if timing.weight_planes == 1 else self.swapped
+        if number + 1 < len(stages):
+            self.load(stages[number + 1])
+        elif not timing.switches:
+            self.load(stages[0])
+        self.sequencer = accepted + 1
+        return accepted + 2
 
     @property
     def settled(self) -> int:

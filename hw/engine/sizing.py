@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from quadrille.algo.spec import InvalidInput, Modes, Network, retile, whole_weights
 
 from .configuration import Configuration
 from .conversions import Converters
-from .delays import Delays, delays_of
+from .delays import delays_of
 from .fitting import check_given, check_named, needed_by_all
 from .layers import Layer, layers_of
 from .mapping import Plan, precision_of, rows_of
@@ -20,14 +20,15 @@ from .placement import power_of_two
 from .planning import plan
 from .targets import elements_per_data_word
 from .tiles import WeightTiles
-from .timing import Stage, Timing, stages_of
-from .weights import planes_of, weights_of
+from .timing import Timing, stages_of
+from .weight_memory import WeightMemory
 
-__all__ = ["Size", "Sizing", "for_array", "plans_of", "plans_on", "weights_in"]
+__all__ = ["Size", "Sizing", "for_array", "plans_of", "plans_on"]
 
 
-LATEST = 48
-"""Plans, weights and instructions of shapes that are kept: those that points next to one another in a grid share."""
+LATEST = 128
+"""Plans, weights, instructions and timings of shapes that are kept: those that points next to one another in a grid
+share."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,23 @@ class Size:
 
     Attributes
     ----------
-    modes : the networks, cut for the accelerator; plans, converters, weights : theirs
+    modes : the networks, cut for the accelerator; plans, converters : theirs
+    memory : of their weights
     configuration : the accelerator
-    delays : of its datapath
-    stages : of each mode the instructions, as timing takes them
+    timing : the exact cycle count of every batch
     """
 
     modes: Modes
     plans: tuple[Plan, ...]
     converters: Converters
-    weights: WeightTiles
+    memory: WeightMemory
     configuration: Configuration
-    delays: Delays
-    stages: tuple[tuple[Stage, ...], ...]
+    timing: Timing
 
-    @cached_property
-    def timing(self) -> Timing:
-        """The exact cycle count of every batch."""
-        return Timing.of(self.plans, self.configuration, self.delays, self.stages)
+    @property
+    def weights(self) -> WeightTiles:
+        """The row words of the weight memory, and where the tiles stand in it."""
+        return self.memory.tiles
 
 
 class Sizing:
@@ -117,17 +117,17 @@ class Sizing:
 
         plans = cut.latest(("plans", place), planned)
         converters = cut.together("converters", lambda: Converters(plans))
-        needs = needed_by_all(plans, converters, converter, cut.each)
+        needs = cut.latest(("needs", place, converter), lambda: needed_by_all(plans, converters, converter, cut.each))
         configuration = Configuration(**values | given | needs)
         # Planes of weights, converters and registers change nothing of where weights stand and of what is to do.
-        weights = cut.latest(("weights", place), lambda: weights_in(plans, configuration, cut.together))
-        stages = cut.latest(
-            ("stages", place, configuration.results_per_word),
-            lambda: stages_of(plans, configuration, [strip.rows for strip in weights.strips]),
-        )
-        configuration = replace(configuration, weight_rows=len(weights.rows))
-        delays = delays_of(configuration, self.known)
-        return Size(cut.modes, plans, converters, weights, configuration, delays, stages)
+        memory = cut.latest(("weights", place), lambda: WeightMemory(plans, configuration, cut.together))
+        program = ("stages", place, configuration.results_per_word)
+        stages = cut.latest(program, lambda: stages_of(plans, configuration, memory.heights))
+        configuration = replace(configuration, weight_rows=memory.rows)
+        timing = Timing.of(plans, configuration, delays_of(configuration, self.known), stages)
+        # Macros side by side are timed as one as wide as all of them is.
+        timing = cut.timings((program, timing.hardware), lambda: timing)
+        return Size(cut.modes, plans, converters, memory, configuration, timing)
 
     def _cut(self, unit: str | None, rows: int) -> _Cut:
         modes = self.modes if unit is None else for_array(self.modes, rows, unit)
@@ -137,32 +137,20 @@ class Sizing:
             for once, network in zip(each, modes.networks.values(), strict=True)
             for layer in once("layers", partial(layers_of, network))
         ]
-        return _Cut(modes, each, Known(), Known(LATEST), tuple(layers))
+        return _Cut(modes, each, Known(), Known(LATEST), Known(LATEST), tuple(layers))
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """Modes as an engine runs them, the layers of all; what is known of each mode, of all together, and of the latest
-    shapes."""
+    """Modes as an engine runs them, the layers of all; what is known of each mode, of all together, of the latest
+    shapes, and of how the latest accelerators are timed."""
 
     modes: Modes
     each: tuple[Known, ...]
     together: Known
     latest: Known
+    timings: Known
     layers: tuple[Layer, ...]
-
-
-def weights_in(plans: Sequence[Plan], configuration: Configuration, once: Once = anew) -> WeightTiles:
-    """The tiles of all modes."""
-    numbers = {id(layer.matrix): n for n, layer in enumerate(layer for plan in plans for layer in plan.layers)}
-
-    def parts() -> Iterable[Any]:
-        for layout in plans:
-            yield from weights_of(
-                layout, configuration, lambda matrix: once(("planes", numbers[id(matrix)]), partial(planes_of, matrix))
-            )
-
-    return WeightTiles.of(parts())
 
 
 def for_array(modes: Modes, rows: int, unit: str) -> Modes:

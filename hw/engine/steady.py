@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from .cut_replay import CutReplay
 from .replay import Pipeline, Replay
-from .timing import Stage
+from .timing import Stage, Windows
 
 __all__ = ["SteadyCutReplay", "SteadyReplay"]
 
 MOVED = ("placed", "walker_free", "handed", "planes_end", "reader_free", "packer_free", "done", "stored", "output")
 """The clocks that windows set."""
+
+
+MARKS = 4
+"""Instructions of a batch at which it is compared with the one before."""
 
 
 class Steady(Replay):
@@ -94,8 +98,67 @@ class Steady(Replay):
         return cycles
 
 
+class Past(NamedTuple):
+    """A batch of so many `images`: by the number of an instruction in which cycle it was waited for, and what was found
+    then; and what the batch left, its clocks, when its macro stood still, and which tiles were there."""
+
+    stages: Sequence[Stage]
+    images: int
+    marks: dict[int, tuple[int, tuple[object, ...]]]
+    clocks: tuple[int, ...]
+    frozen: tuple[tuple[int, int], ...]
+    tiles: int
+    resident: bool
+
+
 class SteadyReplay(Steady):
-    """`Replay` without what repeats, and without jobs that have been played before."""
+    """`Replay` without what repeats, and without jobs and ends of batches that have been played before."""
+
+    ENDS = (
+        *(name for name in MOVED if name != "packer_free"),
+        "weights_ready",
+        "loader_free",
+        "load_start",
+        "swapped",
+        "sequencer",
+    )
+    """The clocks that instructions set where nothing is packed."""
+
+    past: Past | None = None
+    """The batch before."""
+
+    def instructions(self, at: int, stages: Sequence[Stage], count: int) -> None:
+        """All instructions of a batch, up to one that finds everything as the batch before found it."""
+        if self.packing or self.spans is not None:
+            super().instructions(at, stages, count)
+            return
+        past = self.past if self.past and self.past.stages is stages and self.past.images == count else None
+        marks: dict[int, tuple[int, tuple[object, ...]]] = {}
+        for number, stage in enumerate(stages):
+            # Where a layer begins what was on its way has arrived: there batches are alike, if anywhere.
+            if stage.barrier and len(marks) < MARKS:
+                marks[number] = at, self.found(at)
+                if past and number in past.marks and past.marks[number][1] == marks[number][1]:
+                    self.go_on(past, at - past.marks[number][0])
+                    return
+            at = self.instruction(at, stages, number, count)
+        clocks = tuple(getattr(self, name) for name in self.ENDS)
+        self.past = Past(stages, count, marks, clocks, tuple(self.macro.frozen), self.tiles, self.resident)
+
+    def found(self, at: int) -> tuple[object, ...]:
+        """What an instruction that is waited for from cycle `at` on depends on; what is past has no effect any more."""
+        clocks = (self.weights_ready, self.walker_free, self.placed, self.handed, self.planes_end, self.reader_free)
+        frozen = later(self.macro, at, at)
+        return *(max(clock - at, 0) for clock in clocks), self.settled - at, frozen, self.tiles, self.resident
+
+    def go_on(self, past: Past, cycles: int) -> None:
+        """What is left of a batch: as in that which is past, so many cycles later."""
+        for name, clock in zip(self.ENDS, past.clocks, strict=True):
+            # Of tiles that are resident none is loaded any more.
+            if not (past.resident and name in ("weights_ready", "load_start")):
+                setattr(self, name, clock + cycles)
+        self.macro.frozen = deque([(start + cycles, end + cycles) for start, end in past.frozen], maxlen=64)
+        self.tiles = past.tiles
 
     def job(self, accepted: int, stage: Stage, frames: int) -> None:
         """All windows of an instruction."""
@@ -103,32 +166,22 @@ class SteadyReplay(Steady):
             super().job(accepted, stage, frames)
             return
         self.begin(accepted)
-        at = self.placed
-        windows = Windows(
-            stage.first_reads,
-            stage.next_reads,
-            stage.across,
-            frames * stage.down,
-            stage.planes,
-            len(stage.completes),
-            self.macro.latency,
-            self.timing.whole,
-        )
+        at, macro = self.placed, self.macro
         # What lies before the first word is asked for no longer matters; two cycles later its patch is handed on.
-        times = Times(
-            0,
-            0,
+        times = played(
+            stage.windows,
+            frames,
+            macro.latency,
+            self.timing.whole,
             max(self.handed - at, 1),
             max(self.planes_end - at, 0),
             max(self.reader_free - at, 0),
-            0,
-            later(self.macro, at, at),
+            later(macro, at, at) if macro.frozen else (),
         )
-        times = played(windows, times)
         self.placed, self.walker_free = at + times.placed, at + times.walker_free
         self.handed, self.planes_end = at + times.handed, at + times.planes_end
         self.reader_free, self.swapped = at + times.reader_free, at + times.swapped
-        self.macro.frozen = deque(((at + start, at + end) for start, end in times.frozen), maxlen=64)
+        macro.frozen = deque([(at + start, at + end) for start, end in times.frozen], maxlen=64)
         self.first = False
         self.leaves(stage)
 
@@ -158,20 +211,7 @@ class SteadyCutReplay(Steady, CutReplay):
 
 def later(pipeline: Pipeline, cycle: int, base: int) -> tuple[tuple[int, int], ...]:
     """The times at which it stood still beyond `cycle`, counted from `base`."""
-    return tuple((start - base, end - base) for start, end in pipeline.frozen if end > cycle)
-
-
-class Windows(NamedTuple):
-    """The windows of a job, in rows of `across`; `steps` are the cycles that the column reader takes for each."""
-
-    first_reads: int
-    next_reads: int
-    across: int
-    rows: int
-    planes: int
-    steps: int
-    latency: int
-    whole: bool
+    return tuple([(start - base, end - base) for start, end in pipeline.frozen if end > cycle])
 
 
 class Times(NamedTuple):
@@ -205,19 +245,29 @@ class Times(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def played(windows: Windows, times: Times) -> Times:
-    """The clocks after all `windows`, from `times` on, where nothing behind the macro waits.
+def played(
+    windows: Windows,
+    frames: int,
+    latency: int,
+    whole: bool,
+    handed: int,
+    planes_end: int,
+    reader_free: int,
+    frozen: tuple[tuple[int, int], ...],
+) -> Times:
+    """The clocks after all `windows` of `frames` images, from those given on, where nothing behind the macro waits;
+    `latency` is the macro's, `whole` as of `Timing`.
 
     Jobs of a batch, batches, and accelerators that differ in something else ask for the same again and again.
     """
-    macro = Pipeline(windows.latency)
-    macro.frozen.extend(times.frozen)
+    macro = Pipeline(latency)
+    macro.frozen.extend(frozen)
 
     def window(times: Times, first: bool, begins: bool) -> Times:
         reads = windows.first_reads if first else windows.next_reads
         end = max(times.handed, times.placed + 1) + reads - 1
         handed = max(end + 1, times.planes_end)
-        if windows.whole:
+        if whole:
             handed = macro.enabled(handed)
         swapped = macro.enabled(handed + 1) if begins else times.swapped
         entered = macro.enabled(handed + 1, windows.planes)
@@ -242,4 +292,4 @@ def played(windows: Windows, times: Times) -> Times:
     def row(times: Times, y: int) -> Times:
         return repeated(times, windows.across, lambda times, x: window(times, x == 0, x == y == 0))
 
-    return repeated(times, windows.rows, row)
+    return repeated(Times(0, 0, handed, planes_end, reader_free, 0, frozen), frames * windows.down, row)

@@ -7,9 +7,10 @@ program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from typing import NamedTuple
 
 from quadrille.algo.spec.array_precision import UNIT_SCHEMES
 
@@ -18,9 +19,22 @@ from .delays import Delays
 from .instructions import slides
 from .layers import Layer
 from .mapping import Plan, Tile, precision_of
+from .once import Known
 from .replay import Replay, Span
 
-__all__ = ["Batch", "Stage", "Timing", "stages_of", "window_cycles"]
+__all__ = ["Batch", "Stage", "Timing", "Windows", "stages_of", "window_cycles"]
+
+
+class Windows(NamedTuple):
+    """The windows of an instruction for an image, `down` rows of `across`, by the fields of `Stage`; `steps` are the
+    cycles that the column reader takes for each."""
+
+    first_reads: int
+    next_reads: int
+    down: int
+    across: int
+    planes: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,11 @@ class Stage:
     words: tuple[int, ...]
     index: bool
     pool: tuple[int, int]
+
+    @cached_property
+    def windows(self) -> Windows:
+        """What its windows take until the column reader lets go of them."""
+        return Windows(self.first_reads, self.next_reads, self.down, self.across, self.planes, len(self.completes))
 
     @cached_property
     def last_complete(self) -> int | None:
@@ -125,6 +144,11 @@ class Timing:
             configuration.buffers,
         )
 
+    @property
+    def hardware(self) -> tuple[object, ...]:
+        """All but the instructions."""
+        return tuple(getattr(self, field.name) for field in fields(self) if field.name != "modes")
+
     def batches(self, images: int) -> list[int]:
         """The sizes of the batches that `images` images are sent in."""
         full, rest = divmod(images, self.frames)
@@ -186,6 +210,16 @@ class Timing:
     def cycles_per_image(self, mode: int = 0) -> float:
         """Of full batches back to back: the fourth, which finds the accelerator as all after it do; or one before it
         that leaves the accelerator as the batch before did."""
+        if mode not in self.steady_cycles:
+            self.steady_cycles[mode] = self._cycles_per_image(mode)
+        return self.steady_cycles[mode]
+
+    @cached_property
+    def steady_cycles(self) -> dict[int, float]:
+        """Cycles per image in the modes that have been asked about."""
+        return {}
+
+    def _cycles_per_image(self, mode: int) -> float:
         replay, before, state = self.replay(), 0, None
         for number in range(4):
             before, then = replay.output, state
@@ -217,11 +251,20 @@ def stages_of(
 ) -> tuple[tuple[Stage, ...], ...]:
     """Of each of the modes `plans` the instructions; `rows` are the row words of the tiles of all."""
     left = iter(rows)
-    return tuple(tuple(_stage(plan, configuration, tile, next(left)) for tile in plan.tiles) for plan in plans)
+    return tuple(tuple(_stages(plan, configuration, left)) for plan in plans)
 
 
-def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> Stage:
-    """What the instruction of `tile`, of `rows` row words, takes."""
+def _stages(plan: Plan, configuration: Configuration, rows: Iterator[int]) -> Iterator[Stage]:
+    """Those of one mode; `rows` has their row words."""
+    known = Known()
+    for tile in plan.tiles:
+        # What is read for a tile is read again for the next columns of its rows.
+        reads = known((tile.layer, tile.group, tile.indices), partial(_reads, plan, configuration, tile))
+        yield _stage(plan, configuration, tile, next(rows), reads)
+
+
+def _reads(plan: Plan, configuration: Configuration, tile: Tile) -> tuple[int, int]:
+    """Words read for the first window of a row, and for each of the others."""
     layer = plan.layers[tile.layer]
     feature = layer.source != plan.network.input.name
     place = plan.placement.features[layer.source] if feature else plan.placement.image
@@ -244,24 +287,31 @@ def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int) -> S
         return sum(words(i * width + j) for j in range(first_column, width) for i in range(height))
 
     shared = max(0, width - layer.window.stride[1]) if slides(layer, tile) else 0
+    return reads(0), reads(shared)
+
+
+def _stage(plan: Plan, configuration: Configuration, tile: Tile, rows: int, reads: tuple[int, int]) -> Stage:
+    """What the instruction of `tile`, of `rows` row words, takes."""
+    layer = plan.layers[tile.layer]
     down, across = layer.windows
-    final = tile.layer == len(plan.layers) - 1
-    done = [step for step in tile.steps if step.last]
-    lanes, outputs = plan.lanes, layer.matrix.outputs
-    members = [min(lanes, outputs - step.slot * lanes) for step in done]
-    packed = final and plan.argmax is None
-    last_slot = -(-outputs // lanes) - 1
+    words, index = (), False
+    if tile.layer == len(plan.layers) - 1:
+        lanes, outputs = plan.lanes, layer.matrix.outputs
+        done = [step.slot for step in tile.steps if step.last]
+        index = plan.argmax is not None and -(-outputs // lanes) - 1 in done
+        if plan.argmax is None:
+            words = tuple(-(-min(lanes, outputs - slot * lanes) // configuration.results_per_word) for slot in done)
     return Stage(
         layer=layer.matrix.name,
         barrier=tile.barrier,
-        first_reads=reads(0),
-        next_reads=reads(shared),
+        first_reads=reads[0],
+        next_reads=reads[1],
         down=down,
         across=across,
         planes=window_cycles(layer, plan.unit),
         rows=rows,
-        completes=tuple(step.last for step in tile.steps),
-        words=tuple(-(-count // configuration.results_per_word) for count in members) if packed else (),
-        index=final and plan.argmax is not None and any(step.slot == last_slot for step in done),
+        completes=tuple([step.last for step in tile.steps]),
+        words=words,
+        index=index,
         pool=(layer.pool.window.kernel[0], layer.pool.window.kernel[1]) if layer.pool else (1, 1),
     )

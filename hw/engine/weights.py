@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from quadrille.algo.spec import Conv2d, Linear
 
 from .configuration import Configuration
-from .mapping import PADDING, ColumnStep, Plan, Tile
+from .mapping import PADDING, Channels, ColumnStep, Plan, Tile
 from .tiles import Strip, Weights
 
-__all__ = ["Planes", "planes_of", "weights_of"]
+__all__ = ["Planes", "RowWords", "planes_of", "row_words", "weights_of"]
 
 Planes = Sequence[Sequence[Sequence[int]]]
 """The cells of a matrix, indexed [slice][bit][row]: bit o of an integer is that of output o."""
@@ -36,20 +36,47 @@ def planes_of(matrix: Linear | Conv2d) -> Planes:
     return found
 
 
+class RowWords(NamedTuple):
+    """Row words that stand one behind the other, before they are made.
+
+    Attributes
+    ----------
+    layer : the number of the layer whose matrix they hold
+    steps : the column steps that stand in them, those of all banks
+    channels : of each bank, whose rows of the matrix it holds, in the order of `Plan.rows_under`; further rows are 0
+    rows : row words
+    above : bits above which the cells stand; those below are not read
+    strips : the tiles cut of them
+    """
+
+    layer: int
+    steps: tuple[ColumnStep, ...]
+    channels: tuple[Channels, ...]
+    rows: int
+    above: int
+    strips: tuple[Strip, ...]
+
+
+def row_words(plan: Plan, configuration: Configuration) -> Iterable[RowWords]:
+    """What the weight memory holds for the instructions of `plan`, in their order."""
+    if plan.unit is None:
+        rows = configuration.rows
+        strips = (Strip.of(rows),)
+        return (RowWords(tile.layer, tile.steps, tile.channels, rows, 0, strips) for tile in plan.tiles)
+    groups = (list(tiles) for _, tiles in groupby(plan.tiles, key=_columns_of))
+    return (words for tiles in groups for words in _matrix(plan, configuration, tiles))
+
+
 def weights_of(
     plan: Plan, configuration: Configuration, planes: Callable[[Linear | Conv2d], Planes] = planes_of
 ) -> Iterable[Weights]:
     """The row words of every instruction of `plan`, in their order; `planes` may know the cells already."""
     everything = [planes(layer.matrix) for layer in plan.layers]
-    if plan.unit is None:
-        mask = (1 << configuration.weight_row.size) - 1
-        for tile in plan.tiles:
-            orders = [plan.row_order(tile, bank) for bank in range(plan.banks)]
-            words = _words(plan, configuration, tile, orders, everything[tile.layer], configuration.rows)
-            yield Weights(words, mask, (Strip.of(configuration.rows),))
-        return
-    for (layer, _, _), tiles in groupby(plan.tiles, key=_columns_of):
-        yield from _matrix(plan, configuration, list(tiles), everything[layer])
+    whole = (1 << configuration.weight_row.size) - 1
+    for part in row_words(plan, configuration):
+        below = part.above * configuration.all_columns
+        words = _words(plan, configuration, part, everything[part.layer])
+        yield Weights(words, whole >> below << below, part.strips)
 
 
 def _columns_of(tile: Tile) -> tuple[Any, ...]:
@@ -57,56 +84,41 @@ def _columns_of(tile: Tile) -> tuple[Any, ...]:
     return tile.layer, tile.group, tuple(step.outputs for step in tile.steps if step.slice is not None)
 
 
-def _matrix(plan: Plan, configuration: Configuration, tiles: list[Tile], cells: Planes) -> Iterable[Weights]:
+def _matrix(plan: Plan, configuration: Configuration, tiles: list[Tile]) -> Iterator[RowWords]:
     """The row tiles of some columns for an array.
 
     Where they have whole kernels, every row stands once, tap by tap, each with all channels, and a tile is the channels
     that it has of every tap: however the rows are cut, in whichever mode, it is the same memory. An array takes the
     first bits of what is stored.
     """
-    matrix = plan.layers[tiles[0].layer].matrix
-    pitch = configuration.all_columns
-    above = configuration.cell_bits - matrix.cell_value_bits
-    mask = (1 << configuration.weight_row.size) - 1 >> above * pitch << above * pitch
-    taps = plan.layers[tiles[0].layer].window.taps
+    number, steps = tiles[0].layer, tiles[0].steps
+    layer = plan.layers[number]
+    above = configuration.cell_bits - layer.matrix.cell_value_bits
+    taps = layer.window.taps
     ranges = [tile.channels[0] for tile in tiles]
     if not all(channels.even for channels in ranges):
-        for tile in tiles:
-            order = plan.row_order(tile, 0)
-            words = _words(plan, configuration, tile, [order], cells, len(order), above)
-            yield Weights(words, mask, (Strip.of(len(words)),))
+        for tile, channels in zip(tiles, ranges, strict=True):
+            rows = sum(len(channels.under(tap)) for tap in range(taps))
+            yield RowWords(number, tile.steps, (channels,), rows, above, (Strip.of(rows),))
         return
-    height, width = plan.layers[tiles[0].layer].window.kernel
-    channels = range(ranges[-1].high)
-    order = [channel * taps + i * width + j for j in range(width) for i in range(height) for channel in channels]
-    words = _words(plan, configuration, tiles[0], [order], cells, len(order), above)
+    most = ranges[-1].high
     strips = tuple(
-        Strip(each.low, taps * (each.high - each.low), each.high - each.low, len(channels) - (each.high - each.low) + 1)
+        Strip(each.low, taps * (each.high - each.low), each.high - each.low, most - (each.high - each.low) + 1)
         for each in ranges
     )
-    yield Weights(words, mask, strips)
+    yield RowWords(number, steps, (Channels(0, 0, most, 0),), taps * most, above, strips)
 
 
-def _words(
-    plan: Plan,
-    configuration: Configuration,
-    tile: Tile,
-    orders: Sequence[Sequence[int]],
-    cells: Planes,
-    rows: int,
-    above: int = 0,
-) -> list[int]:
-    """`rows` row words with the rows `orders` of the matrix in each bank, in the columns of `tile`, `above` bits up.
-
-    Rows and columns that hold no weight are 0.
-    """
+def _words(plan: Plan, configuration: Configuration, part: RowWords, cells: Planes) -> list[int]:
+    """The row words of `part`, out of the `cells` of its matrix; rows and columns that hold no weight are 0."""
     pitch = configuration.all_columns
-    words, references = [0] * rows, [0] * rows
-    for bank, order in enumerate(orders):
-        base = bank * pitch * configuration.cell_bits + above * pitch
+    words, references = [0] * part.rows, [0] * part.rows
+    for bank, channels in enumerate(part.channels):
+        order = plan.rows_under(part.layer, channels)
+        base = bank * pitch * configuration.cell_bits + part.above * pitch
         for row in range(len(order)):
             references[row] |= 1 << bank
-        for run in _runs(tile.steps[bank :: plan.banks], plan.lanes):
+        for run in _runs(part.steps[bank :: plan.banks], plan.lanes):
             mask = ((1 << run.outputs) - 1) << run.first
             for bit, plane in enumerate(cells[run.slice]):
                 shift = base + bit * pitch + run.column - run.first
