@@ -10,7 +10,7 @@ from amaranth.lib.data import View
 from .configuration import Configuration
 from .tables import Datapath
 
-__all__ = ["connect_macros"]
+__all__ = ["connect_macros", "used_columns"]
 
 
 def connect_macros(m: Module, configuration: Configuration, parts: Datapath, planes: Any) -> None:

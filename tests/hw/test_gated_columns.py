@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amaranth import Module, Signal
 from amaranth.sim import Simulator
 
 from quadrille.algo.spec import InvalidInput
@@ -18,6 +19,7 @@ from quadrille.boards.cost.samples import sampled
 from quadrille.hw.base.columns import ColumnGroup, gated_groups, gates_of
 from quadrille.hw.cim import CimMacro, macro
 from quadrille.hw.engine import Accelerator, Configuration, compile_network
+from quadrille.hw.engine.macros import used_columns
 from quadrille.sim.verification import verify
 from quadrille.tb.networks import random_network
 
@@ -164,3 +166,24 @@ def test_cost_of_gates_is_that_of_the_bits_that_open_them() -> None:
     assert gated.flip_flops - plain.flip_flops == pytest.approx(bits, rel=0.3)
     assert gated.area > plain.area
     assert energy_of(SAMPLES[0], target, **run) and energy_of(configuration, target, **run) is None
+
+
+@pytest.mark.parametrize("banks", [1, 2, 4])
+def test_steps_use_the_gates_that_they_read_from(banks: int) -> None:
+    """Group n of the lanes is that of bank `n % banks`, and the `n // banks`-th of its macro."""
+    accelerator = Accelerator(columns=10, lanes=2, gated_columns=4, banks=banks, steps=24)
+    accelerator.inspected()
+    configuration = accelerator.configuration
+    tag: Any = Signal(configuration.tag)
+    used = [used_columns(configuration, bank, tag.as_value()) for bank in range(banks)]
+
+    async def check_all(ctx: Any) -> None:
+        for steps in range(1, 5 * banks + 1):
+            ctx.set(tag, {"steps": steps, "address": 3, "position": 1})
+            read = {(n % banks, n // banks * 2 // 4) for n in range(steps)}
+            for bank, bits in enumerate(used):
+                assert ctx.get(bits) == sum(1 << gate for gate in range(3) if (bank, gate) in read)
+
+    simulator = Simulator(Module())
+    simulator.add_testbench(check_all)
+    simulator.run()
