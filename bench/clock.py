@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.boards.fpga.clock_choice import ClockModel
-from quadrille.boards.fpga.clock_runs import FAST, RUNS, TABLE, Run, configuration_of, measure, read_table, table_text
+from quadrille.boards.fpga.clock_runs import FAST, RUNS, TABLE, Run, measure, read_table, table_text
 
 
 def make_table(again: bool) -> None:
@@ -45,9 +45,7 @@ def show_table() -> None:
     print("| design | rows x columns | cuts | step | seed | look-up tables | flip-flops | MHz | model, MHz |")
     print("|---|---|---|---|---|---|---|---|---|")
     for each in model.table:
-        run, configuration = each.run, configuration_of(each.run)
-        macro = run.design == "macro"
-        delay = model.macro_delay(configuration) if macro else model.step_delay(configuration) or 0.0
+        run, delay = each.run, model.delay(each.run)
         print(
             f"| {run.design} | {run.rows} x {run.columns} | {run.cuts} | {run.step} | {run.seed} "
             f"| {each.luts:,} | {each.flip_flops:,} | {each.clock_hz / 1e6:.1f} | {1e3 / delay:.1f} |"

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -239,8 +239,10 @@ def solve(
     """Numbers, not below 0, whose products with the features come nearest to `values`, relative to `scales`, without
     going far from the `prior`.
 
-    Least squares with a small ridge, by the active sets of Lawson and Hanson (Solving Least Squares Problems, 23.3).
+    Least squares with a small ridge.
     """
+    from scipy.optimize import nnls
+
     names = sorted({name for each in features for name in each} | {*prior})
     if not values:
         return {name: float(f"{number:.4g}") for name, number in sorted(prior.items()) if number > 0}
@@ -253,7 +255,7 @@ def solve(
     # In columns of norm 1, so that the ridge is the same for all.
     rows = np.vstack([matrix / norms, np.sqrt(RIDGE) * np.eye(len(names))])
     held = np.array([prior.get(name, 0.0) for name in names]) * norms
-    numbers = _not_negative(rows, np.concatenate([target, np.sqrt(RIDGE) * held])) / norms
+    numbers = nnls(rows, np.concatenate([target, np.sqrt(RIDGE) * held]))[0] / norms
     return {name: float(f"{number:.4g}") for name, number in zip(names, numbers, strict=True) if number > 0}
 
 
@@ -264,6 +266,8 @@ def solve_factors(
 
     For few rows, in which some features hardly occur: these stay where they were.
     """
+    from scipy.optimize import nnls
+
     names = [name for name, number in sorted(prior.items()) if number > 0]
     if not values:
         return {name: prior[name] for name in names}
@@ -272,30 +276,5 @@ def solve_factors(
     matrix = np.array([[each.get(name, 0.0) * prior[name] for name in names] for each in features]) * weights[:, None]
     strength = np.sqrt(FACTOR_RIDGE)
     rows = np.vstack([matrix, strength * np.eye(len(names))])
-    factors = _not_negative(rows, np.concatenate([typical * weights, np.full(len(names), strength)]))
+    factors, _ = nnls(rows, np.concatenate([typical * weights, np.full(len(names), strength)]))
     return {name: float(f"{number * prior[name]:.4g}") for name, number in zip(names, factors, strict=True)}
-
-
-def _not_negative(matrix: Any, target: Any) -> Any:
-    """The x of least |matrix x - target| without a number below 0."""
-    count = matrix.shape[1]
-    x, free = np.zeros(count), np.zeros(count, dtype=bool)
-    for _ in range(10 * count):
-        gains = matrix.T @ (target - matrix @ x)
-        gains[free] = 0.0
-        if gains.max() < 1e-9:
-            break
-        free[gains.argmax()] = True
-        while True:
-            best = np.zeros(count)
-            best[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]
-            if best[free].min() > 0:
-                x = best
-                break
-            # As far as the first number that would fall below 0, which is then held there.
-            falling = free & (best <= 0)
-            step = (x[falling] / (x[falling] - best[falling])).min()
-            x = x + step * (best - x)
-            free &= x > 1e-12
-            x[~free] = 0.0
-    return x

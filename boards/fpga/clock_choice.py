@@ -1,10 +1,12 @@
 """The registers that an accelerator needs for a clock, by a model fitted to designs that were placed and routed.
 
-The delay between two registers of a macro is `base + level * levels + growth * log2(cells)`: logic, and wires that
-become longer as the macro grows. That of all else is `base of the step + growth * log2(cells)`, for each of
-`hw.engine.cuts.STEPS`: its logic hardly depends on the size, and its wires grow as those of the macro beside it. What
-is promised leaves room for the greatest error that the model makes on its own table, and for the placer's luck, by
-which runs of the table differ that differ in nothing but the seed.
+The delay between two registers of a macro is `base + level * levels + growth * log2(rows)`: logic, and the wires that
+tell rows apart and gather them, which become longer with every row; columns lie side by side and cost nothing. That of
+all else is `base of the step + growth * log2(cells)`, for each of `hw.engine.cuts.STEPS`: its logic hardly depends on
+the size, and its wires grow with the accelerator. A further step makes no delay longer: where a run says so, it was the
+placer's luck, and both steps take the mean. What is promised leaves room for the greatest error that the model
+makes on its own table, and for the placer's luck, by which runs of the table differ that differ in nothing but the
+seed.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import inf, log2
+from typing import Any
 
 import numpy as np
 
@@ -41,32 +44,40 @@ class ClockModel:
     """Delays in ns, fitted to `table` by least squares."""
 
     def __init__(self, table: Sequence[Clocked]) -> None:
+        from scipy.optimize import nnls
+
         self.table = tuple(table)
         self.steps = sorted({each.run.step for each in table if each.run.design == "accelerator"})
-        rows = [self._features(each) for each in table]
         self.delays = np.array([1e9 / each.clock_hz for each in table])
-        self.coefficients = np.linalg.lstsq(np.array(rows), self.delays, rcond=None)[0]
+        about_macros = np.array([each.run.design == "macro" for each in table])
+        features = np.array([_macro_features(each) for each in map(configuration_of, self._runs(about_macros))])
+        self.macro = np.linalg.lstsq(features, self.delays[about_macros], rcond=None)[0]
+        features = [self._features(configuration_of(run), run.step) for run in self._runs(~about_macros)]
+        # No number below 0: neither does a step make anything slower nor a larger accelerator anything faster.
+        self.others = nnls(np.array(features), self.delays[~about_macros])[0]
 
-    def _features(self, each: Clocked) -> list[float]:
-        configuration, run = configuration_of(each.run), each.run
-        macro = run.design == "macro"
-        steps = [float(not macro and run.step == step) for step in self.steps]
-        levels = float(macro_levels(configuration, run.cuts)) if macro else 0.0
-        return [float(macro), levels, log2(_cells(configuration)), *steps]
+    def _runs(self, chosen: Any) -> list[Run]:
+        return [each.run for each, is_chosen in zip(self.table, chosen, strict=True) if is_chosen]
+
+    def _features(self, configuration: Configuration, step: int) -> list[float]:
+        """Of all but the macros: what every step after `step` would take away is still there."""
+        return [1.0, log2(_cells(configuration)), *(float(step < each) for each in self.steps[1:])]
 
     def macro_delay(self, configuration: Configuration) -> float:
         """Of a macro, in ns."""
-        base, level, growth = self.coefficients[:3]
-        levels = macro_levels(configuration, configuration.cuts)
-        return float(base + level * levels + growth * log2(_cells(configuration)))
+        return float(self.macro @ _macro_features(configuration))
 
     def step_delay(self, configuration: Configuration) -> float | None:
         """Of all but the macros, in ns; None if no run of the table is cut so."""
         step = step_of(configuration)
         if step not in self.steps:
             return None
-        base = self.coefficients[3 + self.steps.index(step)]
-        return float(base + self.coefficients[2] * log2(_cells(configuration)))
+        return float(self.others @ self._features(configuration, step))
+
+    def delay(self, run: Run) -> float:
+        """Of a run, whether it is in the table or not."""
+        configuration = configuration_of(run)
+        return self.macro_delay(configuration) if run.design == "macro" else self.step_delay(configuration) or inf
 
     @cached_property
     def luck(self) -> float:
@@ -79,7 +90,7 @@ class ClockModel:
     @cached_property
     def error(self) -> float:
         """The greatest share by which a run of the table is slower than the model says, at least `luck`."""
-        said = np.array([self._features(each) for each in self.table]) @ self.coefficients
+        said = [self.delay(each.run) for each in self.table]
         return float(max(self.luck, *(self.delays / said - 1)))
 
     def clock(self, configuration: Configuration) -> float | None:
@@ -109,6 +120,10 @@ class ClockModel:
         raise InvalidInput(
             f"Clock of this accelerator must be at most {int(best / 1e6)} MHz on an ECP5, not {clock_hz / 1e6:g}"
         )
+
+
+def _macro_features(configuration: Configuration) -> list[float]:
+    return [1.0, float(macro_levels(configuration, configuration.cuts)), log2(configuration.rows)]
 
 
 def _cells(configuration: Configuration) -> int:

@@ -79,6 +79,7 @@ RUNS: tuple[Run, ...] = (
     *(Run("macro", 16, 4, cuts, step=FAST) for cuts in (0, 3)),
     *(Run("accelerator", 8, 4, 1, lanes=1, step=step) for step in (3, 0, 1, 2)),
     *(Run("accelerator", 8, 4, 0, lanes=1, step=3, seed=seed) for seed in (1, 2)),
+    *(Run("accelerator", 8, 4, 1, lanes=1, step=step, seed=2) for step in (1, 2)),
     Run("macro", 64, 4, 5, step=FAST),
     *(Run("macro", 64, 32, 5, step=FAST, seed=seed) for seed in (1, 2)),
     Run("macro", 64, 4, 1, step=FAST),

@@ -56,7 +56,7 @@ MAY: dict[str, set[str]] = {
         "matplotlib",
         "distributed",
     },
-    "boards": {"algo.spec", "hw", "amaranth", "amaranth_boards", "numpy"},
+    "boards": {"algo.spec", "hw", "amaranth", "amaranth_boards", "numpy", "scipy"},
     # What stands beside a board knows the hardware by its exported files alone, as sim does.
     "boards.host": {"algo.spec", "algo.integer", "sim", "numpy", "serial"},
 }
