@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from .errors import InvalidInput
 from .formats import Interval
@@ -29,13 +30,14 @@ class Ladder:
     interval: Interval
 
     def __post_init__(self) -> None:
-        if any(a > b for a, b in zip(self.thresholds, self.thresholds[1:], strict=False)):
+        if sorted(self.thresholds) != list(self.thresholds):
             raise InvalidInput(f"Ladder thresholds must not descend, not {list(self.thresholds)}")
 
     def code(self, value: int) -> int:
         """The code of the sum `value`."""
         return self.low + sum(value >= threshold for threshold in self.thresholds)
 
+    @cached_property
     def corners(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The points (P, level) that fix the line `f(P) = (P*multiplier + offset) / 2**shift` under the clamp.
 
@@ -64,18 +66,25 @@ class Ladder:
         interval of slopes that is the same for every shift. Newton's method finds its ends on the convex function
         `max(level - slope*P) - min(level - slope*Q)`, exactly and in few steps as that is piecewise linear.
         """
-        at_least, below = self.corners()
+        at_least, below = self.corners
         if not at_least or not below:
             return Slopes((-1, 1), None)
 
+        # The greatest P first: of pairs that bind alike it is that with the greatest that counts.
+        at_least, below = at_least[::-1], below[::-1]
+
         def excess(numerator: int, denominator: int) -> tuple[int, int, int]:
             """The function times the denominator, and its slope there as rise and run of the binding pair."""
-            high, p, i = max((level * denominator - numerator * p, p, level) for p, level in at_least)
-            low, q, j = min((level * denominator - numerator * q, -q, level) for q, level in below)
-            return high - low, i - j, p + q
+            over = [level * denominator - numerator * p for p, level in at_least]
+            under = [level * denominator - numerator * q for q, level in below]
+            high, low = max(over), min(under)
+            (p, i), (q, j) = at_least[over.index(high)], below[under.index(low)]
+            return high - low, i - j, p - q
 
         numerator, denominator = 0, 1
-        value, rise, run = excess(numerator, denominator)
+        # Of slope 0 the highest level and the lowest bind, each at one point.
+        (p, i), (q, j) = at_least[0], below[-1]
+        value, rise, run = i - j, i - j, p - q
         if value < 0:
             numerator, denominator = -1, 1  # a constant code: multiplier 0 will do
         while value > 0:
@@ -98,9 +107,9 @@ class Ladder:
 
     def offset(self, multiplier: int, shift: int) -> int | None:
         """The offset nearest to 0 that makes `clamp((P*multiplier + offset) >> shift)` the ladder's code, or None."""
-        at_least, below = self.corners()
-        least = max(((level << shift) - multiplier * p for p, level in at_least), default=None)
-        most = min(((level << shift) - 1 - multiplier * q for q, level in below), default=None)
+        at_least, below = self.corners
+        least = max([(level << shift) - multiplier * p for p, level in at_least], default=None)
+        most = min([(level << shift) - 1 - multiplier * q for q, level in below], default=None)
         if least is not None and most is not None and least > most:
             return None
         if least is not None and least > 0:

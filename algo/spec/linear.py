@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from math import prod
 from typing import ClassVar
 
@@ -171,9 +172,18 @@ class _Columns:
 
     def column_intervals(self, source: Interval) -> tuple[Interval, ...]:
         """The exact interval of P[t,s,o] for inputs in `source`, in row-major order of (t, s, o)."""
-        if self.conductance is not None:
-            return self.conductance.column_intervals(self.tile_rows, self.encoding, source)
-        return column_intervals(self.weight, self.tile_rows, self.encoding, source)
+        if source not in self._intervals:
+            self._intervals.clear()  # asked for again are those of the network's own source
+            of = partial(column_intervals, self.weight)
+            if self.conductance is not None:
+                of = self.conductance.column_intervals
+            self._intervals[source] = of(self.tile_rows, self.encoding, source)
+        return self._intervals[source]
+
+    @cached_property
+    def _intervals(self) -> dict[Interval, tuple[Interval, ...]]:
+        """The column intervals for the source that was asked about last."""
+        return {}
 
     def codes(self, source: Interval, trailing: tuple[int, ...] = ()) -> Edge:
         """Codes of shape (tiles, slices, outputs, *trailing), with the interval of each column."""

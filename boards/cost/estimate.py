@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from typing import NamedTuple
 
 from quadrille.algo.spec import InvalidInput
 from quadrille.hw.engine import Configuration
@@ -22,8 +23,7 @@ TARGETS = tuple(models())
 """Families and libraries that a table is there for."""
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What a component takes, by the model of a target; 0 where a resource has no meaning.
 
     Of an FPGA `luts` are look-up tables without those of distributed memories, `memory_luts`; all as in
@@ -42,9 +42,6 @@ class Estimate:
     memory_bits: int = 0
 
 
-RESOURCES = tuple(field.name for field in fields(Estimate))
-
-
 @dataclass(frozen=True)
 class Cost:
     """What an accelerator of `configuration` takes of `target`: each component by its name in the hardware.
@@ -60,7 +57,7 @@ class Cost:
     @cached_property
     def total(self) -> Estimate:
         """All components together."""
-        return Estimate(*(sum(getattr(each, name) for each in self.components.values()) for name in RESOURCES))
+        return Estimate(*map(sum, zip(*self.components.values(), strict=True)))
 
     @property
     def luts(self) -> float:

@@ -78,5 +78,8 @@ def _ladders(layer: Layer, levels: int) -> tuple[Ladder, ...]:
 
 def _extended(ladder: Ladder, levels: int) -> Ladder:
     """The same codes for the sums of the ladder's interval, with `levels` thresholds."""
-    own = tuple(min(threshold, ladder.interval.hi + 1) for threshold in ladder.thresholds)
-    return replace(ladder, thresholds=own + (ladder.interval.hi + 1,) * (levels - len(own)))
+    above = ladder.interval.hi + 1
+    if len(ladder.thresholds) == levels and ladder.thresholds[-1] <= above:
+        return ladder
+    own = tuple([min(threshold, above) for threshold in ladder.thresholds])
+    return replace(ladder, thresholds=own + (above,) * (levels - len(own)))

@@ -62,6 +62,11 @@ LEAST: dict[str, Any] = {
 }
 """How many there are of something that works side by side or is looked up: no latency depends on that."""
 
+FRONT = ("rows", "converter", "adc_bits", "multiplier_bits", "offset_bits", "converter_shift")
+"""What the units behind the dequantizer are not asked for."""
+BEHIND: dict[str, Any] = {"residual": False, "functions": (), "pooling": False, "requantizing": False}
+"""None of them."""
+
 
 def delays_of(configuration: Configuration, once: Once) -> Delays:
     """The delays of an accelerator of `configuration`, as its datapath has them, which is not built for each.
@@ -78,8 +83,19 @@ def delays_of(configuration: Configuration, once: Once) -> Delays:
     ):
         parameter = next(each for each in block.parameters if each.name == "columns")
         parameter.check(block.block_name, columns)
-    word = configuration.elements_per_word
     key = tuple(value for name, value in configuration.values.items() if name not in LEAST and name != "word")
-    return once(
-        ("delays", key), lambda: Delays.of(datapath(replace(configuration, word=word, **LEAST), {}).inspected())
-    )
+    return once(("delays", key), lambda: _delays(configuration, once))
+
+
+def _delays(configuration: Configuration, once: Once) -> Delays:
+    """The same; what stands behind the dequantizer is asked about once for all macros and converters."""
+
+    def least(**without: Any) -> Delays:
+        """Those of the least accelerator, `without` some of its units."""
+        others = LEAST | {"word": configuration.elements_per_word} | without
+        return Delays.of(datapath(replace(configuration, **others), {}).inspected())
+
+    front = least(**BEHIND)
+    key = tuple(value for name, value in configuration.values.items() if name not in {*LEAST, *FRONT, "word"})
+    behind = once(("behind", key), least)
+    return Delays(front.latencies + behind.latencies[len(front.latencies) :], behind.pooling, behind.settling)

@@ -5,7 +5,6 @@ import pytest
 from quadrille.algo.spec import InvalidInput
 from quadrille.algo.spec.array_precision import precisions_of
 from quadrille.boards.cost import TARGETS, Estimate, cost_of
-from quadrille.boards.cost.estimate import RESOURCES
 from quadrille.boards.cost.samples import sampled
 from quadrille.boards.fpga.devices import find_device
 from quadrille.hw.engine import Configuration
@@ -14,7 +13,7 @@ from quadrille.hw.engine import Configuration
 @pytest.mark.parametrize("target", TARGETS)
 def test_total_is_the_sum_of_the_components(target: str) -> None:
     cost = cost_of(sampled()[3], target)
-    for name in RESOURCES:
+    for name in Estimate._fields:
         whole = sum(getattr(part, name) for part in cost.components.values())
         assert getattr(cost.total, name) == pytest.approx(whole)
     assert (cost.luts, cost.flip_flops) == (cost.total.luts, cost.total.flip_flops)
