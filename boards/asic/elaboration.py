@@ -15,7 +15,7 @@ from .borders import bits_of, instance_counts, kept_modules, merge_equal
 from .identifiers import identifiers
 from .memories import Memory, MemoryShape, memory_of, starts_with_contents
 
-__all__ = ["Elaborated", "elaborate", "elaborated"]
+__all__ = ["Elaborated", "elaborate", "elaborated", "forget_constants"]
 
 REGISTERS = ("$dff", "$adff", "$sdff", "$aldff", "$dffsr")
 
@@ -63,16 +63,20 @@ def elaborate(reading: Sequence[str], top: str, result: Path, run: Callable[[lis
             f"write_json {result}",
         ]
     )
-    design = json.loads(result.read_text(encoding="utf-8"))
-    for module in design["modules"].values():
-        for wire in module["netnames"].values():
-            _forget_constants(wire)
-    result.write_text(json.dumps(design), encoding="utf-8")
+    forget_constants(result)
     run([f"read_json {result}", "opt_clean", "memory -nomap", "opt_clean", f"write_json {result}"])
 
 
-def _forget_constants(wire: dict[str, Any]) -> None:
-    """Let the bits of `wire` that are constants begin with nothing."""
+def forget_constants(path: Path) -> None:
+    """Let bits of registers that turned out to be constants begin with nothing, in the design in the file `path`."""
+    design = json.loads(path.read_text(encoding="utf-8"))
+    for module in design["modules"].values():
+        for wire in module["netnames"].values():
+            _forget(wire)
+    path.write_text(json.dumps(design), encoding="utf-8")
+
+
+def _forget(wire: dict[str, Any]) -> None:
     text = wire["attributes"].pop("init", "")
     kept = [value if isinstance(bit, int) else "x" for value, bit in zip(text, reversed(wire["bits"]), strict=False)]
     if set(kept) - {"x"}:

@@ -15,7 +15,7 @@ from typing import Any
 from quadrille.hw.engine import Accelerator, Configuration
 from quadrille.hw.export import export
 
-from ..asic.elaboration import elaborate, elaborated
+from ..asic.elaboration import elaborate, elaborated, forget_constants
 from ..asic.hierarchy import module_costs
 from ..asic.mapping import Mapping as CellMapping
 from ..asic.mapping import smallest_nand
@@ -26,13 +26,14 @@ from ..targets import CellLibrary, Fpga
 __all__ = ["MEASURED", "Design", "design_of", "gate_area", "measure_components", "measure_whole"]
 
 TOP = "accelerator"
+NOUN = "Accelerator of the table of costs"
 MEASURED = ("luts", "flip_flops", "multipliers", "block_rams", "large_rams", "memory_luts", "area", "memory_bits")
 DELAY = 6000
 """Picoseconds that ABC may take on a family whose look-up tables it maps for delay: in a whole accelerator the longest
 path is about that, and a component that is shorter by itself must not pay for a speed that nobody asks of it."""
 
-CONSTANTS = ("proc", *("opt_expr", "opt_dff -nosdff", "opt_clean", "opt_hier") * 3)
-"""Commands that let what is constant, registers too, be known across borders, as it is where these are dissolved."""
+ROUNDS = 3
+"""Of looking for what is constant: behind a register that is there may be another."""
 
 Figures = dict[str, float]
 
@@ -104,7 +105,10 @@ def measure_components(
             _read(design, folder),
             f"hierarchy -top {TOP}",
             *(f"setattr -mod -set keep_hierarchy 1 {TOP}.{each}" for each in inner),
-            *CONSTANTS,
+            "proc",
+        ]
+        reading = [
+            *_known_constants(reading, folder / "constants.json", timeout),
             *(f"blackbox {TOP}.{each}" for each in inner if not {each, *design.children(each)} & {*wanted}),
             f"scratchpad -set abc9.D {DELAY}",
         ]
@@ -134,6 +138,17 @@ def measure_whole(design: Design, target: Fpga | CellLibrary, *, timeout: float 
         return _counted(_synthesized(folder, reading, target, timeout)["design"]["num_cells_by_type"], target)
 
 
+def _known_constants(reading: Sequence[str], result: Path, timeout: float) -> list[str]:
+    """Commands that read a design in which what is constant, registers too, is known across borders, as it is where
+    these are dissolved: the one that the commands `reading` read; by way of the file `result`."""
+    commands = [*reading]
+    for _ in range(ROUNDS):
+        run_yosys([*commands, "opt_expr", "opt_dff -nosdff", f"write_json {result}"], NOUN, timeout)
+        forget_constants(result)
+        commands = [f"read_json {result}", "opt_clean", "opt_hier"]
+    return commands
+
+
 def gate_area(target: CellLibrary) -> float:
     """The area of the smallest two-input NAND, in um2."""
     with tempfile.TemporaryDirectory(prefix="quadrille-") as name:
@@ -150,7 +165,7 @@ def _synthesized(folder: Path, reading: Sequence[str], target: Fpga, timeout: fl
     """What Yosys counts after the synthesis of what was read."""
     report = folder / "report.json"
     command = f"{target.command} -top {TOP} {target.with_multipliers}"
-    run_yosys([*reading, command, f"tee -q -o {report} stat -json"], "Accelerator of the table of costs", timeout)
+    run_yosys([*reading, command, f"tee -q -o {report} stat -json"], NOUN, timeout)
     return json.loads(report.read_text(encoding="utf-8"))
 
 
@@ -163,10 +178,9 @@ def _mapped(
     folder: Path, reading: Sequence[str], target: CellLibrary, kept: Sequence[str] | None, timeout: float
 ) -> dict[str, Figures]:
     """Of a cell library: by the components that are `kept`, or by the modules that an export keeps."""
-    noun = "Accelerator of the table of costs"
     mapping = CellMapping(target, folder)
     before, result = folder / "elaborated.json", folder / "mapped.json"
-    elaborate(reading, TOP, before, lambda commands: run_yosys(commands, noun, timeout))
+    elaborate(reading, TOP, before, lambda commands: run_yosys(commands, NOUN, timeout))
     design = elaborated(before, TOP, macros=True)
     names = {f"{TOP}_{each}".replace(".", "_"): each for each in kept or ()} | {TOP: ""}
     modules: dict[str, Any] = design.design["modules"]
@@ -189,7 +203,7 @@ def _mapped(
         "delete */t:$scopeinfo",
         f"write_json {result}",
     ]
-    run_yosys(commands, noun, timeout)
+    run_yosys(commands, NOUN, timeout)
     mapped: Mapping[str, Any] = json.loads(result.read_text(encoding="utf-8"))["modules"]
     figures: dict[str, Figures] = {}
     for cost in module_costs(mapped, TOP, mapping.library):
