@@ -146,7 +146,8 @@ def converter(g: Geometry) -> Part:
         "one": 1,
     }
     weight = (1 << (c.cell_bits - 1)).bit_length()
-    products = (Product(1, g.reference_bits, weight + c.signed),)
+    # The greatest weight is a power of two: the product has a bit less than both together.
+    products = (Product(1, g.reference_bits, weight + c.signed, g.reference_bits + weight + c.signed - 1),)
     if c.converter == "ladder":
         thresholds = lanes * ((1 << c.adc_bits) - 1)
         features |= {"thresholds": thresholds * g.code_bits, "fired": thresholds}

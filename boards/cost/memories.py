@@ -55,7 +55,7 @@ class Blocks:
         """How many multipliers its products take; 0 if look-up tables make them."""
         small, large = sorted((product.a, product.b))
         operand, result = self.least
-        if small < operand or small + large < result:
+        if small < operand or (product.bits or small + large) < result:
             return 0
         return product.number * -(-small // self.multiplier[0]) * -(-large // self.multiplier[1])
 

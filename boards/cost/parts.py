@@ -25,11 +25,12 @@ class Memory(NamedTuple):
 
 
 class Product(NamedTuple):
-    """`number` signed products of `a` by `b` bits."""
+    """`number` signed products of `a` by `b` bits; `bits` are those that any needs, where fewer than both have."""
 
     number: int
     a: int
     b: int
+    bits: int | None = None
 
 
 class Part(NamedTuple):
