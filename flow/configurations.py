@@ -70,12 +70,11 @@ def configuration_of(folder: Path) -> Configuration:
         If there is no such manifest, or it is not that of an accelerator as it is generated today.
     """
     from quadrille.hw.engine import Configuration
-    from quadrille.hw.engine.configuration import LATER
 
     path = folder / f"{TOP}.json"
     try:
         parameters = json.loads(path.read_text(encoding="utf-8"))["parameters"]
-        different = sorted({*LATER, *parameters} ^ set(Configuration.defaults()))
+        different = sorted(set(parameters) ^ set(Configuration.defaults()))
         if different:
             raise InvalidInput(
                 f"Accelerator in {folder} must be generated anew: its parameters are those of another version, "

@@ -114,10 +114,6 @@ class Accelerator(Block):
         """Cycles from the last plane of a window to its first results, when the tile is complete in one step."""
         return self.parts.latency
 
-    def parameter_values(self) -> dict[str, Any]:
-        """The parameters by name, as the manifest holds them."""
-        return self.configuration.record()
-
     def inspected(self) -> None:
         """Say that this accelerator is only asked about, or refused."""
         super().inspected()

@@ -17,10 +17,7 @@ from .layouts import check_array, check_columns, instruction_layout
 from .parameters import PARAMETERS
 from .targets import PORT_BITS, elements_per_data_word
 
-__all__ = ["LATER", "Configuration"]
-
-LATER = {"gated_columns": 0}
-"""Parameters that records lack which are older, and what accelerators had before there were any."""
+__all__ = ["Configuration"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +107,8 @@ class Configuration:
         return {parameter.name: getattr(self, parameter.name) for parameter in PARAMETERS}
 
     def record(self) -> dict[str, Any]:
-        """Every parameter by name as JSON values, but those of LATER that are as before: what a manifest holds."""
-        values = recorded(PARAMETERS, self)
-        return {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
+        """Every parameter by name as JSON values: what a manifest holds."""
+        return recorded(PARAMETERS, self)
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> Configuration:
@@ -125,7 +121,7 @@ class Configuration:
         """
         functions = tuple(Function.from_record(record) for record in values.get("functions", ()))
         precisions = precisions_of(values.get("precisions", ""))
-        return cls(**{**LATER, **values, "functions": functions, "precisions": precisions})
+        return cls(**{**values, "functions": functions, "precisions": precisions})
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
