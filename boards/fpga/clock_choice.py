@@ -3,10 +3,9 @@
 The delay between two registers of a macro is `base + level * levels + growth * log2(rows)`: logic, and the wires that
 tell rows apart and gather them, which become longer with every row; columns lie side by side and cost nothing. That of
 all else is `base of the step + growth * log2(cells)`, for each of `hw.engine.cuts.STEPS`: its logic hardly depends on
-the size, and its wires grow with the accelerator. A further step makes no delay longer: where a run says so, it was the
-placer's luck, and both steps take the mean. What is promised leaves room for the greatest error that the model
-makes on its own table, and for the placer's luck, by which runs of the table differ that differ in nothing but the
-seed.
+the size, and its wires grow with the accelerator. A further step is taken to make no delay longer: where runs say
+otherwise, both steps take the mean. What is promised leaves room for the greatest error that the model makes on its own
+table, and for the placer's luck, by which runs of the table differ that differ in nothing but the seed.
 """
 
 from __future__ import annotations
